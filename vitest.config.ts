@@ -1,0 +1,71 @@
+// The test projects and what belongs to each. `scripts/verify.ts` runs them one after the other; a single file is
+// `npx vitest run path/to/file.test.ts`.
+import { defineConfig } from "vitest/config";
+
+/** Tests that start a real agent CLI are named so wherever they sit: they run with the end-to-end tests. */
+const realCli = "**/*.cli.test.ts";
+const ignored = ["**/node_modules/**", "dist/**"];
+
+const minute = 60_000;
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    passWithNoTests: true,
+    // A leaked handle or a forgotten mock in one test must not decide another.
+    restoreMocks: true,
+    unstubEnvs: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "src/**/*.test.{ts,tsx}",
+            "scripts/**/*.test.ts",
+            "test/*.test.ts",
+            "test/emulator/**/*.test.ts",
+            "test/model/**/*.test.ts",
+          ],
+          exclude: [...ignored, realCli],
+        },
+      },
+      {
+        extends: true,
+        test: { name: "contracts", include: ["test/contracts/**/*.test.ts"], exclude: [...ignored, realCli] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          exclude: [...ignored, realCli],
+          testTimeout: 2 * minute,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts", "test/audit/**/*.test.ts", realCli],
+          exclude: ignored,
+          // Real processes on small machines: one file at a time, or their timings disturb each other.
+          fileParallelism: false,
+          testTimeout: minute,
+          hookTimeout: minute,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          exclude: ignored,
+          fileParallelism: false,
+          testTimeout: minute,
+          hookTimeout: minute,
+        },
+      },
+    ],
+  },
+});
