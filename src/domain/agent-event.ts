@@ -1,0 +1,37 @@
+/**
+ * What an agent does during one turn, in our words. Every driver translates its wire format into these events.
+ *
+ * A turn's events hold exactly one `ended`, and it is the last.
+ */
+import type { Fault } from "./faults.ts";
+
+/** Tokens are counts; `costUsd` is what the agent computed, null where it says nothing. */
+export type Usage = {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  readonly costUsd: number | null;
+};
+
+/** `target` is what the tool works on (a command, a file), bounded to `toolTargetCharsMax`. */
+export type ToolUse = { readonly id: string; readonly name: string; readonly target: string };
+
+/** A tool's target is shown on one line of a phone; more than this is never read there. In UTF-16 units. */
+export const toolTargetCharsMax = 200;
+
+export type TurnEnd =
+  | { readonly kind: "completed"; readonly answer: string }
+  | { readonly kind: "failed"; readonly fault: Fault }
+  | { readonly kind: "interrupted" };
+
+export type AgentEvent =
+  | { readonly kind: "session"; readonly resume: string }
+  | { readonly kind: "text"; readonly delta: string }
+  | { readonly kind: "thinking"; readonly delta: string }
+  | { readonly kind: "tool-started"; readonly tool: ToolUse }
+  | { readonly kind: "tool-ended"; readonly id: string; readonly ok: boolean }
+  | { readonly kind: "usage"; readonly usage: Usage }
+  | { readonly kind: "retrying"; readonly fault: Fault; readonly attempt: number; readonly delayMs: number }
+  | { readonly kind: "notice"; readonly text: string }
+  | { readonly kind: "ended"; readonly end: TurnEnd };

@@ -1,0 +1,54 @@
+/**
+ * A button is a row: an opaque id on the outside, what it does on the inside. It belongs to a conversation, works once
+ * (one atomic update), and expires.
+ */
+import type { ItemId } from "./inbox-item.ts";
+import type { RunOwner } from "./run.ts";
+
+/** 128 random bits as base64url (22 characters): fits Telegram's 64 bytes and cannot be guessed. */
+export type ButtonId = string & { readonly brand: "ButtonId" };
+
+export type ButtonAction =
+  | { readonly kind: "stop"; readonly owner: RunOwner }
+  | { readonly kind: "force-release"; readonly owner: RunOwner }
+  | { readonly kind: "steer"; readonly item: ItemId }
+  | { readonly kind: "stop-and-run"; readonly item: ItemId }
+  | { readonly kind: "cancel"; readonly item: ItemId }
+  | { readonly kind: "move-first"; readonly item: ItemId }
+  | { readonly kind: "clear-queue" }
+  | { readonly kind: "run-again"; readonly item: ItemId }
+  | { readonly kind: "held"; readonly how: "run-each" | "run-as-one" | "discard" }
+  | { readonly kind: "end-background" };
+
+export type Button = { readonly id: ButtonId; readonly action: ButtonAction };
+
+/** Buttons older than this say that they expired: a day-old decision is made anew. In milliseconds. */
+export const buttonLifeMs = 24 * 60 * 60 * 1000;
+
+export function buttonLabel(action: ButtonAction): string {
+  switch (action.kind) {
+    case "stop":
+      return "■ Stop";
+    case "force-release":
+      return "Force release";
+    case "steer":
+      return "Steer now";
+    case "stop-and-run":
+      return "Stop and run";
+    case "cancel":
+      return "Cancel";
+    case "move-first":
+      return "Move to front";
+    case "clear-queue":
+      return "Clear the queue";
+    case "run-again":
+      return "Run again";
+    case "held":
+      return { "run-each": "Run each", "run-as-one": "Run as one", discard: "Discard" }[action.how];
+    case "end-background":
+      return "Stop background tasks";
+    default:
+      action satisfies never;
+      return "";
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * A conversation is where a person talks with an agent: a Telegram chat (or one topic of it), or a thread of the page.
+ * Its id is stable, is the key of its lane, and starts with the name of the channel that carries it.
+ */
+
+export type ConversationId = string & { readonly brand: "ConversationId" };
+
+export type ChannelName = "telegram" | "web";
+
+export function telegramConversation(chat: number, thread: number | null): ConversationId {
+  return (thread === null ? `telegram:${chat}` : `telegram:${chat}:${thread}`) as ConversationId;
+}
+
+export function webConversation(thread: string): ConversationId {
+  return `web:${thread}` as ConversationId;
+}
+
+/** The chat and topic behind a Telegram conversation; null for a conversation of another channel. */
+export function telegramAddress(conversation: ConversationId): { chat: number; thread: number | null } | null {
+  const [channel, chat, thread] = conversation.split(":");
+  if (channel !== "telegram" || chat === undefined) return null;
+  return { chat: Number(chat), thread: thread === undefined ? null : Number(thread) };
+}
+
+export function channelOf(conversation: ConversationId): ChannelName {
+  return conversation.startsWith("telegram:") ? "telegram" : "web";
+}
+
+const idPattern = /^(telegram:-?\d{1,20}(:\d{1,20})?|web:[A-Za-z0-9_-]{1,64})$/;
+
+/** Reads an id that came from outside (a URL, the configuration); null when it names no conversation. */
+export function parseConversationId(text: string): ConversationId | null {
+  return idPattern.test(text) ? (text as ConversationId) : null;
+}

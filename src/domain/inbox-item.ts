@@ -1,0 +1,77 @@
+/**
+ * An inbox item is one thing that came in: a prompt, a command, the press of a button. It is stored before it is
+ * acknowledged (I5), and its state says at any time what became of it (I4).
+ */
+import type { ButtonId } from "./button.ts";
+import type { ConversationId } from "./conversation.ts";
+
+/** The dedupe key: the same key is admitted once ("tg:update:912", "web:<uuid>"). */
+export type ItemKey = string & { readonly brand: "ItemKey" };
+
+/** The stored row's id; grows in the order of admission. */
+export type ItemId = number & { readonly brand: "ItemId" };
+
+export type Priority = "interactive" | "background";
+
+/** What an agent is asked. `text` is in UTF-16 units, at most `promptCharsMax`. */
+export type Prompt = { readonly text: string };
+
+/** A Telegram text has at most 4,096 characters, a pasted one on the page may be longer; more than this is a file. */
+export const promptCharsMax = 100_000;
+
+export type Command =
+  | { readonly name: "start" }
+  | { readonly name: "help" }
+  | { readonly name: "status" }
+  | { readonly name: "queue" }
+  | { readonly name: "stop"; readonly scope: "conversation" | "all" }
+  | { readonly name: "new"; readonly title: string | null }
+  | { readonly name: "unknown"; readonly text: string };
+
+export type Request =
+  /** `interrupt` is `!text`: stop what runs, with proof, then run this. */
+  | { readonly kind: "prompt"; readonly prompt: Prompt; readonly placement: "queue" | "interrupt" }
+  | { readonly kind: "command"; readonly command: Command }
+  | { readonly kind: "press"; readonly button: ButtonId }
+  | { readonly kind: "unsupported"; readonly what: string };
+
+/**
+ * `user` is the channel's id of the person. `message` is the channel's id of the message, for replies to it; null where
+ * there is none. `sentAtMs` is when the person sent it by the channel's clock, epoch milliseconds.
+ */
+export type InboxItem = {
+  readonly key: ItemKey;
+  readonly conversation: ConversationId;
+  readonly user: string;
+  readonly message: string | null;
+  readonly priority: Priority;
+  readonly request: Request;
+  readonly sentAtMs: number;
+};
+
+/**
+ * I4: received = queued + held + running + done + failed + interrupted + cancelled + rejected + merged.
+ * `held` items wait for the person's decision (after a stop, or after a long time off) and are never claimed.
+ */
+export type ItemState =
+  | "queued"
+  | "held"
+  | "running"
+  | "done"
+  | "failed"
+  | "interrupted"
+  | "cancelled"
+  | "rejected"
+  | "merged";
+
+export const itemStates: readonly ItemState[] = [
+  "queued",
+  "held",
+  "running",
+  "done",
+  "failed",
+  "interrupted",
+  "cancelled",
+  "rejected",
+  "merged",
+];

@@ -1,0 +1,276 @@
+/**
+ * Everything that Signalbox itself says in a conversation, as data. It is stored in the outbox in the same transaction as
+ * the decision it tells of; each channel draws it in its own way from `describeNotice`.
+ */
+import type { Button } from "./button.ts";
+import type { ChannelName, ConversationId } from "./conversation.ts";
+import { describeFault, type Fault } from "./faults.ts";
+import type { ItemId } from "./inbox-item.ts";
+import type { Evidence, ProcessRef } from "./run.ts";
+
+export type QueueEntry = { readonly item: ItemId; readonly text: string };
+
+export type LaneReport = {
+  readonly conversation: ConversationId;
+  readonly title: string | null;
+  readonly workspace: string;
+  readonly state: "idle" | "waiting" | "running" | "stopping" | "quarantined";
+  readonly driver: string | null;
+  readonly elapsedMs: number | null;
+  readonly queued: number;
+  readonly held: number;
+  /** The conversation that holds this lane's workspace, when that is what it waits for. */
+  readonly waitsFor: ConversationId | null;
+  readonly background: readonly ProcessRef[];
+};
+
+export type Notice =
+  | { readonly kind: "welcome"; readonly driver: string; readonly workspace: string; readonly isDemo: boolean }
+  | { readonly kind: "help" }
+  | { readonly kind: "unknown-command"; readonly text: string }
+  | { readonly kind: "unsupported"; readonly what: string }
+  | {
+      readonly kind: "queued";
+      readonly position: number;
+      readonly waitsFor: "run" | "slot" | "workspace";
+      readonly workspace: string;
+    }
+  | { readonly kind: "lane-full"; readonly capacity: number }
+  | { readonly kind: "stopping" }
+  | { readonly kind: "stopped"; readonly why: "user" | "replaced"; readonly held: number; readonly forced: boolean }
+  | { readonly kind: "stopping-all"; readonly runs: number }
+  | { readonly kind: "stopped-all"; readonly stopped: number; readonly quarantined: number }
+  | { readonly kind: "nothing-to-stop"; readonly held: number }
+  | { readonly kind: "quarantined"; readonly evidence: Evidence }
+  | { readonly kind: "failed"; readonly fault: Fault }
+  | { readonly kind: "interrupted"; readonly text: string; readonly cause: "crash" | "shutdown" | "agent" }
+  | {
+      readonly kind: "held";
+      readonly count: number;
+      readonly reason: "stop" | "downtime";
+      readonly entries: readonly QueueEntry[];
+    }
+  | { readonly kind: "released"; readonly count: number; readonly how: "run-each" | "run-as-one" | "discard" }
+  | {
+      readonly kind: "queue";
+      readonly entries: readonly QueueEntry[];
+      readonly held: number;
+      readonly isRunning: boolean;
+    }
+  | { readonly kind: "item-cancelled"; readonly text: string }
+  | { readonly kind: "queue-cleared"; readonly count: number }
+  | { readonly kind: "new-session"; readonly isRunActive: boolean; readonly ended: number }
+  | { readonly kind: "background-ended"; readonly ended: number; readonly alive: readonly ProcessRef[] }
+  | {
+      readonly kind: "status";
+      readonly lanes: readonly LaneReport[];
+      readonly runsMax: number;
+      readonly version: string;
+    }
+  | { readonly kind: "shutting-down" };
+
+/** Why a lane's reply text ends in a list of commands: one line each, as the command menu shows them. */
+export const commandList: readonly { readonly command: string; readonly description: string }[] = [
+  { command: "stop", description: "Stop the running turn (/stop all: everything)" },
+  { command: "status", description: "What runs where, and who waits for what" },
+  { command: "queue", description: "Show, cancel, reorder or clear waiting messages" },
+  { command: "new", description: "Begin a new session with the agent" },
+  { command: "help", description: "How to use Signalbox" },
+  { command: "start", description: "Say hello" },
+];
+
+export type NoticeText = { readonly text: string; readonly buttons: readonly (readonly Button[])[] };
+
+/** The words of a notice, plain text, at most a few lines; the same on every channel. */
+export function describeNotice(notice: Notice, channel: ChannelName): string {
+  switch (notice.kind) {
+    case "welcome":
+      return welcome(notice, channel);
+    case "help":
+      return help(channel);
+    case "unknown-command":
+      return `Unknown command: ${notice.text}. Nothing was done. /help lists the commands.`;
+    case "unsupported":
+      return `${notice.what} cannot be given to the agent yet. Nothing was started and your queue is unchanged; send it as text.`;
+    case "queued":
+      return queued(notice);
+    case "lane-full":
+      return `This conversation already has ${notice.capacity} messages waiting, so this one was not accepted. Nothing else changed. Cancel some with /queue, then send it again.`;
+    case "stopping":
+      return "Stopping\u2026";
+    case "stopped":
+      return stopped(notice);
+    case "stopping-all":
+      return notice.runs === 1 ? "Stopping 1 run\u2026" : `Stopping ${notice.runs} runs\u2026`;
+    case "stopped-all":
+      return notice.quarantined === 0
+        ? `Everything is stopped (${plural(notice.stopped, "run")}).`
+        : `${plural(notice.stopped, "run")} stopped. ${plural(notice.quarantined, "run")} could not be proven gone; see /status.`;
+    case "nothing-to-stop":
+      return notice.held === 0
+        ? "Nothing to stop."
+        : `Nothing to stop: no run is active. ${plural(notice.held, "waiting message")} put on hold.`;
+    case "quarantined":
+      return quarantined(notice.evidence);
+    case "failed":
+      return `The run failed. ${describeFault(notice.fault)}`;
+    case "interrupted":
+      return interrupted(notice);
+    case "held":
+      return held(notice);
+    case "released":
+      return {
+        "run-each": `${plural(notice.count, "message")} back in the queue, in order.`,
+        "run-as-one": `${plural(notice.count, "message")} joined into one and queued.`,
+        discard: `${plural(notice.count, "message")} discarded.`,
+      }[notice.how];
+    case "queue":
+      return queue(notice);
+    case "item-cancelled":
+      return `Cancelled: ${notice.text}`;
+    case "queue-cleared":
+      return notice.count === 0 ? "The queue was empty." : `${plural(notice.count, "waiting message")} cancelled.`;
+    case "new-session":
+      return `${notice.isRunActive ? "A new session begins with your next message. The running turn finishes in the old one." : "New session. The agent starts with an empty memory."}${notice.ended > 0 ? ` ${plural(notice.ended, "background task")} ended.` : ""}`;
+    case "background-ended":
+      return notice.alive.length === 0
+        ? `${plural(notice.ended, "background task")} ended.`
+        : `Still alive: ${processes(notice.alive)}`;
+    case "status":
+      return status(notice);
+    case "shutting-down":
+      return "Signalbox is shutting down. What waits is kept and goes on at the next start.";
+    default:
+      return notice satisfies never;
+  }
+}
+
+export function plural(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
+}
+
+function welcome(notice: Notice & { kind: "welcome" }, channel: ChannelName): string {
+  const head = `Signalbox is ready. Send a message and the agent works on it in ${notice.workspace}.`;
+  const agent = notice.isDemo
+    ? "Agent: demo. It only shows how Signalbox works. To connect a real one, install Claude Code and log in (run `claude` once), then restart Signalbox."
+    : `Agent: ${notice.driver}.`;
+  return `${head}\n${agent}\n\n${help(channel)}`;
+}
+
+function help(channel: ChannelName): string {
+  const lines = commandList.map(({ command, description }) => `/${command} \u2013 ${description}`);
+  const where =
+    channel === "telegram"
+      ? "While a turn runs, new messages wait in line."
+      : "While a turn runs, what you send waits in line.";
+  return [`${where} Say stop (or !) to stop it; !text stops it and runs the text next.`, "", ...lines].join("\n");
+}
+
+function queued(notice: Notice & { kind: "queued" }): string {
+  switch (notice.waitsFor) {
+    case "run":
+      return `Queued, number ${notice.position} in line.`;
+    case "slot":
+      return `Queued, number ${notice.position} in line. All run slots are in use; it starts when one is free.`;
+    case "workspace":
+      return `Queued, number ${notice.position} in line. Another conversation is working in ${notice.workspace}; it starts when that is free.`;
+    default:
+      return notice.waitsFor satisfies never;
+  }
+}
+
+function stopped(notice: Notice & { kind: "stopped" }): string {
+  const how = notice.forced
+    ? "Released by you, without proof that it ended."
+    : notice.why === "replaced"
+      ? "Stopped. Running your message next."
+      : "Stopped.";
+  return notice.held === 0 ? how : `${how} ${plural(notice.held, "message")} on hold.`;
+}
+
+function quarantined(evidence: Evidence): string {
+  const alive = evidence.processes.length === 0 ? evidence.note : processes(evidence.processes);
+  return `This run was told to stop, but it is not proven that it ended. Still there: ${alive}\nNothing else starts in this conversation or its directory until it is gone. It is released by itself when it ends; "Force release" frees it now, at your risk.`;
+}
+
+/** A chat line holds a few processes; the rest is counted. */
+const processesShownMax = 5;
+
+function processes(list: readonly ProcessRef[]): string {
+  const shown = list.slice(0, processesShownMax).map((process) => `${process.command} (pid ${process.pid})`);
+  const rest = list.length - shown.length;
+  return rest > 0 ? `${shown.join(", ")} and ${rest} more` : shown.join(", ");
+}
+
+function interrupted(notice: Notice & { kind: "interrupted" }): string {
+  const cause = {
+    crash: "Signalbox ended while it ran",
+    shutdown: "Signalbox was shut down while it ran",
+    agent: "the agent ended it",
+  }[notice.cause];
+  return `This run was interrupted (${cause}): \u201c${notice.text}\u201d\nNothing of it runs any more, and it is not repeated by itself. Your session is kept.`;
+}
+
+function held(notice: Notice & { kind: "held" }): string {
+  const head =
+    notice.reason === "downtime"
+      ? `${plural(notice.count, "message")} arrived while I was off:`
+      : `${plural(notice.count, "message")} on hold after the stop:`;
+  return [head, ...entryLines(notice.entries, notice.count)].join("\n");
+}
+
+function queue(notice: Notice & { kind: "queue" }): string {
+  const holds = notice.held > 0 ? [`${plural(notice.held, "message")} on hold.`] : [];
+  const running = notice.isRunning ? ["A turn is running."] : [];
+  if (notice.entries.length === 0) return [...running, "No messages waiting.", ...holds].join(" ");
+  return [
+    ...running,
+    `${plural(notice.entries.length, "message")} waiting:`,
+    ...entryLines(notice.entries, notice.entries.length),
+    ...holds,
+  ].join("\n");
+}
+
+/** A card lists this many messages; the rest is counted. */
+export const entriesShownMax = 10;
+
+function entryLines(entries: readonly QueueEntry[], count: number): string[] {
+  const shown = entries.slice(0, entriesShownMax);
+  const lines = shown.map((entry, index) => `${index + 1}. ${entry.text}`);
+  return count > shown.length ? [...lines, `\u2026 and ${count - shown.length} more`] : lines;
+}
+
+function status(notice: Notice & { kind: "status" }): string {
+  const busy = notice.lanes.filter((lane) => lane.state !== "idle" || lane.held > 0 || lane.background.length > 0);
+  const running = notice.lanes.filter((lane) => lane.state !== "idle" && lane.state !== "waiting").length;
+  const head = `${running} of ${notice.runsMax} run slots in use. Signalbox ${notice.version}.`;
+  return busy.length === 0 ? `${head}\nNothing runs and nothing waits.` : [head, ...busy.map(laneLine)].join("\n");
+}
+
+function laneLine(lane: LaneReport): string {
+  const since = lane.elapsedMs === null ? "" : ` for ${duration(lane.elapsedMs)}`;
+  const parts = [`${lane.title ?? lane.conversation}: ${lane.state}${since}`, `in ${lane.workspace}`];
+  if (lane.queued > 0) parts.push(`${lane.queued} waiting`);
+  if (lane.held > 0) parts.push(`${lane.held} on hold`);
+  if (lane.waitsFor !== null) parts.push(`waits for ${lane.waitsFor}`);
+  if (lane.background.length > 0) parts.push(`background: ${processes(lane.background)}`);
+  return parts.join(", ");
+}
+
+/** Milliseconds as a person says them: "8 s", "3 min 5 s", "2 h 10 min". */
+export function duration(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${seconds % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** One line of a message, for lists; in UTF-16 units. */
+export const excerptCharsMax = 80;
+
+export function excerpt(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim();
+  return line.length <= excerptCharsMax
+    ? line
+    : `${line.slice(0, excerptCharsMax - 1).replace(/[\uD800-\uDBFF]$/, "")}\u2026`;
+}

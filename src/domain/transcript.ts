@@ -1,0 +1,98 @@
+/**
+ * The transcript of one run: what a viewer needs to draw it, reduced event by event from what the agent does.
+ *
+ * I12: a transcript is a value; whoever draws it holds a snapshot. Events after the end change nothing.
+ * I14: everything in it is bounded; what fell out is counted, never silently gone.
+ */
+import type { AgentEvent, ToolUse, TurnEnd, Usage } from "./agent-event.ts";
+import { describeFault } from "./faults.ts";
+
+export type ToolRecord = ToolUse & { readonly state: "running" | "ok" | "failed" };
+
+export type Phase =
+  | { readonly kind: "starting" }
+  | { readonly kind: "thinking" }
+  | { readonly kind: "writing" }
+  | { readonly kind: "tool"; readonly tool: ToolUse }
+  | { readonly kind: "retrying"; readonly text: string }
+  | { readonly kind: "ended"; readonly end: TurnEnd };
+
+export type Transcript = {
+  readonly phase: Phase;
+  /** The newest text block, its head cut at `transcriptTextCharsMax`. */
+  readonly text: string;
+  readonly thinking: string;
+  /** The newest `transcriptToolsMax` tools, oldest first. */
+  readonly tools: readonly ToolRecord[];
+  readonly toolCount: number;
+  readonly notices: readonly string[];
+  readonly usage: Usage | null;
+};
+
+/** A phone shows the tail of a streamed text; the whole answer is its own message. In UTF-16 units. */
+export const transcriptTextCharsMax = 16_000;
+/** Enough to see what an agent is about; the details view reads more from elsewhere. */
+export const transcriptToolsMax = 50;
+/** Notices (a denied tool, a wrong server) repeat; the first few tell the story. */
+export const transcriptNoticesMax = 10;
+
+export const emptyTranscript: Transcript = {
+  phase: { kind: "starting" },
+  text: "",
+  thinking: "",
+  tools: [],
+  toolCount: 0,
+  notices: [],
+  usage: null,
+};
+
+export function reduce(before: Transcript, event: AgentEvent): Transcript {
+  if (before.phase.kind === "ended") return before; // I12: late events of a finished run are ignored
+  switch (event.kind) {
+    case "session":
+      return before;
+    case "text":
+      return { ...before, phase: { kind: "writing" }, text: tail(textBefore(before) + event.delta) };
+    case "thinking":
+      return { ...before, phase: { kind: "thinking" }, thinking: tail(before.thinking + event.delta) };
+    case "tool-started":
+      return {
+        ...before,
+        phase: { kind: "tool", tool: event.tool },
+        tools: [...before.tools, { ...event.tool, state: "running" as const }].slice(-transcriptToolsMax),
+        toolCount: before.toolCount + 1,
+      };
+    case "tool-ended":
+      return toolEnded(before, event.id, event.ok);
+    case "usage":
+      return { ...before, usage: event.usage };
+    case "retrying":
+      return { ...before, phase: { kind: "retrying", text: describeFault(event.fault) } };
+    case "notice":
+      return before.notices.length < transcriptNoticesMax
+        ? { ...before, notices: [...before.notices, event.text] }
+        : before;
+    case "ended":
+      return { ...before, phase: { kind: "ended", end: event.end } };
+    default:
+      return event satisfies never;
+  }
+}
+
+/** Text after a tool begins a new block: the viewer shows the newest block only. */
+function textBefore(before: Transcript): string {
+  return before.phase.kind === "tool" || (before.phase.kind === "thinking" && before.toolCount > 0) ? "" : before.text;
+}
+
+function toolEnded(before: Transcript, id: string, ok: boolean): Transcript {
+  const tools = before.tools.map((tool) =>
+    tool.id === id ? { ...tool, state: ok ? ("ok" as const) : ("failed" as const) } : tool,
+  );
+  const open = tools.findLast((tool) => tool.state === "running");
+  const phase: Phase = open === undefined ? { kind: "thinking" } : { kind: "tool", tool: open };
+  return { ...before, tools, phase };
+}
+
+function tail(text: string): string {
+  return text.length <= transcriptTextCharsMax ? text : text.slice(-transcriptTextCharsMax);
+}

@@ -1,0 +1,386 @@
+/**
+ * Every seam of the engine. Adapters (store, drivers, telegram, web) implement these; nothing here knows of any of them.
+ *
+ * I2: only `Turn.quiet` and `Processes` speak of proof, and they resolve on evidence alone.
+ * I3: every write of a run goes through a `Tx` verb that takes its owner and answers whether it still is the owner.
+ */
+import type { AgentEvent } from "../domain/agent-event.ts";
+import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
+import type { ChannelName, ConversationId } from "../domain/conversation.ts";
+import type { Fault } from "../domain/faults.ts";
+import type { InboxItem, ItemId, ItemKey, ItemState, Prompt, Request } from "../domain/inbox-item.ts";
+import type { LaneState } from "../domain/lane-machine.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { Evidence, ProcessRef, Quiescence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
+import type { Transcript } from "../domain/transcript.ts";
+
+// ---------------------------------------------------------------- drivers
+
+/** How much an agent may do without asking. */
+export type PermissionMode = "plan" | "ask" | "edit" | "bypass";
+
+/**
+ * `session.id` is ours and names the warm process; `session.resume` is the agent's own id of an earlier turn's memory, null
+ * for a session that has none yet. `workspace` is a real path.
+ */
+export type TurnRequest = {
+  readonly owner: RunOwner;
+  readonly session: { readonly id: string; readonly resume: string | null };
+  readonly workspace: string;
+  readonly prompt: Prompt;
+  readonly permissions: PermissionMode;
+};
+
+/** What a quiet turn left running on purpose (a dev server): empty after a stop. */
+export type Quiet = { readonly adopted: readonly ProcessRef[] };
+
+export interface Driver extends AsyncDisposable {
+  readonly name: string;
+  /** Whether a turn could be started now; resolves, never rejects. Must be cheap: no model request. */
+  health(
+    signal: AbortSignal,
+  ): Promise<
+    { readonly kind: "ready"; readonly version: string } | { readonly kind: "unavailable"; readonly fault: Fault }
+  >;
+  /**
+   * Begins a turn and returns its handle at once, so there is no window in which a stop finds nothing. What goes wrong while
+   * it starts arrives as the turn's `ended` event. Never throws.
+   */
+  start(request: TurnRequest): Turn;
+  /** A hint that the next new session will be in `workspace`. Never throws, never blocks. */
+  prewarm(workspace: string): void;
+  /** The session will not be used again: its warm process may go. Resolves when it is gone, never rejects. */
+  forget(session: string): Promise<void>;
+  /** Ends every process of the driver, with proof as far as it can be had. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type InterruptLevel = "ask" | "terminate" | "kill";
+
+/** A turn in progress. Disposing it ends what still runs of it and waits for `quiet`. */
+export interface Turn extends AsyncDisposable {
+  /** To be consumed once. Holds exactly one `ended`, as its last event; never rejects. */
+  readonly events: AsyncIterable<AgentEvent>;
+  /** Adds to the running turn. `too-late` means that the agent will not see it. */
+  steer(prompt: Prompt): Promise<"accepted" | "too-late">;
+  /** Idempotent and strengthening; returns at once. After `ask`, nothing of the turn may go on by the agent's will. */
+  interrupt(level: InterruptLevel): void;
+  /** Resolves when it is proven that nothing of the turn still runs, except what it adopts; may stay pending for ever. */
+  readonly quiet: Promise<Quiet>;
+  /** What is alive of this turn at this moment: the evidence for a quarantine. Resolves, never rejects. */
+  survivors(): Promise<Evidence>;
+}
+
+// ---------------------------------------------------------------- processes, workspaces
+
+export interface Processes {
+  /**
+   * Ends every process that an earlier life of this instance left behind (found by their marker) and proves it.
+   * Resolves, never rejects.
+   */
+  endOrphans(signal: AbortSignal): Promise<Quiescence>;
+  /** Ends these processes and their descendants, with proof. Resolves, never rejects. */
+  end(processes: readonly ProcessRef[], signal: AbortSignal): Promise<Quiescence>;
+  /** Those of `processes` that are alive. */
+  alive(processes: readonly ProcessRef[]): Promise<readonly ProcessRef[]>;
+}
+
+export type WorkspaceHold =
+  | { readonly kind: "held"; readonly lock: AsyncDisposable }
+  | { readonly kind: "refused"; readonly fault: Fault };
+
+export interface Workspaces {
+  /** Checks the directory and takes the operating system's lock on it against other instances. Resolves, never rejects. */
+  hold(path: string): Promise<WorkspaceHold>;
+}
+
+// ---------------------------------------------------------------- time, chance
+
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number;
+  /** Resolves after `ms`, or at once when `signal` fires. It wakes its caller to look; it proves nothing. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** 128 random bits as base64url. */
+export type NewId = () => string;
+
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+// ---------------------------------------------------------------- store
+
+export type StoredItem = InboxItem & {
+  readonly id: ItemId;
+  readonly state: ItemState;
+  readonly run: RunId | null;
+  readonly acceptedAtMs: number;
+};
+
+export type Lane = {
+  readonly conversation: ConversationId;
+  readonly workspace: string;
+  readonly title: string | null;
+  readonly epoch: number;
+  readonly state: LaneState;
+  /** The session that the next run uses. */
+  readonly session: { readonly id: string; readonly resume: string | null };
+};
+
+/** A live run's row. `slot` is in 1..runsMax. `isConfirmed` turns true with the turn's first event. */
+export type LiveRun = {
+  readonly owner: RunOwner;
+  readonly item: ItemId;
+  readonly workspace: string;
+  readonly session: string;
+  readonly driver: string;
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly state: "starting" | "running" | "stopping" | "quarantined";
+  readonly stopWhy: StopWhy | null;
+  readonly startedAtMs: number;
+};
+
+export type SettledRun = {
+  readonly run: RunId;
+  readonly conversation: ConversationId;
+  readonly outcome: RunOutcome["kind"];
+  readonly driver: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+};
+
+/** What a run leaves to show: drawn as the last state of its status message. */
+export type RunSummary = {
+  readonly run: RunId;
+  readonly outcome: RunOutcome | { readonly kind: "quarantined" };
+  readonly durationMs: number;
+  readonly transcript: Transcript;
+};
+
+/**
+ * A message on its way to a conversation. `status` is the live status message of a run: the sender draws the newest snapshot;
+ * `summary` replaces it with its last state; `answer` is the agent's final text (Markdown).
+ */
+export type Outgoing =
+  | { readonly kind: "status"; readonly run: RunId; readonly stop: Button }
+  | { readonly kind: "summary"; readonly summary: RunSummary }
+  | { readonly kind: "answer"; readonly run: RunId; readonly text: string }
+  | {
+      readonly kind: "notice";
+      readonly notice: Notice;
+      readonly buttons: readonly (readonly Button[])[];
+      readonly replyTo: string | null;
+    };
+
+/**
+ * pending -> sending -> sent; a row found `sending` at boot has an unknown outcome. `superseded`: the row no longer says
+ * anything true (a status of a run that is over). `undeliverable`: the chat refused it for good; kept as a record.
+ */
+export type OutboxState = "pending" | "sending" | "sent" | "superseded" | "undeliverable";
+
+export type OutboxId = number & { readonly brand: "OutboxId" };
+
+export type OutboxRow = {
+  readonly id: OutboxId;
+  readonly conversation: ConversationId;
+  readonly run: RunId | null;
+  readonly body: Outgoing;
+  readonly state: OutboxState;
+  /** The channel's id of the message once it is known. */
+  readonly message: string | null;
+  readonly attempts: number;
+  /** An attempt ended without a known outcome: one more may be made, and it says that it may be a repetition. */
+  readonly uncertain: boolean;
+  readonly createdAtMs: number;
+  readonly notBeforeMs: number;
+};
+
+/** Which question the store answers when a button is pressed. */
+export type ButtonUse =
+  | { readonly kind: "used"; readonly action: ButtonAction }
+  | { readonly kind: "spent" }
+  | { readonly kind: "expired" }
+  /** No such button, or it belongs to another conversation. */
+  | { readonly kind: "unknown" };
+
+/**
+ * One transaction. Verbs that name an owner return false when the owner is deposed (I3): the caller then throws `Deposed`, and
+ * everything in the transaction is rolled back. Inside a transaction nothing but these verbs may be awaited.
+ */
+export interface Tx {
+  // -- items
+  /** Insert-or-ignore by key; null when the key was seen before. Positions follow admission order. */
+  addItem(item: InboxItem, state: ItemState, atMs: number): Promise<ItemId | null>;
+  item(id: ItemId): Promise<StoredItem | null>;
+  /** In running order: priority, then position. */
+  items(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
+  /** Conditional on `from`: false, and nothing changed, when the item is in another state. `run` is kept when undefined. */
+  moveItem(id: ItemId, from: ItemState, to: ItemState, run?: RunId | null): Promise<boolean>;
+  /** Puts a queued item before all others of its conversation. */
+  moveItemFirst(id: ItemId): Promise<void>;
+  /** Replaces the prompt of a queued or held item. */
+  rewriteItem(id: ItemId, request: Request): Promise<void>;
+  /** Items merged into a run (steered, or joined), in order. */
+  itemsOfRun(run: RunId): Promise<readonly StoredItem[]>;
+  // -- lanes
+  /** Locks the lane; null when the conversation was never opened. */
+  lane(conversation: ConversationId): Promise<Lane | null>;
+  /** Insert-or-ignore. `chosen` tells a directory picked for this conversation from the default one. */
+  openLane(conversation: ConversationId, workspace: string, chosen: boolean, session: string): Promise<void>;
+  lanes(): Promise<readonly (Lane & { readonly queued: number; readonly held: number })[]>;
+  newSession(conversation: ConversationId, session: string, title: string | null): Promise<void>;
+  setTitle(conversation: ConversationId, title: string): Promise<void>;
+  /** Moves every lane that uses the default workspace (not `chosen`) to this one. Boot only. */
+  moveDefaultLanes(workspace: string): Promise<void>;
+  // -- claims
+  /**
+   * The fair next: the ready lane (an item queued, no live run, its workspace free) with the oldest ticket, and the lowest free
+   * slot of 1..runsMax; null when there is none. Locks what it returns.
+   */
+  nextReady(runsMax: number): Promise<{ readonly lane: Lane; readonly item: StoredItem; readonly slot: number } | null>;
+  /** Why the head of this lane does not start now; null when nothing is queued or it is about to start. */
+  waitsFor(
+    conversation: ConversationId,
+    runsMax: number,
+  ): Promise<
+    { readonly kind: "run" | "slot" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null
+  >;
+  /**
+   * Inserts the run at the lane's next epoch. The database refuses a second live run of the conversation, the workspace or the
+   * slot (I1): this rejects then.
+   */
+  insertRun(run: RunId, lane: Lane, item: ItemId, slot: number, driver: string, atMs: number): Promise<RunOwner>;
+  // -- runs: all fenced by owner (I3)
+  run(owner: RunOwner): Promise<LiveRun | null>;
+  liveRuns(): Promise<readonly LiveRun[]>;
+  /** starting -> running, and the agent's session id for resuming. */
+  confirmRun(owner: RunOwner, resume: string | null): Promise<boolean>;
+  markStopping(owner: RunOwner, why: StopWhy, atMs: number): Promise<boolean>;
+  quarantineRun(owner: RunOwner, evidence: Evidence): Promise<boolean>;
+  /** Ends the run's occupation of lane, workspace and slot; the lane draws a new ticket when items wait. */
+  settleRun(owner: RunOwner, outcome: RunOutcome, transcript: Transcript, atMs: number): Promise<boolean>;
+  /** Boot: every live run's lane goes to a new epoch under this incarnation, state `stopping`, why `crash`. Returns them re-owned. */
+  deposeAll(atMs: number): Promise<readonly LiveRun[]>;
+  settledRuns(conversation: ConversationId, limit: number): Promise<readonly SettledRun[]>;
+  // -- /stop all waits for several runs
+  addStopWait(item: ItemId, run: RunId): Promise<void>;
+  /** Resolves the waits on this run; returns the stop commands that now wait for nothing, with their tallies. */
+  endStopWaits(
+    run: RunId,
+    how: "stopped" | "quarantined",
+  ): Promise<readonly { readonly item: StoredItem; readonly stopped: number; readonly quarantined: number }[]>;
+  // -- background processes adopted from finished turns
+  adopt(conversation: ConversationId, run: RunId, processes: readonly ProcessRef[]): Promise<void>;
+  adopted(
+    conversation: ConversationId | null,
+  ): Promise<readonly { readonly conversation: ConversationId; readonly process: ProcessRef }[]>;
+  dropAdopted(processes: readonly ProcessRef[]): Promise<void>;
+  // -- buttons
+  addButton(button: Button, conversation: ConversationId, expiresAtMs: number): Promise<void>;
+  /** Single use by one atomic update. */
+  useButton(id: ButtonId, conversation: ConversationId, atMs: number): Promise<ButtonUse>;
+  // -- outbox
+  /** Insert-or-ignore by `dedupe`. Rows of a channel that reads (`web`) are stored as sent. */
+  addOutgoing(
+    row: {
+      readonly conversation: ConversationId;
+      readonly run: RunId | null;
+      readonly dedupe: string;
+      readonly body: Outgoing;
+      readonly notBeforeMs: number;
+    },
+    atMs: number,
+  ): Promise<void>;
+  /**
+   * The run is over: its status message, if not begun yet, is superseded. True when the status was shown or may have been, so
+   * that a summary has something to replace.
+   */
+  endStatus(run: RunId): Promise<boolean>;
+  // -- counters
+  counts(): Promise<Counts>;
+}
+
+/** I4: `received` is a running count of admissions, kept apart from the rows so that a lost row shows. */
+export type Counts = { readonly received: number; readonly byState: Readonly<Record<ItemState, number>> };
+
+export interface Store extends AsyncDisposable {
+  /** A random id of this database, the instance part of the process marker. */
+  readonly instance: string;
+  /** Grows by one at each opening for writing. */
+  readonly incarnation: number;
+  /**
+   * Runs `decide` in one transaction and resolves after the commit is durable; rejects with what it threw, after a rollback.
+   * Concurrent transactions run one after the other and may share a commit.
+   */
+  transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T>;
+  readonly outbox: OutboxQueue;
+  readonly history: History;
+}
+
+/** What a channel needs to deliver. Each verb is one transaction; all resolve after the commit. */
+export interface OutboxQueue {
+  /** Deliverable rows of a channel (`pending`), oldest first per conversation; also rows found `sending` from an earlier life. */
+  due(channel: ChannelName, limit: number): Promise<readonly OutboxRow[]>;
+  /** pending -> sending; false when it is not pending any more (superseded meanwhile). */
+  begin(id: OutboxId): Promise<boolean>;
+  sent(id: OutboxId, message: string | null): Promise<void>;
+  /** sending -> pending: the outcome is known to be "not delivered" (refused for now), or unknown. */
+  again(id: OutboxId, notBeforeMs: number, outcome: "refused" | "unknown"): Promise<void>;
+  end(id: OutboxId, state: "superseded" | "undeliverable"): Promise<void>;
+  /** The message that carries a run's live status: its row, once it was sent. */
+  statusOf(run: RunId): Promise<OutboxRow | null>;
+  /** Boot: rows of this channel found `sending` become pending and uncertain. */
+  recover(channel: ChannelName): Promise<void>;
+}
+
+/** Reading for the page and for tools: never locks, never blocks a run. */
+export interface History {
+  lanes(): Promise<readonly (Lane & { readonly queued: number; readonly held: number })[]>;
+  liveRuns(): Promise<readonly LiveRun[]>;
+  /** Newest `limit` items and messages of a conversation, oldest first. */
+  items(conversation: ConversationId, limit: number): Promise<readonly StoredItem[]>;
+  messages(conversation: ConversationId, limit: number): Promise<readonly OutboxRow[]>;
+  counts(): Promise<Counts>;
+}
+
+// ---------------------------------------------------------------- the engine, as channels see it
+
+/** `text` is for the person who pressed (a toast); null for other items. `fresh` is false for a key that was seen before. */
+export type Receipt = { readonly key: ItemKey; readonly fresh: boolean; readonly toast: string | null };
+
+/** A live run as a viewer sees it at one moment. */
+export type RunSnapshot = {
+  readonly owner: RunOwner;
+  readonly driver: string;
+  readonly state: "starting" | "running" | "stopping" | "quarantined";
+  readonly startedAtMs: number;
+  readonly transcript: Transcript;
+};
+
+/** Told after every commit and every event; a hint to look, never a queue (I12). Must not throw, must return at once. */
+export type EngineListener = {
+  changed(conversation: ConversationId): void;
+  progressed(snapshot: RunSnapshot): void;
+};
+
+export interface Engine extends AsyncDisposable {
+  /** Ends orphans, settles what a crash cut, offers what waited too long, then begins to claim. */
+  boot(): Promise<void>;
+  /**
+   * Stores and decides these items in one transaction, in order; resolves after the commit: only then may the channel move its
+   * offset or answer the press (I5). `chosen` gives a new conversation its own directory (a real path).
+   */
+  accept(items: readonly InboxItem[], chosen?: { readonly workspace: string }): Promise<readonly Receipt[]>;
+  /** The newest snapshot of a live run; null when it is not live in this process. */
+  snapshot(run: RunId): RunSnapshot | null;
+  snapshots(): readonly RunSnapshot[];
+  watch(listener: EngineListener): Disposable;
+  /** Claims nothing more; lets runs finish for `graceMs`, then stops them with proof. Resolves when no run is live here. */
+  drain(graceMs: number): Promise<void>;
+}
