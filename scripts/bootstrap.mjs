@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+// The one way in: `npm start`, `npm test` and the other npm scripts come through here, on a machine with only git, npm and
+// Node 20. Makes the checkout ready (./setup.mjs), then runs the task under a Node that can run TypeScript.
+//
+//   start ...   the program: src/cli.ts start ...            (builds the page when its sources changed)
+//   cli ...     any other command of the program: src/cli.ts ...
+//   test ...    everything, scripts/verify.ts test ...       (builds the page too: the browser tests open it)
+//   check       types, lint, format, dead code, unit tests: scripts/verify.ts check
+//   run file .. any other script of this repository
+//
+// 1. Plain JavaScript without dependencies: it must run before anything is installed, on Node 20.
+// 2. What is already done costs nothing: no process is started and nothing is written when all stamps match.
+// 3. The task's exit code is ours, and a signal reaches the task once (./task.mjs).
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { prepare, SetupFailed } from "./setup.mjs";
+import { runTask } from "./task.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const [task = "", ...args] = process.argv.slice(2);
+
+/** What each task runs, and what it needs before. `isProgram`: it must see the person's own PATH and directory. */
+const tasks = {
+  start: { command: [join(root, "src/cli.ts"), "start", ...args], page: true, isProgram: true },
+  cli: { command: [join(root, "src/cli.ts"), ...args], page: false, isProgram: true },
+  test: { command: ["scripts/verify.ts", "test", ...args], page: true, isProgram: false },
+  check: { command: ["scripts/verify.ts", "check", ...args], page: false, isProgram: false },
+  run: { command: args, page: false, isProgram: false },
+};
+
+process.exitCode = await main();
+
+async function main() {
+  const wanted = Object.hasOwn(tasks, task) ? tasks[task] : undefined;
+  if (wanted === undefined || wanted.command.length === 0) {
+    console.error(`usage: node scripts/bootstrap.mjs ${Object.keys(tasks).join(" | ")} [arguments]`);
+    return 2;
+  }
+  try {
+    const node = await prepare(root, { page: wanted.page });
+    if (wanted.isProgram) return await runTask(node, wanted.command, { cwd: process.cwd(), env: process.env });
+    // Tools find this Node first. The program does not: agents work with the person's own PATH.
+    const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ""}` };
+    return await runTask(node, wanted.command, { cwd: root, env });
+  } catch (error) {
+    if (!(error instanceof SetupFailed)) throw error;
+    console.error(`signalbox: ${error.message}`);
+    return error.exitCode;
+  }
+}
