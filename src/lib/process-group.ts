@@ -1,0 +1,141 @@
+/**
+ * Ending processes, and proving that they have ended.
+ *
+ * 1. Nothing is signalled by pid alone: pid and start are checked right before. (Between the check and the signal a pid could in
+ *    theory end and be reused; systems hand pids out in turn, so that needs a full round of them within microseconds.)
+ * 2. Proof is two empty scans in a row that judged everything, never a delay and never the success of a kill:
+ *    - A scan lists pids upwards, and a child's pid is above its parent's, so a process that forks and exits during a scan has its
+ *      child listed later in the same scan. The one exception is a fork at the wrap-around of the pid counter; to hide from two
+ *      scans in a row it would have to happen twice within milliseconds.
+ *    - A process that was listed but gone when it was read may have forked after the list was made, and one without an environment
+ *      may be in the middle of an exec. A scan that is unsure like this does not count, unless the one before it was unsure about
+ *      the very same process (an exec is over in less than the time between two scans; an environment may just be empty).
+ *    - A child forked by something we killed after the scan began is found by the next scan: it carries the marker, so killing and
+ *      scanning repeat until nothing is found.
+ * 3. What was found once is followed by pid and start from then on, even if it drops the marker (exec with a clean environment).
+ */
+import { belonging, sameProcess } from "./process-scan.ts";
+import type { ProcessEntry, ProcessQuery, ProcessRef, ProcessSnapshot, Scan } from "./process-scan.ts";
+
+/** Pacing between two scans while waiting for processes to die: a kill is usually done in 1 to 6 ms. */
+const RESCAN_PACE_MS = 10;
+
+export type Proof = { readonly kind: "gone" } | { readonly kind: "alive"; readonly processes: readonly ProcessEntry[] };
+
+/**
+ * What belongs to the query and is alive now, without the `spared` ones. An empty answer of this single look is *not* proof; use
+ * `waitUntilGone` or `endProcesses` for that.
+ */
+export async function survivors(
+  query: ProcessQuery,
+  spared: readonly ProcessRef[],
+  scan: Scan,
+): Promise<ProcessEntry[]> {
+  return belonging(await scan(query.roots), query).filter((entry) => !spared.some((ref) => sameProcess(ref, entry)));
+}
+
+/**
+ * Waits until nothing of the query is alive and proves it; signals nothing. When `signal` fires first, resolves with what still
+ * lives at that moment. Never rejects for an abort; rejects when the process table cannot be read.
+ */
+export function waitUntilGone(
+  query: ProcessQuery,
+  spared: readonly ProcessRef[],
+  scan: Scan,
+  signal: AbortSignal,
+): Promise<Proof> {
+  return untilGone(query, spared, () => undefined, scan, signal);
+}
+
+/**
+ * Sends `kill` to everything of the query except the spared, again to whatever appears later, until nothing is alive, and proves
+ * it. When `signal` fires first, resolves with what still lives. Rejects when the process table cannot be read.
+ */
+export function endProcesses(
+  query: ProcessQuery,
+  spared: readonly ProcessRef[],
+  kill: NodeJS.Signals,
+  scan: Scan,
+  signal: AbortSignal,
+): Promise<Proof> {
+  const told: ProcessRef[] = [];
+  const tell = (entry: ProcessEntry): void => {
+    // SIGKILL may be repeated at will; a polite signal is sent once, since some programs take the second one as "hurry".
+    if (kill !== "SIGKILL" && told.some((ref) => sameProcess(ref, entry))) return;
+    told.push(entry);
+    deliver(entry.pid, kill);
+  };
+  return untilGone(query, spared, tell, scan, signal);
+}
+
+/**
+ * Signals the whole group that `leader` leads, provided that the leader still is that process (a zombie leader counts: its pid is
+ * not free). Answers "gone" when it is not; members that outlived it are then found by `endProcesses`, one by one.
+ */
+export async function signalGroup(leader: ProcessRef, kill: NodeJS.Signals, scan: Scan): Promise<"sent" | "gone"> {
+  const entry = (await scan([leader])).byPid.get(leader.pid);
+  if (!entry || !sameProcess(entry, leader) || entry.group !== leader.pid) return "gone";
+  return deliver(-leader.pid, kill);
+}
+
+async function untilGone(
+  query: ProcessQuery,
+  spared: readonly ProcessRef[],
+  act: (entry: ProcessEntry) => void,
+  scan: Scan,
+  signal: AbortSignal,
+): Promise<Proof> {
+  let known: readonly ProcessRef[] = [];
+  let before: ProcessSnapshot | undefined;
+  let emptyScans = 0;
+  for (;;) {
+    const roots = [...query.roots, ...known];
+    const now = await scan(roots);
+    const alive = belonging(now, { marker: query.marker, roots }).filter(
+      (entry) => !spared.some((ref) => sameProcess(ref, entry)),
+    );
+    emptyScans = alive.length === 0 && judgedAll(now, before) ? emptyScans + 1 : 0;
+    if (emptyScans === 2) return { kind: "gone" };
+    before = now;
+    if (emptyScans === 1) continue;
+    // Also where nothing was found but not everything judged: the honest verdict is "not proven".
+    if (signal.aborted) return { kind: "alive", processes: alive };
+    known = alive;
+    alive.forEach(act);
+    await pace(signal);
+  }
+}
+
+function judgedAll(now: ProcessSnapshot, before: ProcessSnapshot | undefined): boolean {
+  return [...now.unsure].every((one) => before?.unsure.has(one));
+}
+
+function deliver(target: number, kill: NodeJS.Signals): "sent" | "gone" {
+  // 0, 1 and -1 address our own group, init and everybody.
+  if (Math.abs(target) <= 1) throw new Error(`refusing to signal ${target}`);
+  try {
+    process.kill(target, kill);
+    // A stopped process does not see a polite signal until it is continued.
+    if (kill !== "SIGKILL") process.kill(target, "SIGCONT");
+    return "sent";
+  } catch (error) {
+    // EPERM: another user's process (sudo). It stays in the next scan and is reported as alive, which is the truth.
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ESRCH" || code === "EPERM") return "gone";
+    throw error;
+  }
+}
+
+function pace(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    // Pacing only: when it fires we look at the process table again; nothing is concluded from the time that passed.
+    const timer = setTimeout(wake, RESCAN_PACE_MS);
+    signal.addEventListener("abort", wake, { once: true });
+    if (signal.aborted) wake();
+  });
+}
