@@ -23,15 +23,20 @@ const RESCAN_PACE_MS = 10;
 export type Proof = { readonly kind: "gone" } | { readonly kind: "alive"; readonly processes: readonly ProcessEntry[] };
 
 /**
- * What belongs to the query and is alive now, without the `spared` ones. An empty answer of this single look is *not* proof; use
- * `waitUntilGone` or `endProcesses` for that.
+ * What belongs to the query and is alive now, without the `spared` ones. Looks again while something could not be judged. An empty
+ * answer is *not* proof (it may have been about to fork); use `waitUntilGone` or `endProcesses` for that.
  */
 export async function survivors(
   query: ProcessQuery,
   spared: readonly ProcessRef[],
   scan: Scan,
 ): Promise<ProcessEntry[]> {
-  return belonging(await scan(query.roots), query).filter((entry) => !spared.some((ref) => sameProcess(ref, entry)));
+  let before: ProcessSnapshot | undefined;
+  for (;;) {
+    const now = await scan(query.roots);
+    if (judgedAll(now, before)) return unspared(belonging(now, query), spared);
+    before = now;
+  }
 }
 
 /**
@@ -91,9 +96,7 @@ async function untilGone(
   for (;;) {
     const roots = [...query.roots, ...known];
     const now = await scan(roots);
-    const alive = belonging(now, { marker: query.marker, roots }).filter(
-      (entry) => !spared.some((ref) => sameProcess(ref, entry)),
-    );
+    const alive = unspared(belonging(now, { marker: query.marker, roots }), spared);
     emptyScans = alive.length === 0 && judgedAll(now, before) ? emptyScans + 1 : 0;
     if (emptyScans === 2) return { kind: "gone" };
     before = now;
@@ -104,6 +107,10 @@ async function untilGone(
     alive.forEach(act);
     await pace(signal);
   }
+}
+
+function unspared(entries: ProcessEntry[], spared: readonly ProcessRef[]): ProcessEntry[] {
+  return entries.filter((entry) => !spared.some((ref) => sameProcess(ref, entry)));
 }
 
 function judgedAll(now: ProcessSnapshot, before: ProcessSnapshot | undefined): boolean {
