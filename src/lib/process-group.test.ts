@@ -90,15 +90,16 @@ test("a child that drops the marker is still found through its parent", async ()
 });
 
 test("a nested owner appends its marker, so the outer owner finds its processes too", async () => {
-  const tree = await run(`echo $BASHPID; exec sleep 300`, 1, { SBX_MARK: "outer.instance" });
-  expect(pidsOf(await survivors({ marker: "outer.instance", roots: [] }, [], scan))).toEqual([tree.leader.pid]);
+  const outer = `outer.${process.pid}`;
+  const tree = await run(`echo $BASHPID; exec sleep 300`, 1, { SBX_MARK: outer });
+  expect(pidsOf(await survivors({ marker: outer, roots: [] }, [], scan))).toEqual([tree.leader.pid]);
   expect(pidsOf(await survivors({ marker: tree.marker, roots: [] }, [], scan))).toEqual([tree.leader.pid]);
   expect(await survivors({ marker: "outer", roots: [] }, [], scan)).toEqual([]);
 });
 
 test("a reused pid is neither signalled nor counted (it is somebody else's process)", async () => {
   const stranger = await run(`echo $BASHPID; exec sleep 300`, 1);
-  const reused: ProcessRef = { pid: stranger.leader.pid, start: "00000000/1" };
+  const reused: ProcessRef = { pid: stranger.leader.pid, startTime: "00000000/1" };
   expect(await signalGroup(reused, "SIGKILL", scan)).toBe("gone");
   expect(await endProcesses({ marker: "nobody", roots: [reused] }, [], "SIGKILL", scan, soon())).toEqual({
     kind: "gone",
@@ -133,7 +134,7 @@ test("an empty scan that missed something vanished or unreadable is not proof; t
     unsure: new Set(unsure),
     carries: () => true,
   });
-  const late: ProcessEntry = { pid: 900_001, start: "x", parent: 1, group: 900_001, life: "zombie", name: "late" };
+  const late: ProcessEntry = { pid: 900_001, startTime: "x", parent: 1, group: 900_001, life: "zombie", name: "late" };
   const seen: ProcessSnapshot[] = [];
   const tables = [table(["11"]), table([]), table(["12"]), table([], [late]), table([])];
   const scripted: Scan = () => {

@@ -7,7 +7,7 @@ const stat = (name: string, state: string, threads: number): string =>
 test("a program name with brackets and spaces does not shift the fields", () => {
   expect(parseStat(stat("a) b (c", "S", 1), "boot")).toEqual({
     pid: 4711,
-    start: "boot/987654",
+    startTime: "boot/987654",
     parent: 12,
     group: 4711,
     life: "alive",
@@ -46,5 +46,5 @@ test("ps output of macOS gives the same table: parents, groups, zombies, marker"
     belonging(snapshot, { marker, roots: [] }).map((entry) => `${entry.pid} ${entry.name}`);
   expect(named("i1")).toEqual(["500 claude", "501 sleep", "502 node"]);
   expect(named("s1")).toEqual(["500 claude", "501 sleep"]);
-  expect(snapshot.byPid.get(502)?.start).toBe("Mon Nov  2 06:10:03 2026");
+  expect(snapshot.byPid.get(502)?.startTime).toBe("Mon Nov  2 06:10:03 2026");
 });

@@ -21,8 +21,8 @@ import { promisify } from "node:util";
 /** The environment variable whose value is the comma-separated list of owners of a process. */
 export const MARKER_VARIABLE = "SBX_MARK";
 
-/** One process, safe to keep and to store: `start` is an opaque text that differs when the pid is reused, even after a reboot. */
-export type ProcessRef = { readonly pid: number; readonly start: string };
+/** One process, safe to keep and to store: `startTime` is an opaque text that differs when the pid is reused, even after a reboot. */
+export type ProcessRef = { readonly pid: number; readonly startTime: string };
 
 export type ProcessEntry = ProcessRef & {
   readonly parent: number;
@@ -36,7 +36,7 @@ export type ProcessSnapshot = {
   /** Everything that may belong to somebody; strangers of earlier scans are left out. */
   readonly byPid: ReadonlyMap<number, ProcessEntry>;
   /**
-   * What this scan could not judge, as "pid" (listed, gone when read: may have forked) or "pid/start" (no environment: perhaps in
+   * What this scan could not judge, as "pid" (listed, gone when read: may have forked) or "pid/startTime" (no environment: perhaps in
    * the middle of an exec). Strangers of earlier scans are not counted.
    */
   readonly unsure: ReadonlySet<string>;
@@ -72,7 +72,7 @@ export function withMarkers(
 /** The identity of a process that exists now (a zombie included), for keeping; undefined when there is none. */
 export async function identify(pid: number): Promise<ProcessRef | undefined> {
   const entry = process.platform === "linux" ? readEntry(pid, bootId()) : parsePs(await runPs()).byPid.get(pid);
-  return entry && { pid: entry.pid, start: entry.start };
+  return entry && { pid: entry.pid, startTime: entry.startTime };
 }
 
 /** Everything alive in the snapshot that belongs to the query. This process itself never does. */
@@ -99,11 +99,11 @@ function withDescendants(members: Set<number>, entries: readonly ProcessEntry[])
 }
 
 export function sameProcess(a: ProcessRef, b: ProcessRef): boolean {
-  return a.pid === b.pid && a.start === b.start;
+  return a.pid === b.pid && a.startTime === b.startTime;
 }
 
 function isPresent(snapshot: ProcessSnapshot, ref: ProcessRef): boolean {
-  return snapshot.byPid.get(ref.pid)?.start === ref.start;
+  return snapshot.byPid.get(ref.pid)?.startTime === ref.startTime;
 }
 
 function elementsOf(value: string): string[] {
@@ -148,7 +148,7 @@ function scanProc(table: ProcTable, roots: readonly ProcessRef[]): ProcessSnapsh
       continue;
     }
     const environment: Environment = isKernelThread(entry) ? { kind: "none" } : readEnvironment(pid);
-    if (environment.kind === "empty" && entry.life === "alive") unsure.add(`${pid}/${entry.start}`);
+    if (environment.kind === "empty" && entry.life === "alive") unsure.add(`${pid}/${entry.startTime}`);
     inodes.set(pid, inode);
     byPid.set(pid, entry);
     environments.set(pid, environment);
@@ -199,7 +199,7 @@ export function parseStat(text: string, boot: string): ProcessEntry | undefined 
   const dead = fields[FIELD.state] === "Z" || fields[FIELD.state] === "X";
   return {
     pid: Number(text.slice(0, open)),
-    start: `${boot}/${ticks}`,
+    startTime: `${boot}/${ticks}`,
     parent: Number(fields[FIELD.parent]),
     group: Number(fields[FIELD.group]),
     // A main thread that ended while others run shows as a zombie with threads left: that program is alive.
@@ -280,7 +280,7 @@ export function parsePs(output: string): ProcessSnapshot {
     environments.set(pid, parseEnvironment(command, " "));
     byPid.set(pid, {
       pid,
-      start,
+      startTime: start,
       parent: Number(found["parent"]),
       group: Number(found["group"]),
       life: found["state"]?.startsWith("Z") ? "zombie" : "alive",
