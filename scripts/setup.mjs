@@ -280,7 +280,7 @@ function hashOfTree(home, seed) {
   const files = readdirSync(home, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/\.test\.tsx?$/.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
+    .toSorted();
   for (const file of files) hash.update(`\0${file.slice(home.length)}\0`).update(readFileSync(file));
   return hash.digest("hex");
 }
