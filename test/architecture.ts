@@ -150,8 +150,10 @@ const domainIsPure: Rule = (file) => {
     const isAsync = "async" in node && node.async;
     const waits = isAsync || node.type === "AwaitExpression" || (node.type === "ForOfStatement" && node.await);
     if (waits) return [at(file, node, "the domain does not wait")];
-    if (node.type === "Identifier" && impure.has(node.name))
-      return [at(file, node, `the domain is pure: ${node.name}`)];
+    if (impure.test(nameOf(node))) return [at(file, node, `the domain is pure: ${nameOf(node)}`)];
+    if (impureOfProcess.some((name) => isMember(node, "process", name))) {
+      return [at(file, node, "the domain is pure: process")];
+    }
     if (isMember(node, "Date", "now") || isMember(node, "Math", "random")) {
       return [at(file, node, "the domain is pure: time and chance are parameters")];
     }
