@@ -1,0 +1,134 @@
+// A chat as the people in it see it: messages in order, buttons, reactions, the draft, "typing", and all of it as text.
+
+import type { MessageEntity } from "grammy/types";
+import type { BotWorld } from "./bot-world.ts";
+import type { ChatKind, StoredChat, StoredMessage } from "./chats.ts";
+import { viewKeyboard, type ButtonView } from "./keyboards.ts";
+
+export interface MessageView {
+  readonly id: number;
+  /** First name of the sender. */
+  readonly who: string;
+  readonly fromBot: boolean;
+  /** The text or the caption. */
+  readonly text: string;
+  readonly entities: readonly MessageEntity[];
+  readonly buttons: readonly (readonly ButtonView[])[];
+  readonly edited: boolean;
+  /** How often it was edited. */
+  readonly edits: number;
+  readonly reactions: readonly string[];
+  readonly replyTo: number | undefined;
+  readonly thread: number | undefined;
+  readonly document: { readonly name: string; readonly bytes: Uint8Array } | undefined;
+  readonly photo: boolean;
+  /** Unix seconds. */
+  readonly date: number;
+}
+
+export interface DraftView {
+  readonly draftId: number;
+  readonly text: string;
+  readonly thread: number | undefined;
+  readonly canStop: boolean;
+}
+
+export interface ChatView {
+  readonly id: number;
+  readonly kind: ChatKind;
+  readonly title: string;
+  /** What is there now, oldest first; deleted messages and service messages are not. */
+  readonly messages: readonly MessageView[];
+  readonly fromBot: readonly MessageView[];
+  readonly last: MessageView | undefined;
+  /** The newest message of the bot that contains the text or matches. */
+  find(wanted: string | RegExp): MessageView | undefined;
+  message(messageId: number): MessageView | undefined;
+  /** What the bot is writing, while it shows (30 seconds after the last change). */
+  readonly draft: DraftView | undefined;
+  /** The chat action that shows (5 seconds). */
+  readonly action: string | undefined;
+  readonly pinned: readonly number[];
+  readonly rendered: string;
+}
+
+const draftShowsMs = 30_000;
+const actionShowsMs = 5_000;
+
+/** `thread` narrows the view to one topic. */
+export function viewChat(world: BotWorld, chat: StoredChat, thread?: number): ChatView {
+  const nowMs = world.clock.nowMs();
+  const messages = chat.messages
+    .filter((message) => message.state === "there" && message.content.kind !== "service")
+    .filter((message) => thread === undefined || message.thread === thread)
+    .map((message) => viewMessage(world, message));
+  const fromBot = messages.filter((message) => message.fromBot);
+  const draftShows =
+    chat.draft !== undefined && (nowMs - chat.draft.shownMs < draftShowsMs || world.mutations.has("draft-never-fades"));
+  const draft = draftShows ? chat.draft : undefined;
+  const action =
+    chat.action !== undefined && nowMs - chat.action.shownMs < actionShowsMs ? chat.action.name : undefined;
+  const matches = (text: string, wanted: string | RegExp) =>
+    typeof wanted === "string" ? text.includes(wanted) : wanted.test(text);
+  return {
+    id: chat.id,
+    kind: chat.kind,
+    title: chat.title,
+    messages,
+    fromBot,
+    last: messages.at(-1),
+    find: (wanted) => fromBot.findLast((message) => matches(message.text, wanted)),
+    message: (messageId) => messages.find((message) => message.id === messageId),
+    draft,
+    action,
+    pinned: [...chat.pinned],
+    get rendered() {
+      return render(chat, messages, draft, action);
+    },
+  };
+}
+
+function viewMessage(world: BotWorld, message: StoredMessage): MessageView {
+  const { content } = message;
+  const file = content.kind === "document" ? world.files.find(content.document.file_id) : undefined;
+  return {
+    id: message.id,
+    who: message.from.first_name,
+    fromBot: message.from.id === world.me.id,
+    text: message.text,
+    entities: message.entities,
+    buttons: viewKeyboard(message.markup),
+    edited: message.editDate !== undefined,
+    edits: message.edits,
+    reactions: [...message.reactions.values()].flat(),
+    replyTo: message.replyTo,
+    thread: message.thread,
+    document: file === undefined ? undefined : { name: file.name, bytes: file.bytes },
+    photo: content.kind === "photo",
+    date: message.date,
+  };
+}
+
+function render(
+  chat: StoredChat,
+  messages: readonly MessageView[],
+  draft: DraftView | undefined,
+  action: string | undefined,
+): string {
+  const lines = [`— ${chat.title} (${chat.kind} ${chat.id}${chat.door === "blocked" ? ", bot blocked" : ""}) —`];
+  for (const message of messages) lines.push(renderMessage(chat, message));
+  if (draft !== undefined)
+    lines.push(`(draft ${draft.draftId}${draft.canStop ? ", [Stop]" : ""}) ${draft.text || "Thinking…"}`);
+  if (action !== undefined) lines.push(`(bot: ${action}…)`);
+  return lines.join("\n");
+}
+
+function renderMessage(chat: StoredChat, message: MessageView): string {
+  const topic = message.thread === undefined ? "" : ` in ${chat.topics.get(message.thread)?.name ?? message.thread}`;
+  const reply = message.replyTo === undefined ? "" : ` re #${message.replyTo}`;
+  const marks = `${message.edited ? " (edited)" : ""}${message.reactions.length > 0 ? ` ${message.reactions.join("")}` : ""}`;
+  const file = message.document === undefined ? "" : `<${message.document.name}> `;
+  const head = `#${message.id} ${message.who}${topic}${reply}: ${message.photo ? "<photo> " : ""}${file}${message.text}${marks}`;
+  const rows = message.buttons.map((row) => `    ${row.map((button) => `[${button.label}]`).join(" ")}`);
+  return [head, ...rows].join("\n");
+}

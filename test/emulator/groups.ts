@@ -1,0 +1,96 @@
+// Groups, supergroups and forums as their members and administrators handle them.
+
+import type { Message } from "grammy/types";
+import type { BotWorld } from "./bot-world.ts";
+import { viewChat, type ChatView } from "./chat-view.ts";
+import type { StoredChat } from "./chats.ts";
+import { openTopic, type Person } from "./people.ts";
+
+export interface GroupOptions {
+  readonly title: string;
+  readonly members: readonly Person[];
+  readonly kind?: "group" | "supergroup" | "forum";
+  readonly botIsAdmin?: boolean;
+}
+
+export interface Group {
+  readonly id: number;
+  createsTopic(by: Person, name: string): number;
+  closesTopic(by: Person, thread: number): void;
+  deletesTopic(thread: number): void;
+  adds(person: Person): void;
+  removesBot(by: Person): void;
+  promotesBot(): void;
+  /** A basic group becomes a supergroup with another id; the old one answers 400 with the new id. */
+  migrates(by: Person): Group;
+  chat(thread?: number): ChatView;
+}
+
+export function createGroup(world: BotWorld, options: GroupOptions): Group {
+  const { chats } = world;
+  const stored = chats.open(
+    options.kind ?? "group",
+    options.title,
+    options.members.map((person) => person.user),
+  );
+  if (options.botIsAdmin === true) stored.bot = "administrator";
+  return groupOf(world, stored);
+}
+
+function groupOf(world: BotWorld, stored: StoredChat): Group {
+  const { me, chats, updates, changes, clock } = world;
+
+  function announce(chat: StoredChat, by: Person, fields: Partial<Message>, thread?: number): void {
+    const message = chats.add(chat, { from: by.user, thread, content: { kind: "service", fields } });
+    updates.push({ message: { ...chats.toMessage(message), chat: chats.toChat(chat), from: by.user } });
+    changes.ring();
+  }
+
+  return {
+    id: stored.id,
+    createsTopic(by, name) {
+      if (stored.kind !== "forum") throw new Error(`group ${stored.id} is no forum`);
+      return openTopic(world, stored, by.user, name);
+    },
+    closesTopic(by, thread) {
+      const topic = stored.topics.get(thread);
+      if (topic === undefined) throw new Error(`no topic ${thread}`);
+      topic.state = "closed";
+      announce(stored, by, { forum_topic_closed: {} }, thread);
+    },
+    deletesTopic(thread) {
+      // Nobody is told: Telegram has no update for it.
+      stored.topics.delete(thread);
+      changes.ring();
+    },
+    adds(person) {
+      stored.members.set(person.id, person.user);
+      announce(stored, person, { new_chat_members: [person.user] });
+    },
+    removesBot(by) {
+      stored.bot = "removed";
+      updates.push({
+        my_chat_member: {
+          chat: chats.toChat(stored),
+          from: by.user,
+          date: clock.nowSeconds(),
+          old_chat_member: { status: "member", user: me },
+          new_chat_member: { status: "kicked", user: me, until_date: 0 },
+        },
+      });
+      changes.ring();
+    },
+    promotesBot() {
+      stored.bot = "administrator";
+    },
+    migrates(by) {
+      if (stored.kind !== "group") throw new Error("only a basic group migrates");
+      const moved = chats.open("supergroup", stored.title, [...stored.members.values()]);
+      stored.migratedTo = moved.id;
+      announce(stored, by, { migrate_to_chat_id: moved.id });
+      announce(moved, by, { migrate_from_chat_id: stored.id });
+      return groupOf(world, moved);
+    },
+    chat: (thread) => viewChat(world, stored, thread),
+  };
+}

@@ -1,0 +1,127 @@
+// Holds every request against the schema of its method, generated from Telegram's documents (schemas.json), after turning
+// form fields into the types the schema names. Independent of the product and of what we believe about the Bot API.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { badRequest, type BotApiError } from "./bot-api-error.ts";
+import type { Params } from "./journal.ts";
+import type { RawRequest } from "./request-body.ts";
+
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: { readonly [name: string]: Schema };
+}
+
+interface SchemaFile {
+  readonly methods: readonly string[];
+  readonly definitions: { readonly [name: string]: Schema };
+}
+
+export interface Decoded {
+  readonly params: Params;
+  /** Names that the method does not have. Telegram ignores them; in our bot they are typing errors. */
+  readonly strayParams: readonly string[];
+}
+
+export interface Validation {
+  /** The method as Telegram spells it, whatever the capitals; undefined when there is none of that name. */
+  methodNamed(name: string): string | undefined;
+  decode(method: string, raw: RawRequest): Decoded;
+  /** The first thing wrong with the parameters, in the server's words; undefined when they fit. */
+  problem(method: string, params: Params): BotApiError | undefined;
+}
+
+export function createValidation(): Validation {
+  const file = JSON.parse(readFileSync(join(import.meta.dirname, "schemas.json"), "utf8")) as SchemaFile;
+  const names = new Map(file.methods.map((name) => [name.toLowerCase(), name]));
+  const ajv = new Ajv({ strict: false, allowUnionTypes: true, allErrors: false });
+  ajv.addSchema({ $id: "telegram", definitions: file.definitions });
+  const compiled = new Map<string, ValidateFunction>();
+
+  const paramsName = (method: string) => `${method.charAt(0).toUpperCase()}${method.slice(1)}Params`;
+  const propertiesOf = (method: string) => file.definitions[paramsName(method)]?.properties ?? {};
+
+  function validator(method: string): ValidateFunction {
+    const known = compiled.get(method);
+    if (known !== undefined) return known;
+    const fresh = ajv.compile({ $ref: `telegram#/definitions/${paramsName(method)}` });
+    compiled.set(method, fresh);
+    return fresh;
+  }
+
+  function takesText(schema: Schema): boolean {
+    if (schema.$ref !== undefined) {
+      const target = file.definitions[decodeURIComponent(schema.$ref.slice("#/definitions/".length))];
+      return target !== undefined && takesText(target);
+    }
+    if (schema.anyOf !== undefined) return schema.anyOf.some(takesText);
+    return schema.type === "string" || (Array.isArray(schema.type) && schema.type.includes("string"));
+  }
+
+  function decodeField(schema: Schema, value: unknown, raw: RawRequest): unknown {
+    if (typeof value !== "string") return value;
+    if (value.startsWith("attach://") && raw.uploads.has(value.slice("attach://".length))) {
+      return { upload: value.slice("attach://".length) };
+    }
+    const takesNumber = Array.isArray(schema.type) && schema.type.includes("number");
+    if (takesNumber && /^-?\d+$/.test(value)) return Number(value);
+    if (takesText(schema)) return value;
+    if (schema.type === "boolean") return /^(true|yes|1)$/i.test(value);
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      // Not JSON: left as text, which the schema will refuse by name.
+      return value;
+    }
+  }
+
+  return {
+    methodNamed: (name) => names.get(name.toLowerCase()),
+    decode(method, raw) {
+      const properties = propertiesOf(method);
+      const params: { [name: string]: unknown } = {};
+      const strayParams: string[] = [];
+      const uploads = [...raw.uploads.keys()].map((field) => [field, { upload: field }] as const);
+      // grammY's attachments travel under names of their own and are referred to by attach://.
+      for (const [field, value] of [...uploads.filter(([name]) => name in properties), ...Object.entries(raw.fields)]) {
+        if (value === null || value === undefined) continue;
+        const schema = properties[field];
+        if (schema === undefined) strayParams.push(field);
+        params[field] = schema === undefined ? value : decodeField(schema, value, raw);
+      }
+      return { params, strayParams };
+    },
+    problem(method, params) {
+      if (file.definitions[paramsName(method)] === undefined) return undefined;
+      const validate = validator(method);
+      if (validate(params)) return undefined;
+      const error = validate.errors?.[0];
+      return error === undefined ? badRequest("wrong parameters", "schema") : inServerWords(error);
+    },
+  };
+}
+
+const missingInWords: { readonly [name: string]: string } = {
+  chat_id: "chat_id is empty",
+  text: "message text is empty",
+  message_id: "message identifier is not specified",
+  callback_query_id: "query is too old and response timeout expired or query ID is invalid",
+  file_id: "file_id not specified",
+};
+
+function inServerWords(error: ErrorObject): BotApiError {
+  const [, field = ""] = error.instancePath.split("/");
+  const params: { missingProperty?: unknown } = error.params;
+  if (error.keyword === "required" && field === "") {
+    const missing = String(params.missingProperty);
+    return badRequest(missingInWords[missing] ?? `parameter "${missing}" is required`, "schema");
+  }
+  if (field === "entities" || field === "caption_entities") {
+    return badRequest(`can't parse MessageEntity: ${error.instancePath} ${error.message ?? ""}`, "schema");
+  }
+  if (field === "reaction") return badRequest("REACTION_INVALID", "schema");
+  return badRequest(`can't parse ${error.instancePath.slice(1)}: ${error.message ?? "wrong value"}`, "schema");
+}
