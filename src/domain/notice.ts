@@ -109,7 +109,7 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     case "nothing-to-stop":
       return notice.held === 0
         ? "Nothing to stop."
-        : `Nothing to stop: no run is active. ${plural(notice.held, "waiting message")} put on hold.`;
+        : `Nothing to stop: no run is active. ${plural(notice.held, "message")} on hold.`;
     case "quarantined":
       return quarantined(notice.evidence);
     case "failed":

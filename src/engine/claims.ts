@@ -1,0 +1,94 @@
+/**
+ * Claiming: which waiting message runs next, under the caps. It happens inside the very transactions that make something
+ * claimable (an admission, a settlement, the boot), so there is no wake-up that could be lost.
+ *
+ * I1: the row of the run, with its unique indexes, is the claim; a refused insert takes the whole decision back.
+ * I9: the oldest ticket goes first; a lane draws a new one each time it ran.
+ */
+import { decide } from "../domain/lane-machine.ts";
+import type { RunId } from "../domain/run.ts";
+import type { Driver, Lane, StoredItem } from "./ports.ts";
+import type { Claim } from "./run.ts";
+import { addButton, say, type Work } from "./work.ts";
+
+/**
+ * A quick answer arrives before its status message would: the status waits this long, and is never sent when the run is over by
+ * then. Below what a person notices as silence.
+ */
+export const statusDelayMs = 400;
+
+export type ClaimSettings = { readonly runsMax: number; readonly driverFor: (lane: Lane) => Driver };
+
+/** Claims all that can start now. */
+export async function claimReady(work: Work, settings: ClaimSettings): Promise<Claim[]> {
+  const claims: Claim[] = [];
+  // Bound: every claim takes one of runsMax slots.
+  for (;;) {
+    const next = await work.tx.nextReady(settings.runsMax);
+    if (next === null) return claims;
+    claims.push(await claim(work, next, settings));
+  }
+}
+
+async function claim(
+  work: Work,
+  next: { lane: Lane; item: StoredItem; slot: number },
+  settings: ClaimSettings,
+): Promise<Claim> {
+  const { lane, item, slot } = next;
+  const driver = settings.driverFor(lane);
+  const owner = await work.tx.insertRun(work.newId() as RunId, lane, item.id, slot, driver.name, work.atMs);
+  if (decide(lane.state, { kind: "claim", owner }, { queued: 0, capacity: 0 }).state.kind !== "running") {
+    throw new Error(`lane ${lane.conversation} was claimed while it was ${lane.state.kind}`);
+  }
+  if (item.request.kind !== "prompt")
+    throw new Error(`item ${item.id} in line is a ${item.request.kind}, not a prompt`);
+  if (!(await work.tx.moveItem(item.id, "queued", "running", owner.run)))
+    throw new Error(`item ${item.id} was not in line`);
+  await addStatus(work, lane, owner);
+  work.touched.add(lane.conversation);
+  return { owner, lane, prompt: item.request.prompt, driver, startedAtMs: work.atMs };
+}
+
+async function addStatus(work: Work, lane: Lane, owner: Claim["owner"]): Promise<void> {
+  const stop = await addButton(work, lane.conversation, { kind: "stop", owner });
+  const row = {
+    conversation: lane.conversation,
+    run: owner.run,
+    body: { kind: "status" as const, run: owner.run, stop },
+  };
+  await work.tx.addOutgoing(
+    { ...row, dedupe: `run:${owner.run}:status`, notBeforeMs: work.atMs + statusDelayMs },
+    work.atMs,
+  );
+}
+
+/** Prompts of this transaction that did not start are told their place and what they wait for. */
+export async function tellWaiting(work: Work, runsMax: number): Promise<void> {
+  for (const id of work.waiting) {
+    const item = await work.tx.item(id);
+    if (item === null || item.state !== "queued") continue;
+    const queued = await work.tx.items(item.conversation, "queued");
+    const wait = await work.tx.waitsFor(item.conversation, runsMax);
+    const lane = await work.tx.lane(item.conversation);
+    const position = queued.findIndex((other) => other.id === id) + 1;
+    const notice = {
+      kind: "queued" as const,
+      position,
+      waitsFor: wait?.kind ?? "run",
+      workspace: lane?.workspace ?? "",
+    };
+    const isRunning = lane?.state.kind === "running";
+    const first = isRunning
+      ? [
+          await addButton(work, item.conversation, { kind: "steer", item: id }),
+          await addButton(work, item.conversation, { kind: "stop-and-run", item: id }),
+        ]
+      : [];
+    const buttons = [
+      ...(first.length > 0 ? [first] : []),
+      [await addButton(work, item.conversation, { kind: "cancel", item: id })],
+    ];
+    await say(work, item.conversation, notice, { dedupe: `item:${item.key}:queued`, buttons, replyTo: item.message });
+  }
+}

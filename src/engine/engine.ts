@@ -1,0 +1,274 @@
+/**
+ * The engine: what comes in is admitted, what waits is claimed, what runs is owned until it is proven gone. Few verbs outside
+ * (ports.ts: Engine); inside, every change is one transaction followed by what may act on the world.
+ *
+ * I1, I9: claims are made in the transaction that makes them possible (claims.ts).
+ * I5: `accept` resolves after the commit.
+ * I7: nothing here waits for a run before it decides; the only waits are commits.
+ */
+import type { ConversationId } from "../domain/conversation.ts";
+import type { InboxItem } from "../domain/inbox-item.ts";
+import { decide } from "../domain/lane-machine.ts";
+import type { ProcessRef, RunId } from "../domain/run.ts";
+import { admit } from "./admission.ts";
+import { claimReady, tellWaiting } from "./claims.ts";
+import type {
+  Clock,
+  Driver,
+  Engine,
+  EngineListener,
+  Lane,
+  Log,
+  NewId,
+  PermissionMode,
+  Processes,
+  Receipt,
+  RunSnapshot,
+  Store,
+  Workspaces,
+} from "./ports.ts";
+import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
+import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
+import { type After, beginWork, say, type Work } from "./work.ts";
+
+export type EngineDeps = {
+  readonly store: Store;
+  readonly processes: Processes;
+  readonly workspaces: Workspaces;
+  /** Which agent serves a lane: asked at each claim, so a change takes effect at a turn boundary. */
+  readonly driverFor: (lane: Lane) => Driver;
+  readonly drivers: readonly Driver[];
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly log: Log;
+  readonly settings: {
+    readonly runsMax: number;
+    readonly permissions: PermissionMode;
+    /** Real path of the default workspace. */
+    readonly workspace: string;
+    /** What waited longer than this while Signalbox was off is offered instead of run. */
+    readonly downtimeMs: number;
+    readonly driverName: string;
+    readonly version: string;
+  };
+};
+
+/** Claims are made only while `open`. */
+type EnginePhase = "booting" | "open" | "draining" | "closed";
+
+export function createEngine(deps: EngineDeps): Engine {
+  const { store, clock, log, settings } = deps;
+  const runs = new Map<RunId, LiveRun>();
+  const listeners = new Set<EngineListener>();
+  /** Every promise that a commit started: awaited at the end of the engine's life. */
+  const started = new Set<Promise<void>>();
+  const closed = new AbortController();
+  let phase: EnginePhase = "booting";
+
+  return {
+    boot,
+    accept,
+    snapshot: (run) => runs.get(run)?.snapshot() ?? null,
+    snapshots: () => [...runs.values()].map((run) => run.snapshot()),
+    watch,
+    drain,
+    [Symbol.asyncDispose]: close,
+  };
+
+  async function boot(): Promise<void> {
+    const left = await commit((work) => deposeEarlierLife(work, settings.workspace));
+    const recovery = { processes: deps.processes, clock, log, commit };
+    const { watched } = await endEarlierLife(recovery, left, closed.signal);
+    own(watched);
+    phase = "open";
+    await commit((work) => holdWhatWaitedLong(work, settings.downtimeMs));
+  }
+
+  async function accept(
+    items: readonly InboxItem[],
+    chosen?: { readonly workspace: string },
+  ): Promise<readonly Receipt[]> {
+    const dead = items.some(asksForStatus) ? await deadBackground() : [];
+    return commit(async (work) => {
+      await work.tx.dropAdopted(dead);
+      return admit(work, items, chosen, settings);
+    });
+  }
+
+  /** Background tasks that ended by themselves: a status names only what is alive. */
+  async function deadBackground(): Promise<readonly ProcessRef[]> {
+    const adopted = (await store.transact((tx) => tx.adopted(null))).map((one) => one.process);
+    if (adopted.length === 0) return [];
+    const alive = new Set((await deps.processes.alive(adopted)).map((process) => process.pid));
+    return adopted.filter((process) => !alive.has(process.pid));
+  }
+
+  function watch(listener: EngineListener): Disposable {
+    listeners.add(listener);
+    return { [Symbol.dispose]: () => void listeners.delete(listener) };
+  }
+
+  /** One transaction, the claims that it makes possible, and after its commit what it asked for. Rejects when it did not commit. */
+  async function commit<T>(decide: (work: Work) => Promise<T>): Promise<T> {
+    const claimed: LiveRun[] = [];
+    try {
+      const { value, work } = await store.transact(async (tx) => {
+        const work = beginWork(tx, clock.now(), deps.newId);
+        const value = await decide(work);
+        if (phase === "open")
+          for (const claim of await claimReady(work, { runsMax: settings.runsMax, driverFor: deps.driverFor }))
+            claimed.push(hold(claim));
+        await tellWaiting(work, settings.runsMax);
+        return { value, work };
+      });
+      for (const run of claimed) own(seeThrough(run));
+      for (const effect of work.after) carryOut(effect);
+      for (const conversation of work.touched) tellChanged(conversation);
+      return value;
+    } catch (error) {
+      for (const run of claimed) runs.delete(run.owner.run);
+      throw error;
+    }
+  }
+
+  /** The handle exists before the row can be seen: a stop that finds the row finds the handle. */
+  function hold(claim: Claim): LiveRun {
+    const run = createLiveRun(
+      { workspaces: deps.workspaces, clock, log, permissions: settings.permissions, commit, progressed },
+      claim,
+    );
+    runs.set(claim.owner.run, run);
+    return run;
+  }
+
+  async function seeThrough(run: LiveRun): Promise<void> {
+    await run.live();
+    runs.delete(run.owner.run);
+    tellChanged(run.owner.conversation);
+  }
+
+  function carryOut(effect: After): void {
+    switch (effect.kind) {
+      case "stop":
+        runs.get(effect.owner.run)?.stop();
+        break;
+      case "release":
+        runs.get(effect.owner.run)?.release();
+        break;
+      case "steer":
+        own(steer(effect));
+        break;
+      case "forget":
+        own(forget(effect.session));
+        break;
+      case "end-background":
+        own(endBackground(effect));
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async function steer(effect: After & { kind: "steer" }): Promise<void> {
+    const answer = (await runs.get(effect.owner.run)?.steer(effect.prompt)) ?? "too-late";
+    if (answer === "accepted") return;
+    await commit(async (work) => {
+      work.touched.add(effect.owner.conversation);
+      if (await work.tx.moveItem(effect.item, "merged", "queued", null)) work.waiting.push(effect.item);
+    });
+  }
+
+  async function forget(session: string): Promise<void> {
+    await Promise.all(deps.drivers.map((driver) => driver.forget(session)));
+  }
+
+  async function endBackground(effect: After & { kind: "end-background" }): Promise<void> {
+    await deps.processes.end(effect.processes, closed.signal);
+    const alive = await deps.processes.alive(effect.processes);
+    const isAlive = new Set(alive.map((process) => process.pid));
+    const gone = effect.processes.filter((process) => !isAlive.has(process.pid));
+    await commit(async (work) => {
+      await work.tx.dropAdopted(gone);
+      const notice = { kind: "background-ended" as const, ended: gone.length, alive };
+      await say(work, effect.conversation, notice, { dedupe: `background:${work.newId()}` });
+    });
+  }
+
+  function progressed(snapshot: RunSnapshot): void {
+    for (const listener of listeners) listener.progressed(snapshot);
+  }
+
+  function tellChanged(conversation: ConversationId): void {
+    for (const listener of listeners) listener.changed(conversation);
+  }
+
+  /** Gives a started promise an owner: its failure is logged, its end is awaited by `close`. */
+  function own(work: Promise<void>): void {
+    const owned = work
+      .catch((error: unknown) => log.error({ error }, "a task of the engine failed"))
+      .finally(() => started.delete(owned));
+    started.add(owned);
+  }
+
+  async function drain(graceMs: number): Promise<void> {
+    if (phase === "closed") return;
+    phase = "draining";
+    await commit(tellShuttingDown);
+    const over = new AbortController();
+    // Bound: the grace that the person configured for running turns.
+    await Promise.race([allSettled(), clock.sleep(graceMs, over.signal)]);
+    over.abort();
+    await commit(stopForShutdown);
+    await allSettled();
+  }
+
+  async function tellShuttingDown(work: Work): Promise<void> {
+    for (const run of runs.values()) {
+      await say(
+        work,
+        run.owner.conversation,
+        { kind: "shutting-down" },
+        { dedupe: `run:${run.owner.run}:shutting-down`, run: run.owner.run },
+      );
+    }
+  }
+
+  async function stopForShutdown(work: Work): Promise<void> {
+    for (const { owner } of runs.values()) {
+      const lane = await work.tx.lane(owner.conversation);
+      if (lane === null) continue;
+      for (const effect of decide(lane.state, { kind: "stop", why: "shutdown", owner }, { queued: 0, capacity: 0 })
+        .effects) {
+        if (effect.kind !== "stop-run") continue;
+        await work.tx.markStopping(owner, effect.why, work.atMs);
+        work.after.push({ kind: "stop", owner });
+      }
+    }
+  }
+
+  /** Resolves when every run of this process has settled or is quarantined: the latter's row keeps its lane for the next boot. */
+  async function allSettled(): Promise<void> {
+    while (runs.size > 0 && [...runs.values()].some((run) => run.snapshot().state !== "quarantined")) {
+      await new Promise<void>((resolve) => {
+        const listener = { changed: look, progressed: () => {} };
+        const watching = watch(listener);
+        function look(): void {
+          watching[Symbol.dispose]();
+          resolve();
+        }
+      });
+    }
+  }
+
+  async function close(): Promise<void> {
+    if (phase === "open") await drain(0);
+    phase = "closed";
+    closed.abort();
+    for (const run of runs.values()) run.release();
+    await Promise.all(started);
+  }
+}
+
+function asksForStatus(item: InboxItem): boolean {
+  return item.request.kind === "command" && item.request.command.name === "status";
+}

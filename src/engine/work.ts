@@ -1,0 +1,76 @@
+/**
+ * One decision of the engine while its transaction is open: the store's verbs, the moment, and what is to happen after the
+ * commit. Everything that is said is a row of the same transaction; everything that acts outside waits in `after`.
+ */
+import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../domain/button.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import type { ItemId, Prompt } from "../domain/inbox-item.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
+import type { NewId, Tx } from "./ports.ts";
+
+/** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
+export class Deposed extends Error {
+  constructor(owner: RunOwner) {
+    super(`run ${owner.run} is no longer the owner of its conversation (epoch ${owner.epoch})`);
+  }
+}
+
+/** What to do once the commit is durable. Data, so that a decision can be read and tested. */
+export type After =
+  | { readonly kind: "stop"; readonly owner: RunOwner }
+  | { readonly kind: "release"; readonly owner: RunOwner }
+  | { readonly kind: "steer"; readonly owner: RunOwner; readonly item: ItemId; readonly prompt: Prompt }
+  | { readonly kind: "forget"; readonly session: string }
+  | {
+      readonly kind: "end-background";
+      readonly conversation: ConversationId;
+      readonly processes: readonly ProcessRef[];
+    };
+
+export type Work = {
+  readonly tx: Tx;
+  readonly atMs: number;
+  readonly newId: NewId;
+  readonly after: After[];
+  /** Conversations whose rows this transaction touched. */
+  readonly touched: Set<ConversationId>;
+  /** Prompts put in line by this transaction: those not claimed by its end are told their place. */
+  readonly waiting: ItemId[];
+};
+
+export function beginWork(tx: Tx, atMs: number, newId: NewId): Work {
+  return { tx, atMs, newId, after: [], touched: new Set(), waiting: [] };
+}
+
+export type Saying = {
+  /** The same key is said once. */
+  readonly dedupe: string;
+  readonly run?: RunId;
+  readonly buttons?: readonly (readonly Button[])[];
+  readonly replyTo?: string | null;
+};
+
+export async function say(work: Work, conversation: ConversationId, notice: Notice, saying: Saying): Promise<void> {
+  work.touched.add(conversation);
+  const body = { kind: "notice" as const, notice, buttons: saying.buttons ?? [], replyTo: saying.replyTo ?? null };
+  const row = { conversation, run: saying.run ?? null, dedupe: saying.dedupe, body, notBeforeMs: 0 };
+  await work.tx.addOutgoing(row, work.atMs);
+}
+
+export async function addButton(work: Work, conversation: ConversationId, action: ButtonAction): Promise<Button> {
+  const button: Button = { id: work.newId() as ButtonId, action };
+  await work.tx.addButton(button, conversation, work.atMs + buttonLifeMs);
+  return button;
+}
+
+/** The three ways out of a hold, as one row of buttons each. */
+export async function heldButtons(work: Work, conversation: ConversationId): Promise<readonly (readonly Button[])[]> {
+  return [
+    [
+      await addButton(work, conversation, { kind: "held", how: "run-each" }),
+      await addButton(work, conversation, { kind: "held", how: "run-as-one" }),
+    ],
+    [await addButton(work, conversation, { kind: "held", how: "discard" })],
+  ];
+}
