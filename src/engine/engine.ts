@@ -99,8 +99,7 @@ export function createEngine(deps: EngineDeps): Engine {
   async function deadBackground(): Promise<readonly ProcessRef[]> {
     const adopted = (await store.transact((tx) => tx.adopted(null))).map((one) => one.process);
     if (adopted.length === 0) return [];
-    const alive = new Set((await deps.processes.alive(adopted)).map((process) => process.pid));
-    return adopted.filter((process) => !alive.has(process.pid));
+    return without(adopted, await deps.processes.alive(adopted));
   }
 
   function watch(listener: EngineListener): Disposable {
@@ -185,8 +184,7 @@ export function createEngine(deps: EngineDeps): Engine {
   async function endBackground(effect: After & { kind: "end-background" }): Promise<void> {
     await deps.processes.end(effect.processes, closed.signal);
     const alive = await deps.processes.alive(effect.processes);
-    const isAlive = new Set(alive.map((process) => process.pid));
-    const gone = effect.processes.filter((process) => !isAlive.has(process.pid));
+    const gone = without(effect.processes, alive);
     await commit(async (work) => {
       await work.tx.dropAdopted(gone);
       const notice = { kind: "background-ended" as const, ended: gone.length, alive };
@@ -267,6 +265,11 @@ export function createEngine(deps: EngineDeps): Engine {
     for (const run of runs.values()) run.release();
     await Promise.all(started);
   }
+}
+
+/** By pid and start time: a reused pid is another process. */
+function without(processes: readonly ProcessRef[], others: readonly ProcessRef[]): readonly ProcessRef[] {
+  return processes.filter((one) => !others.some((other) => other.pid === one.pid && other.startTime === one.startTime));
 }
 
 function asksForStatus(item: InboxItem): boolean {
