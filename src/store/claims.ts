@@ -1,0 +1,136 @@
+/**
+ * Claims: which lane is next, why another waits, and the one way in which a run begins.
+ *
+ * I1: a run begins by an insert that three unique indexes may refuse; nothing is checked in memory.
+ * I9: the oldest ticket among free workspaces is next; ready lanes behind a busy workspace cost nothing to skip.
+ */
+import type { ConversationId } from "../domain/conversation.ts";
+import type { ItemId } from "../domain/inbox-item.ts";
+import type { RunId, RunOwner } from "../domain/run.ts";
+import type { Lane, StoredItem, Tx } from "../engine/ports.ts";
+import { readHead } from "./inbox.ts";
+import { readLane } from "./lanes.ts";
+import { liveStates } from "./migrations.ts";
+import { refreshLane, refreshWorkspace } from "./readiness.ts";
+import { one, type Sql } from "./sql.ts";
+import { StoreFault } from "./store-fault.ts";
+
+type ClaimVerbs = Pick<Tx, "nextReady" | "waitsFor" | "insertRun">;
+
+export function claimVerbs(sql: Sql, incarnation: number): ClaimVerbs {
+  return {
+    nextReady: async (runsMax) => nextReady(sql, runsMax),
+    waitsFor: async (conversation, runsMax) => waitsFor(sql, conversation, runsMax),
+    insertRun: async (run, lane, item, slot, driver, atMs) =>
+      insertRun(sql, incarnation, { run, lane, item, slot, driver, atMs }),
+  };
+}
+
+function nextReady(
+  sql: Sql,
+  runsMax: number,
+): { readonly lane: Lane; readonly item: StoredItem; readonly slot: number } | null {
+  const slot = lowestFreeSlot(sql);
+  if (slot > runsMax) return null;
+  const next = sql.get<{ conversation: ConversationId }>(
+    `SELECT lane.conversation FROM workspace JOIN lane ON lane.ticket = workspace.head_ticket
+     WHERE workspace.head_ticket IS NOT NULL ORDER BY workspace.head_ticket LIMIT 1`,
+  );
+  if (next === undefined) return null;
+  const lane = one(readLane(sql, next.conversation) ?? undefined, `lane ${next.conversation}`);
+  const item = one(readHead(sql, next.conversation) ?? undefined, `queued item in ${next.conversation}`);
+  return { lane, item, slot };
+}
+
+function lowestFreeSlot(sql: Sql): number {
+  const row = sql.get<{ slot: number }>(
+    `SELECT min(candidate) AS slot
+     FROM (SELECT 1 AS candidate UNION ALL SELECT slot + 1 FROM run WHERE state IN ${liveStates})
+     WHERE candidate NOT IN (SELECT slot FROM run WHERE state IN ${liveStates})`,
+  );
+  return one(row, "slot").slot;
+}
+
+function waitsFor(
+  sql: Sql,
+  conversation: ConversationId,
+  runsMax: number,
+): { readonly kind: "run" | "slot" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null {
+  const lane = readLane(sql, conversation);
+  if (lane === null || readHead(sql, conversation) === null) return null;
+  if (lane.state.kind !== "idle") return { kind: "run" };
+  const holder = workspaceHolder(sql, lane);
+  if (holder !== null) return { kind: "workspace", holder };
+  return startsBefore(sql, conversation, runsMax) >= freeSlots(sql, runsMax) ? { kind: "slot" } : null;
+}
+
+/** Who runs in the lane's workspace, or else who takes it before this lane's turn. */
+function workspaceHolder(sql: Sql, lane: Lane): ConversationId | null {
+  const running = sql.get<{ conversation: ConversationId }>(
+    `SELECT conversation FROM run WHERE workspace = ? AND state IN ${liveStates}`,
+    lane.workspace,
+  );
+  if (running !== undefined) return running.conversation;
+  const first = sql.get<{ conversation: ConversationId }>(
+    "SELECT conversation FROM lane WHERE ticket = (SELECT head_ticket FROM workspace WHERE path = ?)",
+    lane.workspace,
+  );
+  return first === undefined || first.conversation === lane.conversation ? null : first.conversation;
+}
+
+/** How many lanes take a slot before this one does. */
+function startsBefore(sql: Sql, conversation: ConversationId, runsMax: number): number {
+  const row = sql.get<{ count: number }>(
+    `SELECT count(*) AS count FROM (
+       SELECT 1 FROM workspace WHERE head_ticket < (SELECT ticket FROM lane WHERE conversation = ?) LIMIT ?)`,
+    conversation,
+    runsMax,
+  );
+  return one(row, "count").count;
+}
+
+function freeSlots(sql: Sql, runsMax: number): number {
+  const row = sql.get<{ count: number }>(
+    `SELECT count(*) AS count FROM run WHERE state IN ${liveStates} AND slot <= ?`,
+    runsMax,
+  );
+  return runsMax - one(row, "count").count;
+}
+
+type NewRun = {
+  readonly run: RunId;
+  readonly lane: Lane;
+  readonly item: ItemId;
+  readonly slot: number;
+  readonly driver: string;
+  readonly atMs: number;
+};
+
+function insertRun(sql: Sql, incarnation: number, { run, lane, item, slot, driver, atMs }: NewRun): RunOwner {
+  const { conversation } = lane;
+  // The epoch that was read is in the WHERE (I3): a lane from an earlier transaction claims nothing.
+  const claimed = sql.get<{ epoch: number; workspace: string; session: string }>(
+    "UPDATE lane SET epoch = epoch + 1 WHERE conversation = ? AND epoch = ? RETURNING epoch, workspace, session",
+    conversation,
+    lane.epoch,
+  );
+  if (claimed === undefined)
+    throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
+  sql.run(
+    `INSERT INTO run (id, conversation, epoch, item, workspace, session, driver, slot, incarnation, state, started_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'starting', ?)`,
+    run,
+    conversation,
+    claimed.epoch,
+    item,
+    claimed.workspace,
+    claimed.session,
+    driver,
+    slot,
+    incarnation,
+    atMs,
+  );
+  refreshLane(sql, conversation);
+  refreshWorkspace(sql, claimed.workspace);
+  return { conversation, run, epoch: claimed.epoch };
+}

@@ -1,0 +1,173 @@
+/**
+ * Items: what came in, in the order of admission, and what became of each.
+ *
+ * I4: an admission is counted in its own transaction, apart from the rows.
+ * I9: whatever changes what is queued tells readiness.ts.
+ */
+import type { ConversationId } from "../domain/conversation.ts";
+import { type InboxItem, type ItemId, type ItemState, itemStates, type Request } from "../domain/inbox-item.ts";
+import type { RunId } from "../domain/run.ts";
+import type { Counts, StoredItem, Tx } from "../engine/ports.ts";
+import { refreshLane } from "./readiness.ts";
+import { one, type Sql } from "./sql.ts";
+
+type InboxVerbs = Pick<
+  Tx,
+  "addItem" | "item" | "items" | "moveItem" | "moveItemFirst" | "rewriteItem" | "itemsOfRun" | "counts"
+>;
+
+export function inboxVerbs(sql: Sql): InboxVerbs {
+  return {
+    addItem: async (item, state, atMs) => addItem(sql, item, state, atMs),
+    item: async (id) => readItem(sql, id),
+    items: async (conversation, state) => readItems(sql, conversation, state),
+    moveItem: async (id, from, to, run) => moveItem(sql, id, from, to, run),
+    moveItemFirst: async (id) => moveItemFirst(sql, id),
+    rewriteItem: async (id, request) => rewriteItem(sql, id, request),
+    itemsOfRun: async (run) => readItemsOfRun(sql, run),
+    counts: async () => readCounts(sql),
+  };
+}
+
+type ItemRow = {
+  readonly id: ItemId;
+  readonly key: InboxItem["key"];
+  readonly conversation: ConversationId;
+  readonly sender: string;
+  readonly message: string | null;
+  readonly priority: InboxItem["priority"];
+  readonly request: string;
+  readonly state: ItemState;
+  readonly run: RunId | null;
+  readonly sentAtMs: number;
+  readonly acceptedAtMs: number;
+};
+
+const itemColumns =
+  "id, key, conversation, sender, message, priority, request, state, run, sent_at_ms AS sentAtMs, accepted_at_ms AS acceptedAtMs";
+
+function toItem(row: ItemRow): StoredItem {
+  return {
+    id: row.id,
+    key: row.key,
+    conversation: row.conversation,
+    user: row.sender,
+    message: row.message,
+    priority: row.priority,
+    request: JSON.parse(row.request) as Request,
+    state: row.state,
+    run: row.run,
+    sentAtMs: row.sentAtMs,
+    acceptedAtMs: row.acceptedAtMs,
+  };
+}
+
+function addItem(sql: Sql, item: InboxItem, state: ItemState, atMs: number): ItemId | null {
+  // The position is the number of the admission: it grows in the order of arrival, in whatever state the item is stored.
+  const added = sql.get<{ id: ItemId }>(
+    `INSERT INTO inbox
+       (key, conversation, sender, message, priority, rank, position, request, state, run, sent_at_ms, accepted_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, (SELECT received + 1 FROM instance), ?, ?, NULL, ?, ?)
+     ON CONFLICT (key) DO NOTHING RETURNING id`,
+    item.key,
+    item.conversation,
+    item.user,
+    item.message,
+    item.priority,
+    item.priority === "interactive" ? 0 : 1,
+    JSON.stringify(item.request),
+    state,
+    item.sentAtMs,
+    atMs,
+  );
+  if (added === undefined) return null;
+  sql.run("UPDATE instance SET received = received + 1"); // I4
+  if (state === "queued") refreshLane(sql, item.conversation);
+  return added.id;
+}
+
+export function readItem(sql: Sql, id: ItemId): StoredItem | null {
+  const row = sql.get<ItemRow>(`SELECT ${itemColumns} FROM inbox WHERE id = ?`, id);
+  return row === undefined ? null : toItem(row);
+}
+
+function readItems(sql: Sql, conversation: ConversationId, state: "queued" | "held"): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = ? ORDER BY rank, position`,
+      conversation,
+      state,
+    )
+    .map(toItem);
+}
+
+/** The item that the lane's next run takes. */
+export function readHead(sql: Sql, conversation: ConversationId): StoredItem | null {
+  const row = sql.get<ItemRow>(
+    `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = 'queued' ORDER BY rank, position LIMIT 1`,
+    conversation,
+  );
+  return row === undefined ? null : toItem(row);
+}
+
+/** The newest `limit` items, oldest first. */
+export function readNewestItems(sql: Sql, conversation: ConversationId, limit: number): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? ORDER BY id DESC LIMIT ?`,
+      conversation,
+      limit,
+    )
+    .map(toItem)
+    .toReversed();
+}
+
+function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: RunId | null | undefined): boolean {
+  const moved =
+    run === undefined
+      ? sql.get<{ conversation: ConversationId }>(
+          "UPDATE inbox SET state = ? WHERE id = ? AND state = ? RETURNING conversation",
+          to,
+          id,
+          from,
+        )
+      : sql.get<{ conversation: ConversationId }>(
+          "UPDATE inbox SET state = ?, run = ? WHERE id = ? AND state = ? RETURNING conversation",
+          to,
+          run,
+          id,
+          from,
+        );
+  if (moved === undefined) return false;
+  if (from === "queued" || to === "queued") refreshLane(sql, moved.conversation);
+  return true;
+}
+
+function moveItemFirst(sql: Sql, id: ItemId): void {
+  sql.run(
+    `UPDATE inbox AS moved SET rank = 0, position = coalesce((SELECT min(position) - 1 FROM inbox
+       WHERE conversation = moved.conversation AND state = 'queued' AND rank = 0), position)
+     WHERE id = ? AND state = 'queued'`,
+    id,
+  );
+}
+
+function rewriteItem(sql: Sql, id: ItemId, request: Request): void {
+  sql.run("UPDATE inbox SET request = ? WHERE id = ? AND state IN ('queued', 'held')", JSON.stringify(request), id);
+}
+
+function readItemsOfRun(sql: Sql, run: RunId): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(`SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = 'merged' ORDER BY rank, position`, run)
+    .map(toItem);
+}
+
+export function readCounts(sql: Sql): Counts {
+  const { received } = one(sql.get<{ received: number }>("SELECT received FROM instance"), "instance");
+  const byState = Object.fromEntries(itemStates.map((state) => [state, 0])) as Record<ItemState, number>;
+  const rows = sql.all<{ state: ItemState; count: number }>(
+    "SELECT state, count(*) AS count FROM inbox GROUP BY state",
+  );
+  for (const { state, count } of rows) byState[state] = count;
+  return { received, byState };
+}

@@ -1,0 +1,202 @@
+/**
+ * The schema, as the ordered list of its changes. The database's user_version is the number of changes made to it; each is
+ * made in one transaction. A released change is never edited: a new one is added.
+ *
+ * I1: the three partial unique indexes on `run` refuse a second live run of a conversation, a workspace or a slot.
+ * I9: tickets come from a one-row counter, so two lanes never tie (with the newest item's id they did, and one starved).
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { classify, StoreFault } from "./store-fault.ts";
+
+/** The states in which a run occupies its conversation, workspace and slot; the condition of the partial indexes. */
+export const liveStates = "('starting', 'running', 'stopping', 'quarantined')";
+
+/** "sigb" in ASCII: tells our file from another program's. */
+const applicationId = 0x73696762;
+
+const migrations: readonly string[] = [
+  `
+  -- One row. \`received\` counts admissions apart from the rows (I4); \`ticket\` is the last ticket drawn.
+  CREATE TABLE instance (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    incarnation INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    ticket INTEGER NOT NULL
+  ) STRICT;
+
+  -- head_ticket: the oldest ticket among its ready lanes while no run is live in it, else null. Kept by readiness.ts alone.
+  CREATE TABLE workspace (
+    path TEXT PRIMARY KEY,
+    head_ticket INTEGER
+  ) STRICT;
+  CREATE INDEX workspace_ready ON workspace (head_ticket) WHERE head_ticket IS NOT NULL;
+
+  -- No foreign key on conversation: the lane points here, and is inserted after its session.
+  CREATE TABLE session (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL,
+    title TEXT,
+    resume TEXT,
+    opened_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX session_of_conversation ON session (conversation);
+
+  -- ticket: the lane's turn while it is ready (something queued, no live run), else null. Kept by readiness.ts alone.
+  CREATE TABLE lane (
+    conversation TEXT PRIMARY KEY,
+    workspace TEXT NOT NULL REFERENCES workspace (path),
+    is_chosen INTEGER NOT NULL CHECK (is_chosen IN (0, 1)),
+    session TEXT NOT NULL REFERENCES session (id),
+    epoch INTEGER NOT NULL CHECK (epoch >= 0),
+    ticket INTEGER UNIQUE
+  ) STRICT;
+  CREATE INDEX lane_ready ON lane (workspace, ticket) WHERE ticket IS NOT NULL;
+
+  -- rank: 0 runs before 1 (interactive before background); an item moved first keeps its priority and gets rank 0.
+  CREATE TABLE inbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    sender TEXT NOT NULL,
+    message TEXT,
+    priority TEXT NOT NULL CHECK (priority IN ('interactive', 'background')),
+    rank INTEGER NOT NULL CHECK (rank IN (0, 1)),
+    position INTEGER NOT NULL,
+    request TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN
+      ('queued', 'held', 'running', 'done', 'failed', 'interrupted', 'cancelled', 'rejected', 'merged')),
+    run TEXT REFERENCES run (id),
+    sent_at_ms INTEGER NOT NULL,
+    accepted_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX inbox_order ON inbox (conversation, state, rank, position);
+  CREATE INDEX inbox_of_conversation ON inbox (conversation);
+  CREATE INDEX inbox_of_run ON inbox (run) WHERE run IS NOT NULL;
+
+  CREATE TABLE run (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    epoch INTEGER NOT NULL,
+    item INTEGER NOT NULL REFERENCES inbox (id),
+    workspace TEXT NOT NULL REFERENCES workspace (path),
+    session TEXT NOT NULL REFERENCES session (id),
+    driver TEXT NOT NULL,
+    slot INTEGER NOT NULL CHECK (slot >= 1),
+    incarnation INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('starting', 'running', 'stopping', 'quarantined', 'settled')),
+    stop_why TEXT CHECK (stop_why IN ('user', 'replaced', 'preempted', 'shutdown', 'crash')),
+    stop_at_ms INTEGER,
+    evidence TEXT,
+    outcome TEXT,
+    transcript TEXT,
+    started_at_ms INTEGER NOT NULL,
+    ended_at_ms INTEGER,
+    UNIQUE (conversation, epoch),
+    CHECK (state <> 'stopping' OR stop_why IS NOT NULL),
+    CHECK ((state = 'quarantined') = (evidence IS NOT NULL)),
+    CHECK ((state = 'settled') = (ended_at_ms IS NOT NULL)),
+    CHECK ((state = 'settled') = (outcome IS NOT NULL))
+  ) STRICT;
+  CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE state IN ${liveStates};
+  CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE state IN ${liveStates};
+  CREATE UNIQUE INDEX run_one_per_slot ON run (slot) WHERE state IN ${liveStates};
+
+  CREATE TABLE stop_wait (
+    item INTEGER NOT NULL REFERENCES inbox (id),
+    run TEXT NOT NULL REFERENCES run (id),
+    how TEXT CHECK (how IN ('stopped', 'quarantined')),
+    PRIMARY KEY (item, run)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX stop_wait_open ON stop_wait (run) WHERE how IS NULL;
+
+  CREATE TABLE adopted (
+    pid INTEGER NOT NULL,
+    start_time TEXT NOT NULL,
+    command TEXT NOT NULL,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    run TEXT NOT NULL REFERENCES run (id),
+    PRIMARY KEY (pid, start_time)
+  ) STRICT;
+  CREATE INDEX adopted_of_conversation ON adopted (conversation);
+
+  CREATE TABLE button (
+    id TEXT PRIMARY KEY,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    action TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    used_at_ms INTEGER
+  ) STRICT;
+
+  -- is_over: the run ended while its status was being sent; no further attempt is made.
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    channel TEXT NOT NULL CHECK (channel IN ('telegram', 'web')),
+    run TEXT REFERENCES run (id),
+    dedupe TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice')),
+    body TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'superseded', 'undeliverable')),
+    message TEXT,
+    attempts INTEGER NOT NULL CHECK (attempts >= 0),
+    is_uncertain INTEGER NOT NULL CHECK (is_uncertain IN (0, 1)),
+    is_over INTEGER NOT NULL CHECK (is_over IN (0, 1)),
+    created_at_ms INTEGER NOT NULL,
+    not_before_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX outbox_undelivered ON outbox (channel, conversation, id) WHERE state IN ('pending', 'sending');
+  CREATE INDEX outbox_of_conversation ON outbox (conversation);
+  CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
+  `,
+];
+
+/** Brings the database to this version's schema. Throws a StoreFault when it is a newer one, or no database of ours. */
+export function migrate(database: DatabaseSync, path: string): void {
+  try {
+    const version = pragma(database, "user_version");
+    if (version > migrations.length) throw newerVersion(path, version);
+    if (isForeign(database, version)) throw foreign(path);
+    for (const [index, change] of migrations.entries()) {
+      if (index >= version) apply(database, change, index + 1);
+    }
+  } catch (error) {
+    throw classify(error, path);
+  }
+}
+
+function apply(database: DatabaseSync, change: string, version: number): void {
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    database.exec(`${change}; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    if (database.isTransaction) database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function isForeign(database: DatabaseSync, version: number): boolean {
+  const id = pragma(database, "application_id");
+  if (id === applicationId) return false;
+  const tables = database.prepare("SELECT count(*) AS count FROM sqlite_schema").get();
+  return id !== 0 || version !== 0 || Number(tables?.["count"]) !== 0;
+}
+
+function pragma(database: DatabaseSync, name: "user_version" | "application_id"): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
+}
+
+function newerVersion(path: string, version: number): StoreFault {
+  return new StoreFault(
+    "newer-version",
+    `The database ${path} was written by a newer version of Signalbox (schema ${version}, this one knows ${migrations.length}). Start that version, or a later one. Nothing was changed.`,
+  );
+}
+
+function foreign(path: string): StoreFault {
+  return new StoreFault(
+    "unreadable",
+    `The file ${path} is a database of another program. Move it away, or choose another directory. Nothing was changed.`,
+  );
+}

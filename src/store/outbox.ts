@@ -1,0 +1,137 @@
+/**
+ * The outbox: messages on their way to a conversation, in the order in which they were decided.
+ *
+ * I6: a row whose attempt had no known outcome is marked uncertain, and stays so.
+ * I8: the status of a run that is over is not attempted again.
+ */
+import { type ChannelName, channelOf, type ConversationId } from "../domain/conversation.ts";
+import type { RunId } from "../domain/run.ts";
+import type { OutboxId, OutboxRow, OutboxState, Outgoing, Tx } from "../engine/ports.ts";
+import type { Sql } from "./sql.ts";
+
+export function outgoingVerbs(sql: Sql): Pick<Tx, "addOutgoing" | "endStatus"> {
+  return {
+    addOutgoing: async (row, atMs) => addOutgoing(sql, row, atMs),
+    endStatus: async (run) => endStatus(sql, run),
+  };
+}
+
+type Row = {
+  readonly id: OutboxId;
+  readonly conversation: ConversationId;
+  readonly run: RunId | null;
+  readonly body: string;
+  readonly state: OutboxState;
+  readonly message: string | null;
+  readonly attempts: number;
+  readonly isUncertain: 0 | 1;
+  readonly createdAtMs: number;
+  readonly notBeforeMs: number;
+};
+
+const columns =
+  "id, conversation, run, body, state, message, attempts, is_uncertain AS isUncertain, created_at_ms AS createdAtMs, not_before_ms AS notBeforeMs";
+
+function toOutboxRow({ body, isUncertain, ...rest }: Row): OutboxRow {
+  return { ...rest, body: JSON.parse(body) as Outgoing, uncertain: isUncertain === 1 };
+}
+
+/** The page reads the rows themselves: for it, stored is delivered. */
+function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: number): void {
+  const channel = channelOf(row.conversation);
+  sql.run(
+    `INSERT INTO outbox (conversation, channel, run, dedupe, kind, body, state, message, attempts, is_uncertain, is_over,
+       created_at_ms, not_before_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, ?, ?) ON CONFLICT (dedupe) DO NOTHING`,
+    row.conversation,
+    channel,
+    row.run,
+    row.dedupe,
+    row.body.kind,
+    JSON.stringify(row.body),
+    channel === "web" ? "sent" : "pending",
+    atMs,
+    row.notBeforeMs,
+  );
+}
+
+function endStatus(sql: Sql, run: RunId): boolean {
+  const ended = sql.get<{ state: OutboxState; isUncertain: 0 | 1 }>(
+    `UPDATE outbox SET is_over = 1, state = iif(state = 'pending', 'superseded', state)
+     WHERE run = ? AND kind = 'status' RETURNING state, is_uncertain AS isUncertain`,
+    run,
+  );
+  if (ended === undefined) return false;
+  return ended.state === "sent" || ended.state === "sending" || ended.isUncertain === 1;
+}
+
+/**
+ * At most one row per conversation: its oldest undelivered one that may go. A status that is not due yet lets later rows
+ * pass; everything else, and anything in flight, holds the conversation's later rows back.
+ */
+export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: number): readonly OutboxRow[] {
+  return sql
+    .all<Row>(
+      `SELECT ${columns} FROM outbox AS due
+       WHERE channel = ? AND state = 'pending' AND not_before_ms <= ?
+         AND NOT EXISTS (
+           SELECT 1 FROM outbox AS other
+           WHERE other.channel = due.channel AND other.conversation = due.conversation
+             AND other.state IN ('pending', 'sending')
+             AND (other.state = 'sending'
+               OR (other.id < due.id AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
+       ORDER BY id LIMIT ?`,
+      channel,
+      nowMs,
+      nowMs,
+      limit,
+    )
+    .map(toOutboxRow);
+}
+
+export function beginRow(sql: Sql, id: OutboxId): boolean {
+  return (
+    sql.run("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ? AND state = 'pending'", id) === 1
+  );
+}
+
+export function markSent(sql: Sql, id: OutboxId, message: string | null): void {
+  sql.run("UPDATE outbox SET state = 'sent', message = ? WHERE id = ? AND state = 'sending'", message, id);
+}
+
+/** I8: unless the row is over. */
+const backToPending = "state = iif(is_over = 1, 'superseded', 'pending')";
+
+export function retryRow(sql: Sql, id: OutboxId, notBeforeMs: number, outcome: "refused" | "unknown"): void {
+  sql.run(
+    `UPDATE outbox SET ${backToPending}, not_before_ms = ?, is_uncertain = max(is_uncertain, ?)
+     WHERE id = ? AND state = 'sending'`,
+    notBeforeMs,
+    outcome === "unknown" ? 1 : 0,
+    id,
+  );
+}
+
+export function endRow(sql: Sql, id: OutboxId, state: "superseded" | "undeliverable"): void {
+  sql.run("UPDATE outbox SET state = ? WHERE id = ? AND state IN ('pending', 'sending')", state, id);
+}
+
+export function readStatusOf(sql: Sql, run: RunId): OutboxRow | null {
+  const row = sql.get<Row>(
+    `SELECT ${columns} FROM outbox WHERE run = ? AND kind = 'status' AND state = 'sent' ORDER BY id DESC LIMIT 1`,
+    run,
+  );
+  return row === undefined ? null : toOutboxRow(row);
+}
+
+export function recoverRows(sql: Sql, channel: ChannelName): void {
+  sql.run(`UPDATE outbox SET ${backToPending}, is_uncertain = 1 WHERE channel = ? AND state = 'sending'`, channel);
+}
+
+/** The newest `limit` messages, oldest first. */
+export function readNewestMessages(sql: Sql, conversation: ConversationId, limit: number): readonly OutboxRow[] {
+  return sql
+    .all<Row>(`SELECT ${columns} FROM outbox WHERE conversation = ? ORDER BY id DESC LIMIT ?`, conversation, limit)
+    .map(toOutboxRow)
+    .toReversed();
+}

@@ -1,0 +1,149 @@
+/**
+ * Runs: what an owner may write about its run, and what is read about runs.
+ *
+ * I3: every write names run, epoch and a live state, and demands that the epoch is still the lane's newest: `owned` below is
+ * the only WHERE in which an owner occurs.
+ */
+import type { ConversationId } from "../domain/conversation.ts";
+import type { Evidence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
+import type { Transcript } from "../domain/transcript.ts";
+import type { LiveRun, SettledRun, Tx } from "../engine/ports.ts";
+import { liveStates } from "./migrations.ts";
+import { refreshLane, refreshWorkspace } from "./readiness.ts";
+import type { Sql } from "./sql.ts";
+
+type RunVerbs = Pick<
+  Tx,
+  "run" | "liveRuns" | "confirmRun" | "markStopping" | "quarantineRun" | "settleRun" | "deposeAll" | "settledRuns"
+>;
+
+export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
+  return {
+    run: async (owner) => readRun(sql, owner),
+    liveRuns: async () => readLiveRuns(sql),
+    confirmRun: async (owner, resume) => confirmRun(sql, owner, resume),
+    markStopping: async (owner, why, atMs) => markStopping(sql, owner, why, atMs),
+    quarantineRun: async (owner, evidence) => quarantineRun(sql, owner, evidence),
+    settleRun: async (owner, outcome, transcript, atMs) => settleRun(sql, owner, outcome, transcript, atMs),
+    deposeAll: async (atMs) => deposeAll(sql, incarnation, atMs),
+    settledRuns: async (conversation, limit) => readSettledRuns(sql, conversation, limit),
+  };
+}
+
+/** I3. Takes the values of `ownerValues`, in that order. */
+const owned = `id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}
+  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)`;
+
+const ownerValues = (owner: RunOwner): readonly [RunId, ConversationId, number] => [
+  owner.run,
+  owner.conversation,
+  owner.epoch,
+];
+
+type LiveRow = {
+  readonly run: RunId;
+  readonly conversation: ConversationId;
+  readonly epoch: number;
+  readonly item: LiveRun["item"];
+  readonly workspace: string;
+  readonly session: string;
+  readonly driver: string;
+  readonly slot: number;
+  readonly incarnation: number;
+  readonly state: LiveRun["state"];
+  readonly stopWhy: StopWhy | null;
+  readonly startedAtMs: number;
+};
+
+const selectLive = `SELECT id AS run, conversation, epoch, item, workspace, session, driver, slot, incarnation, state,
+  stop_why AS stopWhy, started_at_ms AS startedAtMs FROM run`;
+
+function toLiveRun({ run, conversation, epoch, ...rest }: LiveRow): LiveRun {
+  return { owner: { conversation, run, epoch }, ...rest };
+}
+
+function readRun(sql: Sql, owner: RunOwner): LiveRun | null {
+  const row = sql.get<LiveRow>(`${selectLive} WHERE ${owned}`, ...ownerValues(owner));
+  return row === undefined ? null : toLiveRun(row);
+}
+
+/** By slot. */
+export function readLiveRuns(sql: Sql): readonly LiveRun[] {
+  return sql.all<LiveRow>(`${selectLive} WHERE state IN ${liveStates} ORDER BY slot`).map(toLiveRun);
+}
+
+/** A run that is being stopped stays so, and its session can still be resumed. */
+function confirmRun(sql: Sql, owner: RunOwner, resume: string | null): boolean {
+  const confirmed = sql.get<{ session: string }>(
+    `UPDATE run SET state = iif(state = 'starting', 'running', state) WHERE ${owned} RETURNING session`,
+    ...ownerValues(owner),
+  );
+  if (confirmed === undefined) return false;
+  if (resume !== null) sql.run("UPDATE session SET resume = ? WHERE id = ?", resume, confirmed.session);
+  return true;
+}
+
+/** A quarantined run stays quarantined: only a settlement ends that (I2). */
+function markStopping(sql: Sql, owner: RunOwner, why: StopWhy, atMs: number): boolean {
+  return (
+    sql.run(
+      `UPDATE run SET state = iif(state = 'quarantined', state, 'stopping'), stop_why = ?,
+         stop_at_ms = coalesce(stop_at_ms, ?) WHERE ${owned}`,
+      why,
+      atMs,
+      ...ownerValues(owner),
+    ) === 1
+  );
+}
+
+function quarantineRun(sql: Sql, owner: RunOwner, evidence: Evidence): boolean {
+  return (
+    sql.run(
+      `UPDATE run SET state = 'quarantined', evidence = ? WHERE ${owned}`,
+      JSON.stringify(evidence),
+      ...ownerValues(owner),
+    ) === 1
+  );
+}
+
+function settleRun(sql: Sql, owner: RunOwner, outcome: RunOutcome, transcript: Transcript, atMs: number): boolean {
+  const settled = sql.get<{ workspace: string }>(
+    `UPDATE run SET state = 'settled', evidence = NULL, outcome = ?, transcript = ?, ended_at_ms = ?
+     WHERE ${owned} RETURNING workspace`,
+    JSON.stringify(outcome),
+    JSON.stringify(transcript),
+    atMs,
+    ...ownerValues(owner),
+  );
+  if (settled === undefined) return false;
+  refreshLane(sql, owner.conversation);
+  refreshWorkspace(sql, settled.workspace);
+  return true;
+}
+
+/** From here on every write of an earlier owner matches no row. */
+function deposeAll(sql: Sql, incarnation: number, atMs: number): readonly LiveRun[] {
+  sql.run(
+    `UPDATE lane SET epoch = epoch + 1 WHERE conversation IN (SELECT conversation FROM run WHERE state IN ${liveStates})`,
+  );
+  sql.run(
+    `UPDATE run SET epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation), incarnation = ?,
+       state = 'stopping', stop_why = 'crash', stop_at_ms = ?, evidence = NULL
+     WHERE state IN ${liveStates}`,
+    incarnation,
+    atMs,
+  );
+  return readLiveRuns(sql);
+}
+
+/** Newest first. */
+function readSettledRuns(sql: Sql, conversation: ConversationId, limit: number): readonly SettledRun[] {
+  const rows = sql.all<SettledRun>(
+    `SELECT id AS run, conversation, outcome ->> 'kind' AS outcome, driver, started_at_ms AS startedAtMs,
+       ended_at_ms AS endedAtMs
+     FROM run WHERE conversation = ? AND state = 'settled' ORDER BY epoch DESC LIMIT ?`,
+    conversation,
+    limit,
+  );
+  return rows.map((row) => ({ ...row }));
+}
