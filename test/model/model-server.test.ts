@@ -1,0 +1,138 @@
+import { expect, test } from "vitest";
+import { createModelServer } from "./model-server.ts";
+import type { ModelServer } from "./model-server.ts";
+import { dueOf, scripted, scriptIn } from "./script.ts";
+import type { Message, Script } from "./script.ts";
+
+const user = (text: string): Message => ({ role: "user", content: text });
+const assistant: Message = { role: "assistant", content: "..." };
+const toolAnswer: Message = { role: "user", content: [{ type: "tool_result" }] };
+const toolAnswerWith = (...texts: string[]): Message => ({
+  role: "user",
+  content: [{ type: "tool_result" }, ...texts.map((text) => ({ type: "text", text }))],
+});
+
+function post(server: ModelServer, messages: readonly Message[], more: object = {}): Promise<Response> {
+  return fetch(`${server.baseUrl}/v1/messages?beta=true`, {
+    method: "POST",
+    body: JSON.stringify({ model: "m", stream: true, tools: [{ name: "Bash" }], messages, ...more }),
+  });
+}
+
+async function eventsOf(response: Response): Promise<Record<string, unknown>[]> {
+  const data = (await response.text()).split("\n").filter((line) => line.startsWith("data: "));
+  return data.map((line) => JSON.parse(line.slice("data: ".length)) as Record<string, unknown>);
+}
+
+test("the answer that is due follows from the assistant messages after the prompt, so a resumed session goes on in its script", () => {
+  const prompt = scripted([["one"], ["two"]]);
+  expect(dueOf([user(prompt)])).toEqual({ prompt, index: 0 });
+  expect(dueOf([user("older"), assistant, user(prompt), assistant, toolAnswer])).toEqual({ prompt, index: 1 });
+  expect(dueOf([user(prompt), assistant, toolAnswer, { role: "system", content: "steered" }])).toEqual({
+    prompt,
+    index: 1,
+  });
+});
+
+test("a prompt after an interruption or a failed answer is the new one, though it shares a message with the old one", () => {
+  const old = scripted([[{ tool: "Bash", input: {} }]]);
+  const cut = toolAnswerWith("[Request interrupted by user for tool use]", "next");
+  expect(dueOf([user(old), assistant, cut])).toEqual({ prompt: "next", index: 0 });
+  const merged: Message = {
+    role: "user",
+    content: [old, "<system-reminder>x", "next"].map((text) => ({ type: "text", text })),
+  };
+  expect(dueOf([merged])).toEqual({ prompt: "next", index: 0 });
+});
+
+test("text that arrives with a tool's answer steers; only a script in it takes over", () => {
+  const prompt = scripted([["one"], ["two"]]);
+  const other = scripted([["other"]]);
+  expect(dueOf([user(prompt), assistant, toolAnswerWith("by the way")])).toEqual({ prompt, index: 1 });
+  expect(dueOf([user(prompt), assistant, toolAnswerWith(other)])).toEqual({ prompt: other, index: 0 });
+});
+
+test("a script may stand anywhere in a prompt, and brackets in its strings do not end it", () => {
+  const script: Script = [['a ] \\ " [', { tool: "Bash", input: { command: "echo ']'" } }]];
+  expect(scriptIn(`${scripted(script, "please: ")} and so on [x]`)).toEqual(script);
+  expect(scriptIn("no script")).toBeUndefined();
+});
+
+test("text, thinking, tools, usage and the reason to stop are streamed as the Messages API does", async () => {
+  await using server = await createModelServer();
+  const prompt = scripted([
+    [
+      { thinking: ["h", "m"] },
+      "hello",
+      { tool: "Bash", input: { command: "ls" }, id: "t1" },
+      { usage: { input_tokens: 7 } },
+    ],
+  ]);
+  const events = await eventsOf(await post(server, [user(prompt)]));
+  const block = "content_block_start content_block_delta content_block_stop";
+  const thinking = "content_block_start content_block_delta content_block_delta content_block_stop";
+  expect(events.map((event) => event["type"]).join(" ")).toBe(
+    `message_start ${thinking} ${block} ${block} message_delta message_stop`,
+  );
+  expect(events.at(-2)).toMatchObject({ delta: { stop_reason: "tool_use" }, usage: { input_tokens: 7 } });
+  expect(events.at(-4)).toMatchObject({ delta: { partial_json: '{"command":"ls"}' } });
+  expect(server.requests).toMatchObject([{ prompt, index: 0 }]);
+});
+
+test("a request that wants no stream gets one message, and a prompt without a script is echoed", async () => {
+  await using server = await createModelServer();
+  const answer = await (await post(server, [user("hi")], { stream: false })).json();
+  expect(answer).toMatchObject({
+    role: "assistant",
+    content: [{ type: "text", text: "echo: hi" }],
+    stop_reason: "end_turn",
+  });
+});
+
+test("an agent's own request without tools never plays the script", async () => {
+  await using server = await createModelServer();
+  const response = await post(server, [user(scripted([[{ status: 500, type: "api_error" }]]))], { tools: [] });
+  expect(response.status).toBe(200);
+});
+
+test("a gate holds the stream until the test releases it, and tells that it was reached", async () => {
+  await using server = await createModelServer();
+  const response = post(server, [user(scripted([[{ text: ["before", { gate: "g" }, "after"] }]]))]);
+  await server.gate("g").reached;
+  const reader = (await response).body!.getReader();
+  const decoder = new TextDecoder();
+  let seen = "";
+  while (!seen.includes("before")) seen += decoder.decode((await reader.read()).value);
+  expect(seen).not.toContain("after");
+  server.gate("g").release();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) seen += decoder.decode(part.value);
+  expect(seen).toContain("after");
+  expect(seen).toContain("message_stop");
+});
+
+test("errors carry their status, type and headers, and may stop after some times", async () => {
+  await using server = await createModelServer();
+  const prompt = user(
+    scripted([[{ status: 529, type: "overloaded_error", headers: { "retry-after": "3" }, times: 1 }, "fine"]]),
+  );
+  const failed = await post(server, [prompt]);
+  expect([failed.status, failed.headers.get("retry-after")]).toEqual([529, "3"]);
+  expect(await failed.json()).toMatchObject({ error: { type: "overloaded_error" } });
+  expect((await post(server, [prompt])).status).toBe(200);
+});
+
+test("a dropped connection is an error for the caller, and odd bytes reach it as they are", async () => {
+  await using server = await createModelServer();
+  await expect(post(server, [user(scripted([[{ drop: true }]]))])).rejects.toThrow("fetch failed");
+  const odd = await post(server, [user(scripted([[{ raw: "event: zork\ndata: {}\n\n" }]]))]);
+  expect(await odd.text()).toContain("event: zork");
+});
+
+test("disposing ends requests that wait at a gate", async () => {
+  const server = await createModelServer();
+  const response = post(server, [user(scripted([[{ gate: "never" }]]))]);
+  const outcome = expect(response).rejects.toThrow("fetch failed");
+  await server.gate("never").reached;
+  await server[Symbol.asyncDispose]();
+  await outcome;
+});
