@@ -1,0 +1,249 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ajv } from "ajv";
+import { expect, onTestFinished, test } from "vitest";
+import { agentEnvironment, type Config, ConfigError, configSchema, type Environment, readConfig } from "./config.ts";
+
+const token = "123456789:AAEcanarycanarycanarycanarycanary12";
+
+/** A home with this config.json (text, or a value to be written as JSON). */
+function home(file?: unknown): string {
+  const dir = mkdtempSync(join(tmpdir(), "signalbox-config-"));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  if (file !== undefined)
+    writeFileSync(join(dir, "config.json"), typeof file === "string" ? file : JSON.stringify(file));
+  return dir;
+}
+
+function read(environment: Environment, file?: unknown): Config {
+  return readConfig({ SIGNALBOX_HOME: home(file), ...environment });
+}
+
+function refusal(environment: Environment, file?: unknown): string {
+  try {
+    read(environment, file);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+test("with nothing set, everything has its default and Telegram is off", () => {
+  expect(readConfig({ HOME: "/home/ada", PATH: "/bin" })).toEqual({
+    home: "/home/ada/.signalbox",
+    workspace: "/home/ada/.signalbox/workspace",
+    driver: null,
+    permissions: "ask",
+    runsMax: 4,
+    web: { host: "127.0.0.1", port: 8474 },
+    log: "info",
+    telegram: null,
+    claude: { path: null },
+    downtimeMs: 600_000,
+    drainGraceMs: 20_000,
+    agentEnvironment: { HOME: "/home/ada", PATH: "/bin" },
+    secrets: [],
+  });
+});
+
+test("every setting can come from the environment", () => {
+  const config = read({
+    HOME: "/home/ada",
+    SIGNALBOX_WORKSPACE: "~/code/../projects",
+    SIGNALBOX_DRIVER: "claude",
+    SIGNALBOX_PERMISSIONS: "bypass",
+    SIGNALBOX_MAX_RUNS: "100",
+    SIGNALBOX_WEB: "[::1]:0",
+    SIGNALBOX_LOG: "debug",
+    SIGNALBOX_CLAUDE_PATH: "/opt/claude",
+    SIGNALBOX_DOWNTIME_MINUTES: "0.5",
+    SIGNALBOX_DRAIN_GRACE_SECONDS: "3",
+    TELEGRAM_BOT_TOKEN: token,
+    TELEGRAM_ALLOWED_USERS: " 42, 43,42,",
+    TELEGRAM_API_ROOT: "http://127.0.0.1:9999/",
+  });
+  expect(config).toMatchObject({
+    workspace: "/home/ada/projects",
+    driver: "claude",
+    permissions: "bypass",
+    runsMax: 100,
+    web: { host: "::1", port: 0 },
+    log: "debug",
+    claude: { path: "/opt/claude" },
+    downtimeMs: 30_000,
+    drainGraceMs: 3_000,
+    telegram: { token, users: [42, 43], apiRoot: "http://127.0.0.1:9999" },
+    secrets: [token],
+  });
+});
+
+test("every setting can come from the file, and the environment overrides it key by key", () => {
+  const file = {
+    $schema: "./config.schema.json",
+    workspace: "/srv/code",
+    driver: "demo",
+    permissions: "plan",
+    maxRuns: 2,
+    web: "off",
+    log: "warn",
+    telegram: { token, allowedUsers: [1], apiRoot: "https://bots.example" },
+    claude: { path: "/opt/claude" },
+    downtimeMinutes: 1,
+    drainGraceSeconds: 1,
+  };
+  expect(read({}, file)).toMatchObject({
+    workspace: "/srv/code",
+    driver: "demo",
+    permissions: "plan",
+    runsMax: 2,
+    web: null,
+    log: "warn",
+    telegram: { token, users: [1], apiRoot: "https://bots.example" },
+    claude: { path: "/opt/claude" },
+    downtimeMs: 60_000,
+    drainGraceMs: 1_000,
+  });
+  const both = read({ SIGNALBOX_MAX_RUNS: "7", TELEGRAM_ALLOWED_USERS: "9" }, file);
+  expect(both).toMatchObject({ runsMax: 7, permissions: "plan", telegram: { token, users: [9] } });
+});
+
+test.each<[variable: string, value: string, shown: string, allowed: RegExp]>([
+  ["SIGNALBOX_HOME", "relative/dir", '"relative/dir"', /absolute path/],
+  ["SIGNALBOX_WORKSPACE", "./here", '"./here"', /absolute path/],
+  ["SIGNALBOX_DRIVER", "gpt", '"gpt"', /claude, codex, acp:<name> or demo/],
+  ["SIGNALBOX_DRIVER", "codex", '"codex"', /not in this version yet; allowed: claude, demo/],
+  ["SIGNALBOX_DRIVER", "acp:gemini", '"acp:gemini"', /not in this version yet/],
+  ["SIGNALBOX_PERMISSIONS", "all", '"all"', /plan, ask, edit or bypass/],
+  ["SIGNALBOX_MAX_RUNS", "0", '"0"', /from 1 to 100/],
+  ["SIGNALBOX_MAX_RUNS", "101", '"101"', /from 1 to 100/],
+  ["SIGNALBOX_MAX_RUNS", "2.5", '"2.5"', /from 1 to 100/],
+  ["SIGNALBOX_MAX_RUNS", "four", '"four"', /from 1 to 100/],
+  ["SIGNALBOX_MAX_RUNS", "0x4", '"0x4"', /from 1 to 100/],
+  ["SIGNALBOX_WEB", "8474", '"8474"', /host:port/],
+  ["SIGNALBOX_WEB", "127.0.0.1:65536", '"127.0.0.1:65536"', /host:port/],
+  ["SIGNALBOX_WEB", "0.0.0.0:8474", '"0.0.0.0:8474"', /SIGNALBOX_WEB_ALLOW_REMOTE=true/],
+  ["SIGNALBOX_WEB", "127.evil.example:80", '"127.evil.example:80"', /SIGNALBOX_WEB_ALLOW_REMOTE=true/],
+  ["SIGNALBOX_WEB_ALLOW_REMOTE", "yes", '"yes"', /true or false/],
+  ["SIGNALBOX_LOG", "loud", '"loud"', /debug, info, warn, error or silent/],
+  ["SIGNALBOX_CLAUDE_PATH", "claude", '"claude"', /absolute path/],
+  ["SIGNALBOX_DOWNTIME_MINUTES", "-1", '"-1"', /minutes, from 0/],
+  ["SIGNALBOX_DRAIN_GRACE_SECONDS", "soon", '"soon"', /seconds, from 0/],
+  ["TELEGRAM_ALLOWED_USERS", "42,@ada", '"42,@ada"', /numeric Telegram user ids/],
+  ["TELEGRAM_ALLOWED_USERS", "-100123", '"-100123"', /numeric Telegram user ids/],
+  ["TELEGRAM_ALLOWED_USERS", ",", '","', /numeric Telegram user ids/],
+  ["TELEGRAM_API_ROOT", "ftp://x", '"ftp://x"', /http or https/],
+  ["TELEGRAM_API_ROOT", "https://me:pw@x", '"https://me:pw@x"', /without query or credentials/],
+])(
+  "%s=%s is refused in one line that names it, what was found and what is allowed",
+  (variable, value, shown, allowed) => {
+    const message = refusal({ [variable]: value });
+    expect(message.startsWith(`${variable} is ${shown}`)).toBe(true);
+    expect(message).toMatch(allowed);
+    expect(message).not.toContain("\n");
+  },
+);
+
+test("a wrong value in the file is named by its key and the file", () => {
+  expect(refusal({}, { maxRuns: "4" })).toMatch(/^"maxRuns" in \/.*config\.json is "4"; allowed: .*from 1 to 100/);
+  expect(refusal({}, { telegram: { allowedUsers: [1, "x"] } })).toMatch(/^"telegram.allowedUsers" in .* is \[1,"x"\]/);
+  expect(refusal({}, { telegram: 5 })).toMatch(/^"telegram" in .* is 5/);
+  expect(refusal({ TELEGRAM_ALLOWED_USERS: "1" }, { telegram: 5 })).toMatch(
+    /^"telegram" in .* is 5; allowed: a JSON object/,
+  );
+  expect(refusal({}, { driver: "codex" })).toMatch(/^"driver" in .* is "codex": not in this version yet/);
+  expect(refusal({}, { workspace: null })).toMatch(/^"workspace" in .* is null; allowed: /);
+});
+
+test("an unknown key of the file is refused with the nearest known name", () => {
+  expect(refusal({}, { maxRun: 4 })).toMatch(/^"maxRun" in .*config\.json is not a setting\. Did you mean "maxRuns"\?/);
+  expect(refusal({}, { telegram: { tokn: token } })).toMatch(/^"telegram.tokn" .* Did you mean "telegram.token"\?/);
+  expect(refusal({}, { colour: "red" })).toMatch(/"colour" .* Known keys: .*workspace, driver, permissions/);
+});
+
+test("a misspelt variable is refused (a lost SIGNALBOX_PERMISSIONS would run with other rights), a foreign one is not", () => {
+  expect(refusal({ SIGNALBOX_PERMISSION: "plan" })).toBe(
+    "SIGNALBOX_PERMISSION is not a setting. Did you mean SIGNALBOX_PERMISSIONS?",
+  );
+  expect(read({ SIGNALBOX_SOMETHING_ELSE: "1", TELEGRAM_PROXY: "x" }).permissions).toBe("ask");
+});
+
+test("a variable that is set to nothing counts as not set (service files leave such lines)", () => {
+  expect(read({ TELEGRAM_BOT_TOKEN: "", SIGNALBOX_MAX_RUNS: " " })).toMatchObject({ telegram: null, runsMax: 4 });
+});
+
+test("a file that is no JSON, no object or cannot be read is refused by name", () => {
+  expect(refusal({}, `{ "telegram": { "token": "${token}" `)).toMatch(/config\.json is not valid JSON/);
+  expect(refusal({}, "[1]")).toMatch(/config\.json must hold one JSON object/);
+  const dir = home();
+  mkdirSync(join(dir, "config.json"));
+  expect(() => readConfig({ SIGNALBOX_HOME: dir })).toThrow(/config\.json cannot be read \(EISDIR\)/);
+});
+
+test("a token without allowed users is refused: the bot would answer nobody, or everybody", () => {
+  expect(refusal({ TELEGRAM_BOT_TOKEN: token })).toMatch(
+    /^TELEGRAM_ALLOWED_USERS is not set, but TELEGRAM_BOT_TOKEN is/,
+  );
+});
+
+test("a page on another address needs a second, explicit setting", () => {
+  const config = read({ SIGNALBOX_WEB: "0.0.0.0:80", SIGNALBOX_WEB_ALLOW_REMOTE: "true" });
+  expect(config.web).toEqual({ host: "0.0.0.0", port: 80 });
+});
+
+test.each<[string, Environment, unknown]>([
+  ["a malformed token", { TELEGRAM_BOT_TOKEN: `${token}!` }, undefined],
+  ["a malformed token in the file", {}, { telegram: { token: `x${token}` } }],
+  ["a token of another type", {}, { telegram: { token: [token] } }],
+  ["a token in the wrong variable", { SIGNALBOX_DRIVER: token }, undefined],
+  ["a token in the list of users", { TELEGRAM_ALLOWED_USERS: token }, undefined],
+  ["a token as a key", {}, { [token]: 1 }],
+  ["a token in broken JSON", {}, `{ "telegram": { "token": "${token}", }`],
+])("%s is never echoed", (_name, environment, file) => {
+  expect(refusal(environment, file)).not.toContain("canary");
+});
+
+test("agents inherit the environment without what is ours (I13)", () => {
+  const environment = {
+    PATH: "/bin",
+    ANTHROPIC_API_KEY: "k",
+    TELEGRAM_BOT_TOKEN: token,
+    TELEGRAM_ANYTHING: "x",
+    SIGNALBOX_HOME: "/h",
+    DATABASE_URL: "postgres://secret",
+    DATABASE_URL_OF_THEIR_APP: "kept",
+    UNSET: undefined,
+  };
+  expect(agentEnvironment(environment)).toEqual({
+    PATH: "/bin",
+    ANTHROPIC_API_KEY: "k",
+    DATABASE_URL_OF_THEIR_APP: "kept",
+  });
+});
+
+test("the configuration is frozen through and through", () => {
+  const config = read({ TELEGRAM_BOT_TOKEN: token, TELEGRAM_ALLOWED_USERS: "1" });
+  const all = [
+    config,
+    config.telegram,
+    config.telegram?.users,
+    config.web,
+    config.claude,
+    config.agentEnvironment,
+    config.secrets,
+  ];
+  expect(all.map((part) => Object.isFrozen(part))).toEqual(all.map(() => true));
+});
+
+test("the committed JSON Schema is the one that the program checks with (node scripts/write-config-schema.ts writes it)", () => {
+  expect(JSON.parse(readFileSync("config.schema.json", "utf8"))).toEqual(JSON.parse(JSON.stringify(configSchema())));
+});
+
+test("the example configuration is valid, by the schema and by the program", () => {
+  const example: unknown = JSON.parse(readFileSync("examples/config.json", "utf8"));
+  const validate = new Ajv({ strict: false }).compile(configSchema());
+  expect({ isValid: validate(example), errors: validate.errors }).toEqual({ isValid: true, errors: null });
+  expect(validate({ unknown: 1 })).toBe(false);
+  expect(read({}, example).telegram?.users.length).toBeGreaterThan(0);
+});
