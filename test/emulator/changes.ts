@@ -10,8 +10,8 @@ export function createChanges(): Changes {
   const listeners = new Set<() => void>();
   return {
     ring() {
-      // A copy: a listener that is satisfied removes itself while we walk.
-      for (const listener of [...listeners]) listener();
+      // A listener that is satisfied removes itself while we walk: a Set allows it.
+      for (const listener of listeners) listener();
     },
     listen(listener) {
       listeners.add(listener);

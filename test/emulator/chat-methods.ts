@@ -165,6 +165,5 @@ function fullInfo({ chats }: BotWorld, chat: StoredChat): ChatFullInfo {
     ...common,
     ...(pinned === undefined ? {} : { pinned_message: chats.toMessage(pinned) }),
   };
-  // The union of ChatFullInfo is told apart by `type`, which toChat set together with the fields that belong to it.
-  return info as ChatFullInfo;
+  return info;
 }

@@ -54,6 +54,7 @@ export interface Emulator extends AsyncDisposable {
   readonly updates: UpdateQueue;
   user(options?: PersonOptions): Person;
   group(options: GroupOptions): Group;
+  readonly groups: ReadonlyMap<number, Group>;
   /** Everybody there is, the owner first. */
   readonly people: readonly Person[];
   chat(chatId: number, thread?: number): ChatView;
@@ -107,6 +108,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
   const until = createUntil(changes, dump);
   const { person } = createPeople({ world, privacyMode: options.privacyMode ?? false, until });
   const people = [person({ firstName: "Olga", username: "olga_owner", started: true, ...options.owner })];
+  const groups = new Map<number, Group>();
   const owner = people[0];
   if (owner === undefined) throw new Error("the owner is the first person");
 
@@ -140,7 +142,13 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       changes.ring();
       return someone;
     },
-    group: (groupOptions) => createGroup(world, groupOptions),
+    group(groupOptions) {
+      const group = createGroup(world, groupOptions);
+      groups.set(group.id, group);
+      changes.ring();
+      return group;
+    },
+    groups,
     chat: (chatId, thread) => viewChat(world, chats.get(chatId), thread),
     chats: () => chats.all().map((chat) => viewChat(world, chat)),
     answerTo: (callbackQueryId) => world.callbacks.find(callbackQueryId)?.answer,

@@ -2,6 +2,7 @@
 //
 // A call meets at most one hold and one fault. A hold is the test's steering wheel: the call stands still until released.
 
+import { abortReason } from "./abort-reason.ts";
 import type { Changes } from "./changes.ts";
 
 export type Fault =
@@ -101,7 +102,7 @@ export function createFaults(changes: Changes, refuse: () => Promise<AsyncDispos
 
   async function standAt(hold: HoldPlan, signal: AbortSignal): Promise<Fault | undefined> {
     const gone = Promise.withResolvers<never>();
-    const leave = () => gone.reject(signal.reason);
+    const leave = () => gone.reject(abortReason(signal));
     signal.addEventListener("abort", leave, { once: true });
     hold.arrivals += 1;
     hold.held += 1;
@@ -161,7 +162,7 @@ function untilTrue(isTrue: () => boolean, changes: Changes, signal: AbortSignal 
     };
     const leave = () => {
       stop();
-      reject(signal?.reason);
+      reject(abortReason(signal));
     };
     const stop = () => {
       unlisten();

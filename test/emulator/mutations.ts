@@ -5,6 +5,7 @@ export const mutationsKnown = {
   "forget-on-delivery": "F1 an update is gone once it was delivered, confirmed or not",
   "never-confirm": "F1 a higher offset confirms nothing",
   "ignore-limit": "F1 limit is ignored",
+  "far-offset-confirms": "F1 an offset far ahead of the queue confirms everything",
   "negative-offset-keeps": "F1 a negative offset deletes nothing",
   "filter-at-delivery": "F1 allowed_updates hides updates that were queued before it changed",
   "updates-never-expire": "F1 updates live longer than 24 hours",

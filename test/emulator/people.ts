@@ -74,7 +74,7 @@ export interface PeopleDeps {
 }
 
 export interface People {
-  person(options: PersonOptions): Person;
+  readonly person: (options: PersonOptions) => Person;
 }
 
 export function createPeople({ world, privacyMode, until }: PeopleDeps): People {

@@ -1,6 +1,7 @@
 // Waiting for evidence: looks now and after every change of state, never at the clock. The bound only ends a wait that
 // has failed, with everything a reader needs to see why.
 
+import { abortReason } from "./abort-reason.ts";
 import type { Changes } from "./changes.ts";
 
 export interface UntilOptions {
@@ -34,10 +35,11 @@ export function createUntil(changes: Changes, dump: () => string): Until {
           const found = look();
           if (found) finish(() => resolve(found));
         } catch (error) {
-          finish(() => reject(error));
+          const failure = error instanceof Error ? error : new Error(String(error));
+          finish(() => reject(failure));
         }
       };
-      const aborted = () => finish(() => reject(options.signal?.reason));
+      const aborted = () => finish(() => reject(abortReason(options.signal)));
       const unlisten = changes.listen(tryLook);
       const timer = setTimeout(() => {
         const what = options.what ?? look.toString();

@@ -8,6 +8,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Update } from "grammy/types";
+import { abortReason } from "./abort-reason.ts";
 import { BotApiError } from "./bot-api-error.ts";
 import type { Changes } from "./changes.ts";
 import type { Mutation } from "./mutations.ts";
@@ -96,7 +97,8 @@ export function createUpdateQueue({ clock, changes, conflictPacingMs, mutations 
       if (!mutations.has("negative-offset-keeps")) queue = queue.slice(offset);
       return mutations.has("negative-offset-keeps") ? (queue.at(offset)?.id ?? head()) : head();
     }
-    if (offset === 0 || offset > tail + futureMax) return head();
+    const future = offset > tail + futureMax && !mutations.has("far-offset-confirms");
+    if (offset === 0 || future) return head();
     if (!mutations.has("never-confirm")) queue = queue.filter((queued) => queued.id >= offset);
     confirmed = Math.max(confirmed, offset - 1);
     return offset;
@@ -126,10 +128,10 @@ export function createUpdateQueue({ clock, changes, conflictPacingMs, mutations 
   /** Waits for an update, a newer poll, the end of the timeout or of the caller, whichever is first. */
   async function longPoll(offset: number, limit: number, timeoutMs: number, signal: AbortSignal): Promise<Update[]> {
     if (mutations.has("newer-poll-loses") && waiting.size > 0) throw await conflictError();
-    if (!mutations.has("polls-coexist")) for (const older of [...waiting]) older.conflict();
+    if (!mutations.has("polls-coexist")) for (const older of waiting) older.conflict();
     const { promise, resolve, reject } = Promise.withResolvers<"look" | "conflict">();
     const self: Waiting = { conflict: () => resolve("conflict"), wake: () => resolve("look") };
-    const gone = () => reject(signal.reason);
+    const gone = () => reject(abortReason(signal));
     // The bound of a long poll is the caller's own `timeout`.
     const timer = setTimeout(() => resolve("look"), timeoutMs);
     waiting.add(self);
@@ -218,7 +220,7 @@ export function createUpdateQueue({ clock, changes, conflictPacingMs, mutations 
       webhookUrl = url;
     },
     close() {
-      for (const poll of [...waiting]) poll.wake();
+      for (const poll of waiting) poll.wake();
     },
   };
 }
