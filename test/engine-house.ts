@@ -65,7 +65,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
   let ids = 0;
   const salt = Math.trunc(clock.now()).toString(36) + houses(database);
   const newId = (): string => `id${salt}x${(ids += 1)}`;
-  const store = await openSqliteStore({ database, now: clock.now, newId });
+  const store = await openSqliteStore({ database, now: () => clock.now(), newId });
   const endedProcesses: ProcessRef[] = [];
   const engine = createEngine({
     store,
@@ -195,7 +195,7 @@ function createManualClock(): ManualClock {
     async advance(ms) {
       const untilMs = nowMs + ms;
       for (;;) {
-        const next = sleepers.filter((sleeper) => sleeper.atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+        const next = sleepers.filter((sleeper) => sleeper.atMs <= untilMs).toSorted((a, b) => a.atMs - b.atMs)[0];
         if (next === undefined) break;
         nowMs = Math.max(nowMs, next.atMs);
         next.wake();

@@ -10,7 +10,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
-import { admit } from "./admission.ts";
+import { admit, offerHeld } from "./admission.ts";
 import { claimReady, tellWaiting } from "./claims.ts";
 import type {
   Clock,
@@ -29,7 +29,7 @@ import type {
 } from "./ports.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
-import { type After, beginWork, say, type Work } from "./work.ts";
+import { type After, beginWork, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {
   readonly store: Store;
@@ -64,6 +64,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const started = new Set<Promise<void>>();
   const closed = new AbortController();
   let phase: EnginePhase = "booting";
+  const keeping = { commit, clock, log };
 
   return {
     boot,
@@ -80,8 +81,10 @@ export function createEngine(deps: EngineDeps): Engine {
     const recovery = { processes: deps.processes, clock, log, commit };
     const { watched } = await endEarlierLife(recovery, left, closed.signal);
     own(watched);
-    phase = "open";
-    await commit((work) => holdWhatWaitedLong(work, settings.downtimeMs));
+    await commit(async (work) => {
+      await holdWhatWaitedLong(work, settings.downtimeMs);
+      phase = "open"; // in this very transaction: an admission before it claims nothing that is to be held
+    });
   }
 
   async function accept(
@@ -171,10 +174,18 @@ export function createEngine(deps: EngineDeps): Engine {
   async function steer(effect: After & { kind: "steer" }): Promise<void> {
     const answer = (await runs.get(effect.owner.run)?.steer(effect.prompt)) ?? "too-late";
     if (answer === "accepted") return;
-    await commit(async (work) => {
-      work.touched.add(effect.owner.conversation);
-      if (await work.tx.moveItem(effect.item, "merged", "queued", null)) work.waiting.push(effect.item);
-    });
+    await persist(keeping, (work) => steerFailed(work, effect), closed.signal);
+  }
+
+  /** The agent never saw the message: back in line, or on hold with the rest where a person stopped the run meanwhile. */
+  async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
+    work.touched.add(owner.conversation);
+    const live = await work.tx.run(owner);
+    const outcome = await work.tx.outcome(owner.run);
+    const wasStopped = live?.stopWhy === "user" || (outcome?.kind === "stopped" && outcome.why === "user");
+    if (!(await work.tx.moveItem(item, "merged", wasStopped ? "held" : "queued", null))) return;
+    if (!wasStopped) work.waiting.push(item);
+    else if (live === null) await offerHeld(work, owner.conversation, "stop");
   }
 
   async function forget(session: string): Promise<void> {

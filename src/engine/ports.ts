@@ -90,7 +90,11 @@ export type WorkspaceHold =
   | { readonly kind: "refused"; readonly fault: Fault };
 
 export interface Workspaces {
-  /** Checks the directory and takes the operating system's lock on it against other instances. Resolves, never rejects. */
+  /**
+   * Checks the directory and takes the operating system's lock on it against other instances. Within this instance the run's row
+   * holds the directory already: a hold that finds an earlier one of this instance on its way out (after a force release) waits
+   * for it. Resolves, never rejects.
+   */
   hold(path: string): Promise<WorkspaceHold>;
 }
 
@@ -144,15 +148,6 @@ export type LiveRun = {
   readonly state: "starting" | "running" | "stopping" | "quarantined";
   readonly stopWhy: StopWhy | null;
   readonly startedAtMs: number;
-};
-
-export type SettledRun = {
-  readonly run: RunId;
-  readonly conversation: ConversationId;
-  readonly outcome: RunOutcome["kind"];
-  readonly driver: string;
-  readonly startedAtMs: number;
-  readonly endedAtMs: number;
 };
 
 /** What a run leaves to show: drawn as the last state of its status message. */
@@ -267,7 +262,8 @@ export interface Tx {
   settleRun(owner: RunOwner, outcome: RunOutcome, transcript: Transcript, atMs: number): Promise<boolean>;
   /** Boot: every live run's lane goes to a new epoch under this incarnation, state `stopping`, why `crash`. Returns them re-owned. */
   deposeAll(atMs: number): Promise<readonly LiveRun[]>;
-  settledRuns(conversation: ConversationId, limit: number): Promise<readonly SettledRun[]>;
+  /** How a run settled; null while it is live, or when there was none. Not fenced: it is the past. */
+  outcome(run: RunId): Promise<RunOutcome | null>;
   // -- /stop all waits for several runs
   addStopWait(item: ItemId, run: RunId): Promise<void>;
   /** Resolves the waits on this run; returns the stop commands that now wait for nothing, with their tallies. */

@@ -9,7 +9,7 @@ import { emptyTranscript } from "../domain/transcript.ts";
 import { offerHeld } from "./admission.ts";
 import type { Clock, LiveRun, Log, Processes } from "./ports.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
-import { Deposed, type Work } from "./work.ts";
+import { type Commit, Deposed, type Work } from "./work.ts";
 
 /** How long to wait before looking again for an orphan that did not end: the look is cheap, its end is told at most this late. */
 export const orphanLookMs = 2_000;
@@ -18,7 +18,7 @@ export type RecoveryDeps = {
   readonly processes: Processes;
   readonly clock: Clock;
   readonly log: Log;
-  readonly commit: <T>(decide: (work: Work) => Promise<T>) => Promise<T>;
+  readonly commit: Commit;
 };
 
 /** The first transaction of a life: returns the runs that an earlier life left unsettled, re-owned by this one. */

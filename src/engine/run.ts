@@ -9,20 +9,19 @@
  */
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { Prompt } from "../domain/inbox-item.ts";
-import type { Evidence, RunOwner } from "../domain/run.ts";
+import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
 import type { Clock, Driver, Lane, Log, PermissionMode, RunSnapshot, Turn, Workspaces } from "./ports.ts";
 import { proveQuiet } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
-import { Deposed, type Work } from "./work.ts";
+import { type Commit, Deposed, persist, type Work } from "./work.ts";
 
 export type LiveRunDeps = {
   readonly workspaces: Workspaces;
   readonly clock: Clock;
   readonly log: Log;
   readonly permissions: PermissionMode;
-  /** One engine transaction; rejects when it did not commit. */
-  readonly commit: <T>(decide: (work: Work) => Promise<T>) => Promise<T>;
+  readonly commit: Commit;
   readonly progressed: (snapshot: RunSnapshot) => void;
 };
 
@@ -48,9 +47,11 @@ export type LiveRun = {
 
 /** After proof, the last events of the turn are still on their way through the driver for at most this long. */
 const lastEventsMs = 1_000;
-/** A database that refuses to commit (disk full) is asked again at this pace, doubling up to the bound. */
-const commitRetryMs = 200;
-const commitRetryMsMax = 30_000;
+
+type LastWord = { readonly end: TurnEnd; readonly adopted: readonly ProcessRef[] };
+
+/** A stop that came before the agent was asked anything. */
+const nothingStarted: LastWord = { end: { kind: "interrupted" }, adopted: [] };
 
 export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   const { owner, lane, driver } = claim;
@@ -98,11 +99,24 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   async function runTurn(): Promise<void> {
-    if (stopAsked.signal.aborted) return settle({ kind: "interrupted" });
+    const last = await turnUnderLock();
+    if (last === "released") return;
+    await keep(async (work) => {
+      await settleQuiet(work, owner, last.end, transcript);
+      if (last.adopted.length > 0) await work.tx.adopt(owner.conversation, owner.run, last.adopted);
+    });
+  }
+
+  /**
+   * The operating system's lock is let go before the settlement is committed: that commit may claim the directory's next run, and
+   * until then the run's row holds it. Nothing of the turn runs any more at that point.
+   */
+  async function turnUnderLock(): Promise<LastWord | "released"> {
+    if (stopAsked.signal.aborted) return nothingStarted;
     const hold = await deps.workspaces.hold(lane.workspace);
-    if (hold.kind === "refused") return settle({ kind: "failed", fault: hold.fault });
-    await using _lock = hold.lock; // kept until the outcome is durable
-    if (stopAsked.signal.aborted) return await settle({ kind: "interrupted" });
+    if (hold.kind === "refused") return { end: { kind: "failed", fault: hold.fault }, adopted: [] };
+    await using _lock = hold.lock;
+    if (stopAsked.signal.aborted) return nothingStarted;
     const request = {
       owner,
       session: lane.session,
@@ -111,18 +125,17 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       permissions: deps.permissions,
     };
     turn = driver.start(request);
-    await seeThrough(turn);
+    return await seeThrough(turn);
   }
 
-  async function seeThrough(started: Turn): Promise<void> {
+  async function seeThrough(started: Turn): Promise<LastWord | "released"> {
     const ended = consume(started);
     const verdict = await proveQuiet(started, ended, stopAsked.signal, () => strengthened.signal, clock);
-    if (verdict.kind === "unconfirmed") {
-      if ((await waitInQuarantine(started, verdict.evidence)) === "released") return;
-    }
-    const quiet = await started.quiet;
+    if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started, verdict.evidence)) === "released")
+      return "released";
+    const { adopted } = await started.quiet;
     await started[Symbol.asyncDispose]();
-    await settle(await lastWord(ended), quiet.adopted.length === 0 ? null : quiet.adopted);
+    return { end: await lastWord(ended), adopted };
   }
 
   /** Reads the turn to its end. The first `ended` is the end; a driver that breaks off without one has failed. */
@@ -162,7 +175,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   async function waitInQuarantine(started: Turn, evidence: Evidence): Promise<"quiet" | "released"> {
     state = "quarantined";
-    await persist((work) => quarantine(work, owner, evidence, transcript));
+    await keep((work) => quarantine(work, owner, evidence, transcript));
     const isReleased = new Promise<"released">((resolve) => {
       if (released.signal.aborted) resolve("released");
       released.signal.addEventListener("abort", () => resolve("released"), { once: true });
@@ -180,25 +193,12 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     return end;
   }
 
-  async function settle(end: TurnEnd, adopted: Parameters<Work["tx"]["adopt"]>[2] | null = null): Promise<void> {
-    await persist(async (work) => {
-      await settleQuiet(work, owner, end, transcript);
-      if (adopted !== null) await work.tx.adopt(owner.conversation, owner.run, adopted);
-    });
-  }
-
-  /** The lane stays occupied until the outcome is durable: a full disk delays the next run, it never loses this one's end. */
-  async function persist(decide: (work: Work) => Promise<void>): Promise<void> {
-    for (let delayMs = commitRetryMs; ; delayMs = Math.min(delayMs * 2, commitRetryMsMax)) {
-      try {
-        return await commit(decide);
-      } catch (error) {
-        if (error instanceof Deposed || released.signal.aborted)
-          throw error instanceof Deposed ? error : new Deposed(owner);
-        log.error({ run: owner.run, error }, "the database refused to record this run; trying again");
-      }
-      // Pacing: the next attempt at a database that just refused.
-      await clock.sleep(delayMs, released.signal);
+  /** The lane stays occupied until this is durable. A release by force settled the row already: then nothing is left to write. */
+  async function keep(decide: (work: Work) => Promise<void>): Promise<void> {
+    try {
+      await persist(deps, decide, released.signal);
+    } catch (error) {
+      throw released.signal.aborted ? new Deposed(owner) : error;
     }
   }
 }

@@ -7,7 +7,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId, Prompt } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
-import type { NewId, Tx } from "./ports.ts";
+import type { Clock, Log, NewId, Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
 export class Deposed extends Error {
@@ -41,6 +41,34 @@ export type Work = {
 
 export function beginWork(tx: Tx, atMs: number, newId: NewId): Work {
   return { tx, atMs, newId, after: [], touched: new Set(), waiting: [] };
+}
+
+/** One engine transaction; rejects with what `decide` threw, or when it did not commit. */
+export type Commit = <T>(decide: (work: Work) => Promise<T>) => Promise<T>;
+
+/** A database that refuses to commit (disk full) is asked again at this pace, doubling up to the bound. In milliseconds. */
+const commitRetryMs = 200;
+const commitRetryMsMax = 30_000;
+
+/**
+ * Commits what must not be lost: tries until it is durable, the decision is `Deposed`, or `signal` fires (then it rejects with the
+ * last failure). A full disk delays what depends on it; it never loses it.
+ */
+export async function persist<T>(
+  deps: { commit: Commit; clock: Clock; log: Log },
+  decide: (work: Work) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  for (let delayMs = commitRetryMs; ; delayMs = Math.min(delayMs * 2, commitRetryMsMax)) {
+    try {
+      return await deps.commit(decide);
+    } catch (error) {
+      if (error instanceof Deposed || signal.aborted) throw error;
+      deps.log.error({ error }, "the database refused a commit that must not be lost; trying again");
+    }
+    // Pacing: the next attempt at a database that just refused.
+    await deps.clock.sleep(delayMs, signal);
+  }
 }
 
 export type Saying = {

@@ -7,14 +7,14 @@
 import type { ConversationId } from "../domain/conversation.ts";
 import type { Evidence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
-import type { LiveRun, SettledRun, Tx } from "../engine/ports.ts";
+import type { LiveRun, Tx } from "../engine/ports.ts";
 import { liveStates } from "./migrations.ts";
 import { refreshLane, refreshWorkspace } from "./readiness.ts";
 import type { Sql } from "./sql.ts";
 
 type RunVerbs = Pick<
   Tx,
-  "run" | "liveRuns" | "confirmRun" | "markStopping" | "quarantineRun" | "settleRun" | "deposeAll" | "settledRuns"
+  "run" | "liveRuns" | "confirmRun" | "markStopping" | "quarantineRun" | "settleRun" | "deposeAll" | "outcome"
 >;
 
 export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
@@ -26,7 +26,7 @@ export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
     quarantineRun: async (owner, evidence) => quarantineRun(sql, owner, evidence),
     settleRun: async (owner, outcome, transcript, atMs) => settleRun(sql, owner, outcome, transcript, atMs),
     deposeAll: async (atMs) => deposeAll(sql, incarnation, atMs),
-    settledRuns: async (conversation, limit) => readSettledRuns(sql, conversation, limit),
+    outcome: async (run) => readOutcome(sql, run),
   };
 }
 
@@ -136,14 +136,7 @@ function deposeAll(sql: Sql, incarnation: number, atMs: number): readonly LiveRu
   return readLiveRuns(sql);
 }
 
-/** Newest first. */
-function readSettledRuns(sql: Sql, conversation: ConversationId, limit: number): readonly SettledRun[] {
-  const rows = sql.all<SettledRun>(
-    `SELECT id AS run, conversation, outcome ->> 'kind' AS outcome, driver, started_at_ms AS startedAtMs,
-       ended_at_ms AS endedAtMs
-     FROM run WHERE conversation = ? AND state = 'settled' ORDER BY epoch DESC LIMIT ?`,
-    conversation,
-    limit,
-  );
-  return rows.map((row) => ({ ...row }));
+function readOutcome(sql: Sql, run: RunId): RunOutcome | null {
+  const row = sql.get<{ readonly outcome: string | null }>("SELECT outcome FROM run WHERE id = ?", run);
+  return row === undefined || row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome);
 }
