@@ -33,8 +33,8 @@ function nextReady(
   const slot = lowestFreeSlot(sql);
   if (slot > runsMax) return null;
   const next = sql.get<{ conversation: ConversationId }>(
-    `SELECT lane.conversation FROM workspace JOIN lane ON lane.ticket = workspace.head_ticket
-     WHERE workspace.head_ticket IS NOT NULL ORDER BY workspace.head_ticket LIMIT 1`,
+    `SELECT conversation FROM lane
+     WHERE ticket = (SELECT min(head_ticket) FROM workspace WHERE head_ticket IS NOT NULL)`,
   );
   if (next === undefined) return null;
   const lane = one(readLane(sql, next.conversation) ?? undefined, `lane ${next.conversation}`);

@@ -9,7 +9,7 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
-import { type Sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 import { classify, StoreFault } from "./store-fault.ts";
 
 export interface Writer {
