@@ -12,10 +12,9 @@ import { homedir } from "node:os";
 import { isAbsolute, join, normalize } from "node:path";
 import { z } from "zod";
 import type { PermissionMode } from "./engine/ports.ts";
+import type { LogLevel } from "./lib/log.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 /** All paths are absolute; whether they exist is not checked here. */
 export type Config = {
