@@ -77,6 +77,6 @@ function aboutTheBot({ me, updates, callbacks, files, commands }: BotWorld): Bot
 
 const commandsMax = 100;
 
-export function menuKey(params: { scope?: BotCommandScope; language_code?: string }): string {
+function menuKey(params: { scope?: BotCommandScope; language_code?: string }): string {
   return `${JSON.stringify(params.scope ?? { type: "default" })} ${params.language_code ?? ""}`;
 }

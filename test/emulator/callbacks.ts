@@ -30,7 +30,7 @@ export interface Callbacks {
 }
 
 /** Telegram does not publish the age limit; about this long in practice. */
-export const callbackLifetimeMs = 60_000;
+const callbackLifetimeMs = 60_000;
 const answerUnitsMax = 200;
 
 export function createCallbacks(clock: TelegramClock, changes: Changes, mutations: ReadonlySet<Mutation>): Callbacks {

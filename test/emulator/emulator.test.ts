@@ -135,6 +135,33 @@ describe("requests", () => {
   });
 });
 
+describe("a bot that is killed", () => {
+  it("while it waits leaves no poll behind, and its successor gets everything unconfirmed", async () => {
+    await using emulator = await createEmulator();
+    const killed = new AbortController();
+    const waiting = get(emulator, "getUpdates", { timeout: 50 }, killed.signal);
+    await emulator.until(() => emulator.updates.polls === 1);
+    killed.abort(new Error("kill -9"));
+    await expect(waiting).rejects.toThrow("kill -9");
+    await emulator.until(() => emulator.updates.polls === 0);
+    emulator.owner.sends("anybody there?");
+    const found = await get<unknown[]>(emulator, "getUpdates", { timeout: 5 });
+    expect(found).toHaveLength(1);
+    expect(emulator.journal.calls("getUpdates")[0]?.outcome).toMatchObject({ kind: "lost", processed: false });
+  });
+
+  it("in the middle of a call finds the emulator ready to end", async () => {
+    const emulator = await createEmulator();
+    const held = emulator.faults.hold("sendMessage");
+    const standing = get(emulator, "sendMessage", { chat_id: emulator.owner.chatId, text: "x" });
+    const polling = get(emulator, "getUpdates", { timeout: 50 });
+    const ends = Promise.allSettled([standing, polling]);
+    await held.arrived();
+    await emulator[Symbol.asyncDispose]();
+    expect((await ends)[0].status).toBe("rejected");
+  });
+});
+
 describe("the test's steering wheel", () => {
   it("holds a call until it is released, and can send it into a fault", async () => {
     await using emulator = await createEmulator();
