@@ -39,7 +39,10 @@ async function main() {
   }
   try {
     const node = await prepare(root, { page: wanted.page });
-    if (wanted.isProgram) return await runTask(node, wanted.command, { cwd: process.cwd(), env: process.env });
+    if (wanted.isProgram) {
+      const command = ["--import", new URL("compile-cache.mjs", import.meta.url).href, ...wanted.command];
+      return await runTask(node, command, { cwd: process.cwd(), env: process.env });
+    }
     // Tools find this Node first. The program does not: agents work with the person's own PATH.
     const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ""}` };
     return await runTask(node, wanted.command, { cwd: root, env });

@@ -13,7 +13,7 @@ let checkout: string;
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), "signalbox bootstrap "));
   checkout = join(scratch, "my checkout");
-  for (const name of ["bootstrap.mjs", "setup.mjs", "task.mjs"]) {
+  for (const name of ["bootstrap.mjs", "setup.mjs", "task.mjs", "compile-cache.mjs"]) {
     cpSync(join(import.meta.dirname, name), join(checkout, "scripts", name));
   }
   put("package-lock.json", lockOf({ "node_modules/left": { version: "1.0.0", integrity: "sha-1" } }));

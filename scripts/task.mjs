@@ -44,7 +44,7 @@ export async function runTask(command, args, { cwd, env, output = "inherit" }) {
  * child shares; with no terminal, or in the background, a signal is meant for one process and must be passed on.
  */
 function terminalSentIt() {
-  if (process.platform !== "linux") return Boolean(process.stdin.isTTY);
+  if (process.platform !== "linux") return process.stdin.isTTY;
   try {
     // "pid (name) state ppid pgrp session tty_nr tpgid ...": the name may contain anything, so count from its last bracket.
     const stat = readFileSync("/proc/self/stat", "utf8");
@@ -52,6 +52,6 @@ function terminalSentIt() {
     return group === foregroundGroup;
   } catch {
     // No /proc (a bare container): a terminal on stdin is the next best sign.
-    return Boolean(process.stdin.isTTY);
+    return process.stdin.isTTY;
   }
 }
