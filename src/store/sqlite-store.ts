@@ -85,7 +85,7 @@ function connect(path: string): Connection {
     try {
       migrate(database, path);
       const reader = path === ":memory:" ? null : openReading(path);
-      return { database, reader, close: () => [reader, database].forEach((each) => each?.close()) };
+      return { database, reader, close: () => [reader, database].forEach(close) };
     } catch (error) {
       database.close();
       throw error;
@@ -93,6 +93,10 @@ function connect(path: string): Connection {
   } catch (error) {
     throw classify(error, path);
   }
+}
+
+function close(database: DatabaseSync | null): void {
+  if (database?.isOpen === true) database.close();
 }
 
 function openWriting(path: string): DatabaseSync {
