@@ -1,4 +1,4 @@
-// Writes schemas.json: the request schema of every Bot API method, from the *Params interfaces of @gramio/types.
+// Writes schemas.ndjson: the request schema of every Bot API method, from the *Params interfaces of @gramio/types.
 //
 // Run it after @gramio/types changes: `node test/emulator/generate-schemas.ts`. It takes about six seconds, which is why
 // the result is committed. The types are generated from Telegram's own documents, so what we accept is not our opinion.
@@ -30,8 +30,12 @@ for (const [name, schema] of Object.entries(definitions ?? {})) {
 }
 leanDefinitions["TelegramInputFile"] = upload;
 
-const out = { source: "@gramio/types", methods: methodNames(), definitions: leanDefinitions };
-writeFileSync(join(import.meta.dirname, "schemas.json"), `${JSON.stringify(out)}\n`);
+// One definition a line: a change of Telegram's shows as the lines it touches.
+const lines = [
+  { methods: methodNames() },
+  ...Object.entries(leanDefinitions).map(([name, schema]) => ({ name, schema })),
+];
+writeFileSync(join(import.meta.dirname, "schemas.ndjson"), `${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
 
 /** Drops prose and JavaScript conveniences (`{ toString() }`, `{ toJSON() }`); a file on the wire is `{ upload: ... }` here. */
 function lean(value: unknown): unknown {

@@ -1,4 +1,4 @@
-// Holds every request against the schema of its method, generated from Telegram's documents (schemas.json), after turning
+// Holds every request against the schema of its method, generated from Telegram's documents (schemas.ndjson), after turning
 // form fields into the types the schema names. Independent of the product and of what we believe about the Bot API.
 
 import { readFileSync } from "node:fs";
@@ -36,7 +36,7 @@ export interface Validation {
 }
 
 export function createValidation(): Validation {
-  const file = JSON.parse(readFileSync(join(import.meta.dirname, "schemas.json"), "utf8")) as SchemaFile;
+  const file = readSchemas();
   const names = new Map(file.methods.map((name) => [name.toLowerCase(), name]));
   const ajv = new Ajv({ strict: false, allowUnionTypes: true, validateSchema: false, code: { optimize: false } });
   ajv.addSchema({ $id: "telegram", definitions: file.definitions });
@@ -113,6 +113,15 @@ export function createValidation(): Validation {
       return undefined;
     },
   };
+}
+
+function readSchemas(): SchemaFile {
+  const [head = "", ...lines] = readFileSync(join(import.meta.dirname, "schemas.ndjson"), "utf8")
+    .trimEnd()
+    .split("\n");
+  const named = lines.map((line) => JSON.parse(line) as { readonly name: string; readonly schema: Schema });
+  const { methods } = JSON.parse(head) as Pick<SchemaFile, "methods">;
+  return { methods, definitions: Object.fromEntries(named.map(({ name, schema }) => [name, schema])) };
 }
 
 const missingInWords: { readonly [name: string]: string } = {
