@@ -31,10 +31,7 @@ async function demoHarness(): Promise<DriverHarness> {
   const scan = createScan();
   const environment = { PATH: process.env["PATH"] ?? "" };
   const drivers = new AsyncDisposableStack();
-  const create = () => {
-    const instance = `contract-${process.pid}`;
-    return drivers.use(createDemoDriver({ clock: quickClock(), scan, instance, environment }));
-  };
+  const create = () => drivers.use(createDemoDriver({ clock: quickClock(), scan, environment }));
   return {
     driver: create(),
     workspace,

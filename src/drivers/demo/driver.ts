@@ -18,9 +18,7 @@ import { startTool } from "./tool.ts";
 export type DemoDeps = {
   readonly clock: Clock;
   readonly scan: Scan;
-  /** The instance part of the process marker. */
-  readonly instance: string;
-  /** What the demo's processes inherit. */
+  /** What the demo's processes inherit, the markers of this instance among it. */
   readonly environment: Readonly<Record<string, string>>;
 };
 
@@ -74,7 +72,6 @@ function startTurn(deps: DemoDeps, request: TurnRequest): Turn {
   const stop = createStop();
   const steered: Prompt[] = [];
   const query = { marker: `demo.${request.owner.run}.${request.owner.epoch}`, roots: [] };
-  const markers = [deps.instance, query.marker];
   let hasProcess = false;
   let isQuiet = false;
 
@@ -132,7 +129,7 @@ function startTurn(deps: DemoDeps, request: TurnRequest): Turn {
       tool: { id: "sleep", name: "Sleep", target: `${tool.seconds} s (${tool.style})` },
     });
     hasProcess = true;
-    const child = startTool(tool, request.workspace, withMarkers(deps.environment, markers));
+    const child = startTool(tool, request.workspace, withMarkers(deps.environment, [query.marker]));
     // A stop does not wait for the process: prove() ends it.
     const ok = await Promise.race([child, stop.asked]);
     stream.emit({ kind: "tool-ended", id: "sleep", ok });
