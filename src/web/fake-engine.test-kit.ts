@@ -1,0 +1,394 @@
+/**
+ * An engine and its history in memory, for tests of the page: the ports' promises without a store and without agents. A test
+ * plays the agent: it says what happens in a run, and when proof of its end is in.
+ */
+import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
+import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import { type InboxItem, type ItemId, type ItemState, itemStates } from "../domain/inbox-item.ts";
+import { excerpt, type Notice } from "../domain/notice.ts";
+import type { Evidence, RunId, RunOutcome, StopWhy } from "../domain/run.ts";
+import { emptyTranscript, reduce } from "../domain/transcript.ts";
+import type {
+  Clock,
+  Engine,
+  EngineListener,
+  History,
+  Lane,
+  LiveRun,
+  OutboxId,
+  OutboxRow,
+  Outgoing,
+  Receipt,
+  RunSnapshot,
+  StoredItem,
+} from "../engine/ports.ts";
+
+export type FakeEngine = Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch"> & {
+  readonly history: History;
+  /** Every item in the order of admission. */
+  readonly accepted: readonly StoredItem[];
+  /** The agent of this conversation's live run does something. */
+  event(conversation: ConversationId, event: AgentEvent): void;
+  /** The turn ended and proof is in: the run settles, and the next one of the lane begins. */
+  settle(conversation: ConversationId, end?: TurnEnd): void;
+  quarantine(conversation: ConversationId, evidence: Evidence): void;
+  /** As a boot after a crash: the live run is cut. */
+  crash(conversation: ConversationId): void;
+  say(conversation: ConversationId, notice: Notice, buttons?: readonly ButtonAction[]): void;
+  /** While set, `accept` rejects with it. */
+  failure: Error | null;
+};
+
+type FakeLane = {
+  conversation: ConversationId;
+  workspace: string;
+  title: string | null;
+  epoch: number;
+  run: { live: LiveRun; snapshot: RunSnapshot; why: StopWhy | null } | null;
+};
+
+export const fakeCapacity = 3;
+
+export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMax: number }): FakeEngine {
+  const listeners = new Set<EngineListener>();
+  const lanes = new Map<ConversationId, FakeLane>();
+  const items: StoredItem[] = [];
+  const rows: OutboxRow[] = [];
+  const buttons = new Map<ButtonId, { action: ButtonAction; conversation: ConversationId; isUsed: boolean }>();
+  let ids = 0;
+
+  const nextId = (): number => (ids += 1);
+  const waiting = (conversation: ConversationId, state: ItemState): StoredItem[] =>
+    items.filter((item) => item.conversation === conversation && item.state === state);
+  const changed = (conversation: ConversationId): void => {
+    for (const listener of listeners) listener.changed(conversation);
+  };
+
+  function openLane(conversation: ConversationId, workspace: string): FakeLane {
+    const lane = lanes.get(conversation) ?? { conversation, workspace, title: null, epoch: 0, run: null };
+    lanes.set(conversation, lane);
+    return lane;
+  }
+
+  function laneOf(conversation: ConversationId): FakeLane {
+    const lane = lanes.get(conversation);
+    if (lane === undefined) throw new Error(`no lane ${conversation}`);
+    return lane;
+  }
+
+  function liveOf(conversation: ConversationId): NonNullable<FakeLane["run"]> {
+    const { run } = laneOf(conversation);
+    if (run === null) throw new Error(`nothing runs in ${conversation}`);
+    return run;
+  }
+
+  function move(id: ItemId, change: Partial<StoredItem>): void {
+    const index = items.findIndex((item) => item.id === id);
+    const item = items[index];
+    if (item !== undefined) items[index] = { ...item, ...change };
+  }
+
+  function post(conversation: ConversationId, body: Outgoing, run: RunId | null = null): void {
+    rows.push({
+      id: nextId() as OutboxId,
+      conversation,
+      run,
+      body,
+      state: "sent",
+      message: null,
+      attempts: 0,
+      uncertain: false,
+      createdAtMs: deps.clock.now(),
+      notBeforeMs: 0,
+    });
+  }
+
+  function button(conversation: ConversationId, action: ButtonAction): Button {
+    const id = `button-${nextId()}-abcdefgh` as ButtonId;
+    buttons.set(id, { action, conversation, isUsed: false });
+    return { id, action };
+  }
+
+  function say(conversation: ConversationId, notice: Notice, actions: readonly ButtonAction[] = []): void {
+    const row = actions.map((action) => button(conversation, action));
+    post(conversation, { kind: "notice", notice, buttons: row.length === 0 ? [] : [row], replyTo: null });
+  }
+
+  /** I1 and I8 in their simplest form: one run per conversation and workspace, at most `runsMax`. */
+  function wake(): void {
+    for (const lane of lanes.values()) {
+      const live = [...lanes.values()].flatMap(({ run }) => (run === null ? [] : [run.live]));
+      const isFree =
+        lane.run === null && live.length < deps.runsMax && !live.some((one) => one.workspace === lane.workspace);
+      const queue = waiting(lane.conversation, "queued");
+      const item =
+        queue.find(({ request }) => request.kind === "prompt" && request.placement === "interrupt") ?? queue[0];
+      if (isFree && item !== undefined) begin(lane, item);
+    }
+  }
+
+  function begin(lane: FakeLane, item: StoredItem): void {
+    lane.epoch += 1;
+    const owner = { conversation: lane.conversation, run: `run-${nextId()}` as RunId, epoch: lane.epoch };
+    const startedAtMs = deps.clock.now();
+    const { workspace } = lane;
+    const state = "running" as const;
+    const base = { owner, driver: "fake", startedAtMs };
+    const row = { item: item.id, workspace, session: "s", slot: 1, incarnation: 1, state, stopWhy: null };
+    lane.run = { live: { ...base, ...row }, snapshot: { ...base, state, transcript: emptyTranscript }, why: null };
+    move(item.id, { state: "running", run: owner.run });
+    post(
+      lane.conversation,
+      { kind: "status", run: owner.run, stop: button(lane.conversation, { kind: "stop", owner }) },
+      owner.run,
+    );
+    changed(lane.conversation);
+  }
+
+  function setState(lane: FakeLane, state: LiveRun["state"]): void {
+    if (lane.run === null) return;
+    const { live, snapshot } = lane.run;
+    lane.run = { ...lane.run, live: { ...live, state }, snapshot: { ...snapshot, state } };
+  }
+
+  function stop(lane: FakeLane, why: StopWhy): void {
+    const held = why === "user" ? waiting(lane.conversation, "queued") : [];
+    for (const { id } of held) move(id, { state: "held" });
+    if (lane.run === null) return say(lane.conversation, { kind: "nothing-to-stop", held: held.length });
+    lane.run.why = why;
+    setState(lane, "stopping");
+    return say(lane.conversation, { kind: "stopping" });
+  }
+
+  function finish(lane: FakeLane, end: TurnEnd, itemState: ItemState, outcome: RunOutcome): void {
+    const run = liveOf(lane.conversation);
+    const transcript = reduce(run.snapshot.transcript, { kind: "ended", end });
+    const { owner, startedAtMs } = run.live;
+    const durationMs = deps.clock.now() - startedAtMs;
+    move(run.live.item, { state: itemState });
+    lane.run = null;
+    post(
+      lane.conversation,
+      { kind: "summary", summary: { run: owner.run, outcome, durationMs, transcript } },
+      owner.run,
+    );
+  }
+
+  function settle(conversation: ConversationId, end: TurnEnd = { kind: "completed", answer: "Done." }): void {
+    const lane = laneOf(conversation);
+    const { live, why } = liveOf(conversation);
+    const held = waiting(conversation, "held");
+    if (why !== null) {
+      const stopWhy = why === "replaced" ? "replaced" : "user";
+      finish(lane, end, "cancelled", { kind: "stopped", why: stopWhy });
+      say(conversation, { kind: "stopped", why: stopWhy, held: held.length, forced: false });
+      if (held.length > 0) offerHeld(conversation, held);
+    } else if (end.kind === "failed") {
+      finish(lane, end, "failed", { kind: "failed", fault: end.fault });
+      say(conversation, { kind: "failed", fault: end.fault });
+    } else {
+      finish(lane, end, "done", { kind: "finished" });
+      const text = end.kind === "completed" ? end.answer : "";
+      post(conversation, { kind: "answer", run: live.owner.run, text }, live.owner.run);
+    }
+    wake();
+    changed(conversation);
+  }
+
+  function offerHeld(conversation: ConversationId, held: readonly StoredItem[]): void {
+    const entries = held.map((item) => ({ item: item.id, text: excerpt(textOf(item)) }));
+    const actions = (["run-each", "run-as-one", "discard"] as const).map((how) => ({ kind: "held", how }) as const);
+    say(conversation, { kind: "held", count: held.length, reason: "stop", entries }, actions);
+  }
+
+  function crash(conversation: ConversationId): void {
+    const lane = laneOf(conversation);
+    const { live } = liveOf(conversation);
+    const item = items.find(({ id }) => id === live.item);
+    finish(lane, { kind: "interrupted" }, "interrupted", { kind: "interrupted" });
+    const text = item === undefined ? "" : excerpt(textOf(item));
+    say(conversation, { kind: "interrupted", text, cause: "crash" }, [{ kind: "run-again", item: live.item }]);
+    wake();
+    changed(conversation);
+  }
+
+  function act(conversation: ConversationId, action: ButtonAction): string {
+    const lane = laneOf(conversation);
+    switch (action.kind) {
+      case "stop":
+        stop(lane, "user");
+        return "Stopping\u2026";
+      case "force-release":
+        finish(lane, { kind: "interrupted" }, "cancelled", { kind: "stopped", why: "user" });
+        say(conversation, { kind: "stopped", why: "user", held: 0, forced: true });
+        return "Released.";
+      case "cancel":
+        move(action.item, { state: "cancelled" });
+        return "Cancelled.";
+      case "steer":
+        move(action.item, { state: "merged", run: liveOf(conversation).live.owner.run });
+        return "Given to the running turn.";
+      case "stop-and-run":
+        stop(lane, "replaced");
+        return "Stopping, then running this.";
+      case "move-first":
+      case "end-background":
+        return "Done.";
+      case "clear-queue":
+        for (const { id } of waiting(conversation, "queued")) move(id, { state: "cancelled" });
+        return "Cleared.";
+      case "run-again":
+        move(action.item, { state: "queued", run: null });
+        return "Queued again.";
+      case "held": {
+        const held = waiting(conversation, "held");
+        for (const { id } of held) move(id, { state: action.how === "discard" ? "cancelled" : "queued" });
+        say(conversation, { kind: "released", count: held.length, how: action.how });
+        return "Done.";
+      }
+      default:
+        return action satisfies never;
+    }
+  }
+
+  function press(conversation: ConversationId, id: ButtonId): string {
+    const found = buttons.get(id);
+    if (found === undefined || found.conversation !== conversation) return "This button is not known.";
+    if (found.isUsed) return "This was already done.";
+    found.isUsed = true;
+    return act(conversation, found.action);
+  }
+
+  function decide(item: StoredItem, lane: FakeLane): string | null {
+    const { conversation, request } = item;
+    switch (request.kind) {
+      case "prompt": {
+        const queue = waiting(conversation, "queued");
+        if (queue.length > fakeCapacity) {
+          move(item.id, { state: "rejected" });
+          say(conversation, { kind: "lane-full", capacity: fakeCapacity });
+        } else if (request.placement === "interrupt" && lane.run !== null) {
+          stop(lane, "replaced");
+        } else if (lane.run !== null || queue.length > 1) {
+          const actions = (["steer", "stop-and-run", "cancel"] as const).map(
+            (kind) => ({ kind, item: item.id }) as const,
+          );
+          const { workspace } = lane;
+          say(conversation, { kind: "queued", position: queue.length, waitsFor: "run", workspace }, actions);
+        }
+        return null;
+      }
+      case "command":
+        if (request.command.name === "stop") stop(lane, "user");
+        else if (request.command.name === "help") say(conversation, { kind: "help" });
+        else if (request.command.name === "unknown")
+          say(conversation, { kind: "unknown-command", text: request.command.text });
+        return null;
+      case "press":
+        return press(conversation, request.button);
+      case "unsupported":
+        return null;
+      default:
+        return request satisfies never;
+    }
+  }
+
+  function acceptOne(item: InboxItem, workspace: string): Receipt {
+    if (items.some(({ key }) => key === item.key)) return { key: item.key, fresh: false, toast: null };
+    const lane = openLane(item.conversation, workspace);
+    const state: ItemState = item.request.kind === "prompt" ? "queued" : "done";
+    const stored: StoredItem = { ...item, id: nextId() as ItemId, state, run: null, acceptedAtMs: deps.clock.now() };
+    items.push(stored);
+    const toast = decide(stored, lane);
+    wake();
+    changed(item.conversation);
+    return { key: item.key, fresh: true, toast };
+  }
+
+  const engine: FakeEngine = {
+    failure: null,
+    accepted: items,
+    async accept(incoming, chosen) {
+      if (engine.failure !== null) throw engine.failure;
+      return incoming.map((item) => acceptOne(item, chosen?.workspace ?? deps.workspace));
+    },
+    snapshot: (run) => engine.snapshots().find(({ owner }) => owner.run === run) ?? null,
+    snapshots: () => [...lanes.values()].flatMap(({ run }) => (run === null ? [] : [run.snapshot])),
+    watch(listener) {
+      listeners.add(listener);
+      return { [Symbol.dispose]: () => void listeners.delete(listener) };
+    },
+    event(conversation, event) {
+      const run = liveOf(conversation);
+      run.snapshot = { ...run.snapshot, transcript: reduce(run.snapshot.transcript, event) };
+      for (const listener of listeners) listener.progressed(run.snapshot);
+    },
+    settle,
+    quarantine(conversation, evidence) {
+      const lane = laneOf(conversation);
+      const { owner } = liveOf(conversation).live;
+      setState(lane, "quarantined");
+      say(conversation, { kind: "quarantined", evidence }, [{ kind: "force-release", owner }]);
+      changed(conversation);
+    },
+    crash,
+    say(conversation, notice, actions = []) {
+      say(conversation, notice, actions);
+      changed(conversation);
+    },
+    history: {
+      async lanes() {
+        return [...lanes.values()].map((lane) => ({
+          ...laneRow(lane),
+          queued: waiting(lane.conversation, "queued").length,
+          held: waiting(lane.conversation, "held").length,
+        }));
+      },
+      liveRuns: async () => [...lanes.values()].flatMap(({ run }) => (run === null ? [] : [run.live])),
+      items: async (conversation, limit) => items.filter((item) => item.conversation === conversation).slice(-limit),
+      messages: async (conversation, limit) => rows.filter((row) => row.conversation === conversation).slice(-limit),
+      async counts() {
+        const byState = Object.fromEntries(
+          itemStates.map((state) => [state, items.filter((item) => item.state === state).length]),
+        ) as Record<ItemState, number>;
+        return { received: items.length, byState };
+      },
+    },
+  };
+  return engine;
+}
+
+function laneRow(lane: FakeLane): Lane {
+  const { conversation, workspace, title, epoch, run } = lane;
+  const session = { id: "s", resume: null };
+  const state = run === null ? ({ kind: "idle" } as const) : ({ kind: "running", owner: run.live.owner } as const);
+  return { conversation, workspace, title, epoch, state, session };
+}
+
+function textOf(item: StoredItem): string {
+  return item.request.kind === "prompt" ? item.request.prompt.text : "";
+}
+
+/** A clock that stands still until a test moves it. */
+export type StepClock = Clock & { advance(ms: number): void };
+
+export function createStepClock(startMs: number): StepClock {
+  let nowMs = startMs;
+  const sleepers = new Set<{ untilMs: number; wake: () => void }>();
+  return {
+    now: () => nowMs,
+    sleep(ms, signal) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const sleeper = { untilMs: nowMs + ms, wake: resolve };
+      sleepers.add(sleeper);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      if (ms <= 0 || signal.aborted) resolve();
+      return promise.finally(() => sleepers.delete(sleeper));
+    },
+    advance(ms) {
+      nowMs += ms;
+      for (const sleeper of sleepers) if (sleeper.untilMs <= nowMs) sleeper.wake();
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * The page: the list of lanes on the left, the conversation in the middle. On a phone one of them at a time.
+ * One h1, landmarks, and every action on a real button.
+ */
+import { useEffect } from "preact/hooks";
+
+import { Composer } from "./composer.tsx";
+import { Conversation } from "./conversation.tsx";
+import { Lanes } from "./lanes.tsx";
+import type { Model } from "./model.ts";
+
+export function App({ model }: { model: Model }) {
+  useTitle(model);
+  useEscape(model);
+  const isList = model.route.value.kind === "lanes";
+  return (
+    <div class={`box ${isList ? "shows-list" : "shows-conversation"}`}>
+      <button type="button" class="skip" onClick={() => document.getElementById("composer")?.focus()}>
+        Skip to the message box
+      </button>
+      <header class="top">
+        {!isList && (
+          <button type="button" class="back quiet" onClick={() => model.go({ kind: "lanes" })}>
+            <span aria-hidden="true">{"\u2039"}</span> All
+          </button>
+        )}
+        <h1>Signalbox</h1>
+        <Connection model={model} />
+      </header>
+      <nav class="side" aria-label="Conversations">
+        <Lanes model={model} />
+      </nav>
+      <main class="main">
+        <LinkTrouble model={model} />
+        <Conversation model={model} />
+        <Composer model={model} />
+      </main>
+      <p class={`toast ${model.toast.value === null ? "" : "toast-shown"}`} role="status">
+        {model.toast.value}
+      </p>
+    </div>
+  );
+}
+
+function Connection({ model }: { model: Model }) {
+  const link = model.link.value;
+  const label = {
+    connecting: "Connecting\u2026",
+    live: "Live",
+    lost: "Reconnecting\u2026",
+    "signed-out": "Signed out",
+  }[link];
+  return (
+    <p class={`link link-${link}`} role="status">
+      <span class="link-dot" aria-hidden="true" />
+      {label}
+    </p>
+  );
+}
+
+function LinkTrouble({ model }: { model: Model }) {
+  switch (model.link.value) {
+    case "lost":
+      return (
+        <p class="trouble" role="alert">
+          <strong>Connection lost.</strong> Runs go on without this page, and what you write is kept. Trying again
+          {"\u2026"}
+        </p>
+      );
+    case "signed-out":
+      return (
+        <p class="trouble trouble-hard" role="alert">
+          <strong>This browser is not signed in any more.</strong> Runs go on, and what you wrote is kept. Restart
+          Signalbox and open the link that it prints.
+        </p>
+      );
+    case "connecting":
+    case "live":
+      return null;
+    default:
+      return model.link.value satisfies never;
+  }
+}
+
+/** A tab in the background tells by its title whether work goes on. */
+function useTitle(model: Model): void {
+  const live = model.overview.value?.lanes.filter(({ startedAtMs }) => startedAtMs !== null).length ?? 0;
+  useEffect(() => {
+    document.title = live === 0 ? "Signalbox" : `\u25CF ${live} working \u2013 Signalbox`;
+  }, [live]);
+}
+
+function useEscape(model: Model): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === "Escape" && !event.isComposing && !event.repeat) model.escape();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [model]);
+}

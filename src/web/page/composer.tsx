@@ -1,0 +1,89 @@
+/** The box to write in. It is never disabled: what is written while a run works waits in line. */
+import { useEffect, useRef } from "preact/hooks";
+
+import type { Model } from "./model.ts";
+
+const rowsMax = 10;
+
+export function Composer({ model }: { model: Model }) {
+  const box = useRef<HTMLTextAreaElement>(null);
+  const route = model.route.value;
+  const place = route.kind === "conversation" ? route.id : route.kind;
+  useEffect(() => {
+    // A phone would open its keyboard over what one came to read.
+    if (window.matchMedia("(pointer: fine)").matches) box.current?.focus({ preventScroll: true });
+  }, [place]);
+  const overview = model.overview.value;
+  const view = model.view.value;
+  if (view !== null && route.kind === "conversation" && view.channel === "telegram") {
+    return (
+      <p class="read-only">
+        This conversation lives in Telegram: write there. From here you can watch it, stop it and cancel what waits.
+      </p>
+    );
+  }
+  const text = model.draft.value;
+  const isBusy = model.run.value !== null;
+  const charsMax = overview?.promptCharsMax ?? Infinity;
+  const commands = /^\/[a-z]*$/i.test(text)
+    ? (overview?.commands ?? []).filter(({ command }) => `/${command}`.startsWith(text))
+    : [];
+  const onKeyDown = (event: KeyboardEvent): void => {
+    // While an input method composes, Enter belongs to it.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    model.send();
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        model.send();
+      }}
+    >
+      {commands.length > 0 && (
+        <ul class="commands" aria-label="Commands">
+          {commands.map(({ command, description }) => (
+            <li key={command}>
+              <button
+                type="button"
+                onClick={() => {
+                  model.draft.value = `/${command}`;
+                  box.current?.focus();
+                }}
+              >
+                <code>/{command}</code> <span>{description}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="composer-box">
+        <label class="hidden" for="composer">
+          Message
+        </label>
+        <textarea
+          id="composer"
+          ref={box}
+          rows={Math.min(rowsMax, text.split("\n").length)}
+          placeholder={isBusy ? "Write the next message; it waits in line" : "Write a message"}
+          value={text}
+          onInput={(event) => (model.draft.value = event.currentTarget.value)}
+          onKeyDown={onKeyDown}
+          aria-describedby="composer-note"
+        />
+        <button type="submit" class="send">
+          {isBusy ? "Queue" : "Send"}
+        </button>
+      </div>
+      <p id="composer-note" class={`composer-note ${text.length > charsMax ? "composer-long" : ""}`}>
+        {text.length > charsMax
+          ? `${text.length.toLocaleString()} of ${charsMax.toLocaleString()} characters: too long to send`
+          : isBusy
+            ? "Enter queues it \u00B7 begin with ! to stop the run and do this instead"
+            : "Enter sends \u00B7 Shift+Enter for a new line \u00B7 / for commands"}
+      </p>
+    </form>
+  );
+}

@@ -1,0 +1,132 @@
+/** What was said in a conversation: by the person, by the agent, and by Signalbox. */
+import type { ItemState } from "../../domain/inbox-item.ts";
+import type { ButtonView, Entry } from "../wire.ts";
+import { Markdown } from "./markdown.tsx";
+import type { Model } from "./model.ts";
+import { Tool, tokens } from "./run-card.tsx";
+import { clockTime, compact, duration } from "./time.ts";
+
+export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
+  switch (entry.kind) {
+    case "said":
+      return <Said model={model} entry={entry} />;
+    case "answer":
+      return (
+        <article class="answer" aria-label="Answer">
+          <Markdown text={entry.markdown} />
+        </article>
+      );
+    case "summary":
+      return <Summary entry={entry} />;
+    case "notice":
+      return (
+        <div class={`notice tone-${entry.tone}`}>
+          <p class="notice-text">{entry.text}</p>
+          {entry.buttons.map((row, index) => (
+            <Buttons key={index} model={model} buttons={row} about={entry.text} />
+          ))}
+        </div>
+      );
+    default:
+      return entry satisfies never;
+  }
+}
+
+function Said({ model, entry }: { model: Model; entry: Entry & { kind: "said" } }) {
+  const note = stateNotes[entry.state];
+  return (
+    <article class={`said ${entry.isCommand ? "said-command" : ""}`} aria-label="You">
+      <p class="said-text">
+        {entry.isInterrupt && <span class="tag">instead</span>}
+        {entry.text}
+      </p>
+      <p class="said-note">
+        {note === "" || entry.isCommand ? "" : `${note} \u00B7 `}
+        {clockTime(entry.atMs, model.nowMs.peek())}
+      </p>
+    </article>
+  );
+}
+
+const stateNotes: Record<ItemState, string> = {
+  queued: "in line",
+  held: "on hold",
+  running: "",
+  done: "",
+  failed: "failed",
+  interrupted: "interrupted",
+  cancelled: "cancelled",
+  rejected: "not accepted",
+  merged: "given to the running turn",
+};
+
+function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
+  const parts = [outcomeLabels[entry.outcome], duration(entry.durationMs)];
+  if (entry.toolCount > 0) parts.push(entry.toolCount === 1 ? "1 tool" : `${entry.toolCount} tools`);
+  if (entry.usage !== null) parts.push(`${compact(tokens(entry.usage))} tokens`);
+  if (entry.usage?.costUsd !== null && entry.usage !== null) parts.push(`$${entry.usage.costUsd.toFixed(2)}`);
+  const line = parts.join(" \u00B7 ");
+  const hasDetails = entry.tools.length > 0 || entry.notices.length > 0;
+  return (
+    <div class={`summary summary-${entry.outcome}`}>
+      {entry.text !== "" && (
+        <article class="answer answer-partial" aria-label="Unfinished answer">
+          <Markdown text={entry.text} />
+        </article>
+      )}
+      {hasDetails ? (
+        <details>
+          <summary>{line}</summary>
+          <ol class="tools">
+            {entry.toolCount > entry.tools.length && (
+              <li class="tools-earlier">{entry.toolCount - entry.tools.length} earlier</li>
+            )}
+            {entry.tools.map((tool) => (
+              <Tool key={tool.id} tool={tool} />
+            ))}
+          </ol>
+          {entry.notices.map((notice, index) => (
+            <p key={index} class="run-notice">
+              {notice}
+            </p>
+          ))}
+        </details>
+      ) : (
+        <p class="summary-line">{line}</p>
+      )}
+    </div>
+  );
+}
+
+const outcomeLabels: Record<(Entry & { kind: "summary" })["outcome"], string> = {
+  finished: "Finished in",
+  failed: "Failed after",
+  stopped: "Stopped after",
+  preempted: "Made room after",
+  interrupted: "Interrupted after",
+  quarantined: "Not proven stopped after",
+};
+
+/** `about` is what the buttons act on, for those who do not see where they stand. */
+export function Buttons({ model, buttons, about }: { model: Model; buttons: readonly ButtonView[]; about: string }) {
+  if (buttons.length === 0) return null;
+  return (
+    <div class="buttons">
+      {buttons.map(({ id, label, does }) => (
+        <button
+          key={id}
+          type="button"
+          class={`small does-${does}`}
+          disabled={model.pressed.value.has(id)}
+          aria-label={`${label}: ${about.slice(0, aboutCharsMax)}`}
+          onClick={() => model.press(id)}
+        >
+          {label}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+/** A label that is read aloud before one knows what it is about is too long. In UTF-16 units. */
+const aboutCharsMax = 60;

@@ -1,0 +1,106 @@
+/** The live run: what it does now, for how long, what it has written so far, and the Stop button. */
+import type { ToolRecord } from "../../domain/transcript.ts";
+import type { RunView } from "../wire.ts";
+import { Aspect, stateLabels } from "./aspect.tsx";
+import { Markdown } from "./markdown.tsx";
+import type { Model } from "./model.ts";
+import { compact, elapsed } from "./time.ts";
+
+/** Tools that stay in sight while a run works; the rest is counted. */
+const toolsInSightMax = 4;
+
+export function RunCard({ model, run }: { model: Model; run: RunView }) {
+  const inSight = run.tools.slice(-toolsInSightMax);
+  const earlier = run.toolCount - inSight.length;
+  return (
+    // Ticking and streaming would make a screen reader talk without end; `Announcer` says what matters.
+    <section class={`run run-${run.state}`} aria-label="Live run" aria-live="off">
+      <header class="run-head">
+        <Aspect state={run.state} isLarge />
+        <p class="run-phase">
+          <strong class={`state-${run.state}`}>{phaseLabel(run)}</strong>
+          <span class="run-facts">{facts(run, model.nowMs.value)}</span>
+        </p>
+        <StopButton model={model} run={run} />
+      </header>
+      {inSight.length > 0 && (
+        <ol class="tools">
+          {earlier > 0 && <li class="tools-earlier">{earlier} earlier</li>}
+          {inSight.map((tool) => (
+            <Tool key={tool.id} tool={tool} />
+          ))}
+        </ol>
+      )}
+      {run.notices.map((notice, index) => (
+        <p key={index} class="run-notice">
+          {notice}
+        </p>
+      ))}
+      {run.text !== "" && <Markdown text={run.text} />}
+    </section>
+  );
+}
+
+function StopButton({ model, run }: { model: Model; run: RunView }) {
+  switch (run.state) {
+    case "starting":
+    case "running":
+    case "stopping":
+      return (
+        <button type="button" class="stop" onClick={() => model.stop()}>
+          <span aria-hidden="true">{"\u25A0"}</span> {run.state === "stopping" ? "Stop harder" : "Stop"}
+          <kbd>{model.isStopArmed.value ? "Esc again" : "Esc Esc"}</kbd>
+        </button>
+      );
+    case "quarantined":
+      return null; // the notice above carries the button that helps
+    default:
+      return run.state satisfies never;
+  }
+}
+
+export function Tool({ tool }: { tool: ToolRecord }) {
+  const mark = { running: "\u25B6", ok: "\u2713", failed: "\u2717" }[tool.state];
+  const label = { running: "running", ok: "done", failed: "failed" }[tool.state];
+  return (
+    <li class={`tool tool-${tool.state}`}>
+      <span class="tool-mark" aria-hidden="true">
+        {mark}
+      </span>
+      <span class="hidden">{label}: </span>
+      <span class="tool-name">{tool.name}</span>
+      <code class="tool-target">{tool.target}</code>
+    </li>
+  );
+}
+
+export function phaseLabel(run: RunView): string {
+  if (run.state !== "running") return stateLabels[run.state];
+  switch (run.phase.kind) {
+    case "starting":
+      return "Starting";
+    case "thinking":
+      return "Thinking";
+    case "writing":
+      return "Writing";
+    case "tool":
+      return `Running ${run.phase.tool.name}`;
+    case "retrying":
+      return "Trying again";
+    case "ended":
+      return "Finishing";
+    default:
+      return run.phase satisfies never;
+  }
+}
+
+function facts(run: RunView, nowMs: number): string {
+  const parts = [elapsed(nowMs - run.startedAtMs), run.driver];
+  if (run.usage !== null) parts.push(`${compact(tokens(run.usage))} tokens`);
+  if (run.phase.kind === "retrying") parts.push(run.phase.text);
+  return parts.join(" \u00B7 ");
+}
+
+export function tokens(usage: NonNullable<RunView["usage"]>): number {
+  return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+}

@@ -1,0 +1,128 @@
+/**
+ * The local page: a channel like Telegram, through the same engine. Never a second path to a run.
+ *
+ * I5: what a person sends is answered after its commit. I12: a tab can neither block nor slow a run.
+ * I13: the link and the cookie appear in no log. I14: tabs, bodies and views are bounded.
+ */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+
+import type { Clock, Engine, History, Log, NewId } from "../engine/ports.ts";
+import { createAccess, isEveryAddress } from "./access.ts";
+import { createApp, type Readiness } from "./app.ts";
+import { createEvents, tabsMax } from "./events.ts";
+import { readPageFiles } from "./page-files.ts";
+import { createViews } from "./views.ts";
+import type { Agent } from "./wire.ts";
+
+/** Requests in flight at the end are answered; the engine commits in milliseconds. After this they are cut. */
+export const closeGraceMs = 2_000;
+/** Tabs hold one connection each, and as many again for their requests. */
+const connectionsMax = tabsMax * 4;
+/** Even the longest prompt arrives at once on a local network. */
+const requestMaxMs = 30_000;
+
+export type WebDeps = {
+  readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly newId: NewId;
+  /** Signs the cookies: at least 32 random bytes, the same at every start (`readWebSecret`). */
+  readonly secret: Uint8Array;
+  /** Port 0 takes any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** The built page (dist/page). */
+  readonly pageDir: string;
+  readonly workspaceDefault: string;
+  readonly runsMax: number;
+  readonly version: string;
+  readonly agent: Agent;
+  /** Whether the program can do its work now: database writable, last poll young. Must resolve soon. */
+  readonly ready: () => Promise<Readiness>;
+};
+
+export type Started =
+  | {
+      readonly kind: "listening";
+      /** "http://127.0.0.1:8474", without a token. */
+      readonly url: string;
+      /** A link that signs one browser in: works once, for `linkLifeMs`. Print it; never log it. */
+      newLink(): string;
+    }
+  | { readonly kind: "port-in-use"; readonly host: string; readonly port: number }
+  | { readonly kind: "address-refused"; readonly host: string; readonly port: number; readonly code: string };
+
+export interface Web extends AsyncDisposable {
+  /** To be called once. Resolves when the port is open, or cannot be; rejects when the page's files cannot be read. */
+  start(): Promise<Started>;
+  /** Ends every tab's stream, answers what is in flight, closes the port. Resolves, never rejects. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function createWeb(deps: WebDeps): Web {
+  const { engine, clock, log } = deps;
+  const now = (): number => clock.now();
+  const events = createEvents({ clock, engine, life: deps.newId() });
+  const cleanup = new AsyncDisposableStack();
+  cleanup.use(engine.watch(events.listener));
+
+  return {
+    async start() {
+      const files = await readPageFiles(deps.pageDir);
+      const server = createServer({ requestTimeout: requestMaxMs });
+      server.maxConnections = connectionsMax;
+      const failure = await listen(server, deps.listen);
+      if (failure !== null) return describeFailure(failure, deps.listen);
+      cleanup.defer(() => close(server, clock));
+      const listening = { host: deps.listen.host, port: (server.address() as AddressInfo).port };
+      const access = createAccess({ secret: deps.secret, newId: deps.newId, now });
+      const views = createViews({ ...deps, now });
+      const app = createApp({ ...deps, access, events, views, files, now, listen: listening });
+      // Requests come in from the next turn of the event loop on, so none is missed between listening and this line.
+      const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+      // It answers its own failures (app.onError), or closes the connection: nothing is left to see here.
+      server.on("request", (request, response) => void answer(request, response));
+      const url = urlOf(listening);
+      log.info({ url, isBuilt: files.has("/index.html") }, "the page is open");
+      return { kind: "listening", url, newLink: () => `${url}/enter?token=${access.newLink()}` };
+    },
+    async [Symbol.asyncDispose]() {
+      events.close();
+      await cleanup.disposeAsync();
+    },
+  };
+}
+
+/** Null when it listens; the error's code otherwise. */
+async function listen(server: Server, { host, port }: WebDeps["listen"]): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const onError = (error: NodeJS.ErrnoException): void => resolve(error.code ?? error.name);
+  server.once("error", onError);
+  server.listen({ host, port }, () => resolve(null));
+  const failure = await promise;
+  server.off("error", onError);
+  return failure;
+}
+
+function describeFailure(code: string, { host, port }: WebDeps["listen"]): Started {
+  return code === "EADDRINUSE" ? { kind: "port-in-use", host, port } : { kind: "address-refused", host, port, code };
+}
+
+function urlOf({ host, port }: WebDeps["listen"]): string {
+  const name = isEveryAddress(host) ? "127.0.0.1" : host.includes(":") ? `[${host}]` : host;
+  return port === 80 ? `http://${name}` : `http://${name}:${port}`;
+}
+
+async function close(server: Server, clock: Clock): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  server.closeIdleConnections();
+  const isClosed = new AbortController();
+  const grace = clock.sleep(closeGraceMs, isClosed.signal);
+  await Promise.race([closed, grace]);
+  isClosed.abort();
+  server.closeAllConnections();
+  await closed;
+}

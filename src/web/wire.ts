@@ -1,0 +1,182 @@
+/**
+ * What the server and the page say to each other, as JSON. Types only: the page imports nothing else of the server.
+ *
+ * 1. The words of notices, buttons and faults are written once, in src/domain, and arrive here as text.
+ * 2. A view is a snapshot: the newest replaces the one before it (I12).
+ */
+import type { Usage } from "../domain/agent-event.ts";
+import type { ButtonAction } from "../domain/button.ts";
+import type { ChannelName } from "../domain/conversation.ts";
+import type { ItemState } from "../domain/inbox-item.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { RunOutcome } from "../domain/run.ts";
+import type { Phase, ToolRecord } from "../domain/transcript.ts";
+
+/** Where a reader of the event stream stands: "<life of the server>.<sequence>". Opaque to the page. */
+export type Cursor = string;
+
+/** The control room. Times are epoch milliseconds by the server's clock, which reads `nowMs`. */
+export type Overview = {
+  readonly cursor: Cursor;
+  readonly nowMs: number;
+  readonly version: string;
+  readonly agent: Agent;
+  readonly workspaceDefault: string;
+  readonly runsMax: number;
+  readonly promptCharsMax: number;
+  /** Live ones first, then the most recently used; at most `lanesShownMax`. */
+  readonly lanes: readonly LaneView[];
+  /** Lanes that did not fit into `lanes`. */
+  readonly lanesHidden: number;
+  readonly commands: readonly { readonly command: string; readonly description: string }[];
+};
+
+export type Agent = { readonly name: string; readonly version: string | null; readonly isDemo: boolean };
+
+export type LaneViewState = "idle" | "waiting" | "starting" | "running" | "stopping" | "quarantined";
+
+export type LaneView = {
+  readonly conversation: string;
+  readonly channel: ChannelName;
+  /** What a list calls it: its title, else the head of what was said last. */
+  readonly name: string;
+  readonly workspace: string;
+  readonly state: LaneViewState;
+  readonly driver: string | null;
+  readonly startedAtMs: number | null;
+  readonly queued: number;
+  readonly held: number;
+  /** Why the head of the queue does not start. */
+  readonly waitsFor: WaitsFor | null;
+  readonly usedAtMs: number | null;
+};
+
+export type WaitsFor =
+  | { readonly kind: "slot" }
+  | { readonly kind: "workspace"; readonly holder: string; readonly holderName: string };
+
+export type ConversationView = {
+  readonly conversation: string;
+  readonly channel: ChannelName;
+  /** Null until the first message of a new thread is accepted. */
+  readonly lane: LaneView | null;
+  readonly entries: readonly Entry[];
+  readonly queue: readonly Waiting[];
+  readonly held: readonly Waiting[];
+  /** What to do with the held ones, when the engine asked. */
+  readonly heldButtons: readonly ButtonView[];
+  readonly run: RunView | null;
+  /** Older entries exist that are not shown. */
+  readonly isCut: boolean;
+};
+
+export type ButtonView = { readonly id: string; readonly label: string; readonly does: ButtonAction["kind"] };
+
+/** A message that waits. `key` is the one that the page sent it with, null for another channel's. */
+export type Waiting = {
+  readonly item: number;
+  readonly key: string | null;
+  readonly text: string;
+  readonly atMs: number;
+  readonly isInterrupt: boolean;
+  readonly buttons: readonly ButtonView[];
+};
+
+/** `id` is unique in the conversation and stable. */
+export type Entry =
+  | {
+      readonly kind: "said";
+      readonly id: string;
+      readonly key: string | null;
+      readonly text: string;
+      readonly isCommand: boolean;
+      readonly isInterrupt: boolean;
+      readonly state: ItemState;
+      readonly atMs: number;
+    }
+  | { readonly kind: "answer"; readonly id: string; readonly markdown: string; readonly atMs: number }
+  | {
+      readonly kind: "notice";
+      readonly id: string;
+      readonly notice: Notice["kind"];
+      readonly tone: Tone;
+      readonly text: string;
+      readonly buttons: readonly (readonly ButtonView[])[];
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: "summary";
+      readonly id: string;
+      readonly outcome: RunOutcome["kind"] | "quarantined";
+      readonly durationMs: number;
+      readonly text: string;
+      readonly tools: readonly ToolRecord[];
+      readonly toolCount: number;
+      readonly notices: readonly string[];
+      readonly usage: Usage | null;
+      readonly atMs: number;
+    };
+
+/** plain: something was said. warning: look at it. danger: something went wrong. */
+export type Tone = "plain" | "warning" | "danger";
+
+/** A live run. `text` is the newest block of Markdown; `tools` the newest `toolsShownMax`. */
+export type RunView = {
+  readonly run: string;
+  readonly conversation: string;
+  readonly driver: string;
+  readonly state: "starting" | "running" | "stopping" | "quarantined";
+  readonly startedAtMs: number;
+  readonly phase: Exclude<Phase, { kind: "ended" }> | { readonly kind: "ended" };
+  readonly text: string;
+  readonly tools: readonly ToolRecord[];
+  readonly toolCount: number;
+  readonly notices: readonly string[];
+  readonly usage: Usage | null;
+};
+
+// ---------------------------------------------------------------- server-sent events
+
+export type StreamEvents = {
+  /** Something about this conversation was committed: fetch it again. */
+  readonly changed: { readonly conversation: string };
+  readonly progress: RunView;
+  /** What happened since your cursor is not known any more: fetch everything again. */
+  readonly reset: Record<string, never>;
+  readonly ping: Record<string, never>;
+};
+
+// ---------------------------------------------------------------- requests
+
+/** `key` is made once per message by the page; sending it again is safe. `workspace` only matters for a new thread. */
+export type SendBody = { readonly key: string; readonly text: string; readonly workspace?: string };
+export type PressBody = { readonly key: string; readonly button: string };
+export type StopBody = { readonly key: string; readonly scope: "conversation" | "all" };
+
+/** `fresh` is false when this key was accepted before. `toast` is for the person who pressed. */
+export type Accepted = { readonly fresh: boolean; readonly toast: string | null };
+
+export type ProblemCode =
+  | "link-invalid"
+  | "not-signed-in"
+  | "foreign-host"
+  | "foreign-origin"
+  | "not-found"
+  | "bad-request"
+  | "too-long"
+  | "empty"
+  | "read-only"
+  | "workspace-invalid"
+  | "too-many-tabs"
+  | "not-stored"
+  | "internal";
+
+/** What happened, what was kept, what to do: three sentences for a person. */
+export type Problem = {
+  readonly error: {
+    readonly code: ProblemCode;
+    readonly happened: string;
+    readonly kept: string;
+    readonly next: string;
+  };
+};
