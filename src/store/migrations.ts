@@ -11,6 +11,9 @@ import { classify, StoreFault } from "./store-fault.ts";
 /** The states in which a run occupies its conversation, workspace and slot; the condition of the partial indexes. */
 export const liveStates = "('starting', 'running', 'stopping', 'quarantined')";
 
+/** The states of a message on its way: the condition of the index that finds them among all that were ever sent. */
+export const undeliveredStates = "('pending', 'sending')";
+
 /** "sigb" in ASCII: tells our file from another program's. */
 const applicationId = 0x73696762;
 
@@ -98,6 +101,7 @@ const migrations: readonly string[] = [
     CHECK ((state = 'settled') = (ended_at_ms IS NOT NULL)),
     CHECK ((state = 'settled') = (outcome IS NOT NULL))
   ) STRICT;
+  CREATE INDEX run_of_item ON run (item);
   CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE state IN ${liveStates};
   CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE state IN ${liveStates};
   CREATE UNIQUE INDEX run_one_per_slot ON run (slot) WHERE state IN ${liveStates};
@@ -145,7 +149,7 @@ const migrations: readonly string[] = [
     created_at_ms INTEGER NOT NULL,
     not_before_ms INTEGER NOT NULL
   ) STRICT;
-  CREATE INDEX outbox_undelivered ON outbox (channel, conversation, id) WHERE state IN ('pending', 'sending');
+  CREATE INDEX outbox_undelivered ON outbox (channel, conversation, id) WHERE state IN ${undeliveredStates};
   CREATE INDEX outbox_of_conversation ON outbox (conversation);
   CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
   `,

@@ -7,6 +7,7 @@
 import { type ChannelName, channelOf, type ConversationId } from "../domain/conversation.ts";
 import type { RunId } from "../domain/run.ts";
 import type { OutboxId, OutboxRow, OutboxState, Outgoing, Tx } from "../engine/ports.ts";
+import { undeliveredStates } from "./migrations.ts";
 import type { Sql } from "./sql.ts";
 
 export function outgoingVerbs(sql: Sql): Pick<Tx, "addOutgoing" | "endStatus"> {
@@ -68,16 +69,18 @@ function endStatus(sql: Sql, run: RunId): boolean {
 /**
  * At most one row per conversation: its oldest undelivered one that may go. A status that is not due yet lets later rows
  * pass; everything else, and anything in flight, holds the conversation's later rows back.
+ *
+ * The condition of the partial index is spelled out beside the narrower one: SQLite does not infer it.
  */
 export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: number): readonly OutboxRow[] {
   return sql
     .all<Row>(
       `SELECT ${columns} FROM outbox AS due
-       WHERE channel = ? AND state = 'pending' AND not_before_ms <= ?
+       WHERE channel = ? AND state IN ${undeliveredStates} AND state = 'pending' AND not_before_ms <= ?
          AND NOT EXISTS (
            SELECT 1 FROM outbox AS other
            WHERE other.channel = due.channel AND other.conversation = due.conversation
-             AND other.state IN ('pending', 'sending')
+             AND other.state IN ${undeliveredStates}
              AND (other.state = 'sending'
                OR (other.id < due.id AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
        ORDER BY id LIMIT ?`,
@@ -125,7 +128,10 @@ export function readStatusOf(sql: Sql, run: RunId): OutboxRow | null {
 }
 
 export function recoverRows(sql: Sql, channel: ChannelName): void {
-  sql.run(`UPDATE outbox SET ${backToPending}, is_uncertain = 1 WHERE channel = ? AND state = 'sending'`, channel);
+  sql.run(
+    `UPDATE outbox SET ${backToPending}, is_uncertain = 1 WHERE channel = ? AND state IN ${undeliveredStates} AND state = 'sending'`,
+    channel,
+  );
 }
 
 /** The newest `limit` messages, oldest first. */
