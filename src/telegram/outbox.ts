@@ -1,0 +1,280 @@
+/**
+ * The only sender of messages: which chat sends what, and when. What one row needs is in delivery.ts.
+ *
+ * 1. Per chat one request at a time, rows in their order; chats do not wait for each other.
+ * 2. A live status is drawn from the newest snapshot when its turn comes; nothing queues up (I12). Rows go before edits.
+ * 3. Nothing of a run is drawn after its end: an edit begins only while the run is live, and what follows in its chat waits
+ *    for the edit in flight (I8).
+ * 4. A wait that Telegram asks for (429) holds one chat, and is kept.
+ * 5. Waking up is a hint: rows are read again every `sweepMs` at the latest.
+ */
+import { channelOf, telegramAddress } from "../domain/conversation.ts";
+import type { Engine, OutboxRow, RunSnapshot } from "../engine/ports.ts";
+import { createBackoff } from "./backoff.ts";
+import { createBell } from "./bell.ts";
+import { createDelivery, type Delivered, type DeliveryDeps, type LiveStatus } from "./delivery.ts";
+import { type ChatPace, createPacing } from "./pacing.ts";
+
+export type OutboxDeps = DeliveryDeps & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
+
+export interface TelegramOutbox {
+  /**
+   * Delivers until `signal` fires, then what is still due for at most `flushMaxMs`. Resolves when nothing is in flight:
+   * `unauthorised` when Telegram refused the token before. Never rejects.
+   */
+  run(signal: AbortSignal): Promise<"ended" | "unauthorised">;
+  /** The chat showed that it can be written to. Returns at once. */
+  reopen(chat: number): void;
+  /** A message that is kept nowhere: sent once when its chat has no rows to send. Returns at once. */
+  mention(chat: number, text: string): void;
+}
+
+/** A lost wake-up costs a message at most this long. */
+const sweepMs = 1_000;
+/** Rows looked at together. Chats that may not be written to now can fill the page; it grows then. */
+const rowsAtOnce = 200;
+const rowsAtOnceMax = 6_400;
+/** As many chats as may send within a second (telegram.md: about 30 a second overall). */
+const chatsAtOnceMax = 30;
+/** Telegram shows a chat action for 5 seconds. */
+const typingEveryMs = 4_000;
+/** A quick answer needs no sign of life before it, and one that came late would outlast it. */
+const typingAfterMs = 500;
+/** A status whose run is silent still counts its seconds, this often. */
+const heartbeatMs = 10_000;
+/** Last words at the end of the program; what is left is sent at its next start. */
+const flushMaxMs = 5_000;
+/** The database is on this machine: what ails it is either over at once or needs a person. */
+const storeBackoff = { firstMs: 200, maxMs: 10_000 };
+
+type ChatLane = {
+  readonly chat: number;
+  readonly pace: ChatPace;
+  readonly mentions: string[];
+  /** The request in flight; null when the chat is free. */
+  request: Promise<void> | null;
+  heldUntilMs: number;
+};
+
+type Phase = "open" | "flushing" | "unauthorised";
+
+export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
+  const { client, engine, outbox, clock, log } = deps;
+  const hardStop = new AbortController();
+  const delivery = createDelivery(deps, hardStop.signal);
+  const pacing = createPacing(clock);
+  const store = createBackoff(storeBackoff, deps.random);
+  const bell = createBell(clock);
+  const lanes = new Map<number, ChatLane>();
+  const typing = new Map<string, { readonly atMs: number; readonly request: Promise<void> }>();
+
+  let phase: Phase = "open";
+  /** The rows of the last look, less those that were begun since. */
+  let rows: readonly OutboxRow[] = [];
+  let isStale = true;
+  let lookAgainAtMs = 0;
+  let limit = rowsAtOnce;
+
+  async function run(signal: AbortSignal): Promise<"ended" | "unauthorised"> {
+    const flush = (): void => {
+      if (phase === "open") phase = "flushing";
+      bell.ring();
+    };
+    signal.addEventListener("abort", flush, { once: true });
+    if (signal.aborted) flush();
+    using _watching = engine.watch({
+      changed: (conversation) => {
+        if (channelOf(conversation) === "telegram") look();
+      },
+      progressed: ({ owner }) => {
+        const status = delivery.live.get(owner.run);
+        if (status !== undefined && status.notBeforeMs <= clock.now()) bell.ring();
+      },
+    });
+    await recover();
+    await deliverWhile("open", Number.POSITIVE_INFINITY);
+    await deliverWhile("flushing", clock.now() + flushMaxMs);
+    signal.removeEventListener("abort", flush);
+    hardStop.abort();
+    await Promise.all([...lanes.values()].map(({ request }) => request ?? Promise.resolve()));
+    await Promise.all([...typing.values()].map(({ request }) => request));
+    return phase === "unauthorised" ? "unauthorised" : "ended";
+  }
+
+  /** Boot: rows of a former life that may have been sent are sent once more, and say so (I6). */
+  async function recover(): Promise<void> {
+    while (phase === "open") {
+      try {
+        return await outbox.recover("telegram");
+      } catch (error) {
+        log.error({ error }, "the outbox could not be opened; trying again");
+        await bell.wait(store.next());
+      }
+    }
+  }
+
+  async function deliverWhile(during: Phase, untilMs: number): Promise<void> {
+    while (phase === during && clock.now() < untilMs) {
+      await readRows();
+      const nextMs = startWhatIsReady();
+      const isIdle = [...lanes.values()].every(({ request }) => request === null);
+      if (during === "flushing" && isIdle && !isStale && nextMs >= untilMs) return;
+      await bell.wait(Math.min(nextMs, lookAgainAtMs, untilMs) - clock.now());
+    }
+  }
+
+  async function readRows(): Promise<void> {
+    if (!isStale && clock.now() < lookAgainAtMs) return;
+    isStale = false;
+    lookAgainAtMs = clock.now() + sweepMs;
+    try {
+      rows = await outbox.due("telegram", limit);
+    } catch (error) {
+      rows = [];
+      lookAgainAtMs = clock.now() + store.next();
+      log.error({ error }, "the outbox could not be read; trying again");
+    }
+  }
+
+  /** Starts a request in every chat that may have one; returns when there will be more to start, epoch milliseconds. */
+  function startWhatIsReady(): number {
+    const nowMs = clock.now();
+    const times = [Number.POSITIVE_INFINITY];
+    const isFullPage = rows.length >= limit;
+    for (const [chat, waiting] of byChat(rows)) times.push(startRow(laneOf(chat), waiting, nowMs));
+    for (const lane of lanes.values()) times.push(startMention(lane, nowMs));
+    if (phase === "open") {
+      for (const status of delivery.live.values()) times.push(startEdit(status, nowMs));
+      for (const snapshot of engine.snapshots()) times.push(startTyping(snapshot, nowMs));
+    }
+    setLimit(isFullPage);
+    forgetRested(nowMs);
+    return Math.min(...times);
+  }
+
+  function byChat(all: readonly OutboxRow[]): ReadonlyMap<number, readonly OutboxRow[]> {
+    // A row without an address is nobody's: chat 0 ends it as undeliverable.
+    return Map.groupBy(all, (row) => delivery.addressOf(row)?.chat ?? 0);
+  }
+
+  function startRow(lane: ChatLane, waiting: readonly OutboxRow[], nowMs: number): number {
+    if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const row of waiting.toSorted((a, b) => a.id - b.id)) {
+      if (row.notBeforeMs <= nowMs) {
+        rows = rows.filter((other) => other !== row);
+        request(lane, () => delivery.deliver(row, lane.pace));
+        return nextMs;
+      }
+      nextMs = Math.min(nextMs, row.notBeforeMs);
+      if (row.attempts > 0) break; // it was tried: what comes after it keeps its place behind it
+    }
+    return nextMs;
+  }
+
+  function startMention(lane: ChatLane, nowMs: number): number {
+    const [text] = lane.mentions;
+    if (text === undefined || !isFree(lane, nowMs)) return Number.POSITIVE_INFINITY; // whoever is in the way rings the bell
+    lane.mentions.shift();
+    request(lane, () => delivery.sendOnce({ chat: lane.chat, thread: null }, text, lane.pace));
+    return Number.POSITIVE_INFINITY;
+  }
+
+  function startEdit(status: LiveStatus, nowMs: number): number {
+    const snapshot = engine.snapshot(status.run);
+    if (snapshot === null) {
+      delivery.forget(status.run); // I8
+      return Number.POSITIVE_INFINITY;
+    }
+    const isNews = snapshot.transcript !== status.shown.transcript || snapshot.state !== status.shown.state;
+    const dueMs = status.notBeforeMs + (isNews ? 0 : heartbeatMs);
+    if (dueMs > nowMs) return dueMs; // news before then rings the bell
+    const lane = laneOf(status.address.chat);
+    if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
+    const waitMs = lane.pace.takeForEdit();
+    if (waitMs === 0) request(lane, () => delivery.edit(status, lane.pace));
+    else status.notBeforeMs = nowMs + waitMs;
+    return waitMs === 0 ? Number.POSITIVE_INFINITY : status.notBeforeMs;
+  }
+
+  function startTyping({ owner, state, startedAtMs }: RunSnapshot, nowMs: number): number {
+    const address = telegramAddress(owner.conversation);
+    if (address === null || state === "quarantined") return Number.POSITIVE_INFINITY;
+    const lastMs = typing.get(owner.conversation)?.atMs ?? Number.NEGATIVE_INFINITY;
+    const dueMs = Math.max(startedAtMs + typingAfterMs, lastMs + typingEveryMs);
+    if (dueMs > nowMs) return dueMs;
+    const isWelcome = laneOf(address.chat).heldUntilMs <= nowMs && !delivery.isClosed(address.chat);
+    // Best effort: whatever comes of it changes nothing.
+    const request = isWelcome ? client.showTyping(address, hardStop.signal).then(() => {}) : Promise.resolve();
+    typing.set(owner.conversation, { atMs: nowMs, request });
+    return nowMs + typingEveryMs;
+  }
+
+  function isFree(lane: ChatLane, nowMs: number): boolean {
+    return lane.request === null && lane.heldUntilMs <= nowMs && requestsNow() < chatsAtOnceMax;
+  }
+
+  function requestsNow(): number {
+    return [...lanes.values()].filter(({ request }) => request !== null).length;
+  }
+
+  function request(lane: ChatLane, work: () => Promise<Delivered>): void {
+    const settle = async (): Promise<void> => {
+      try {
+        const result = await work();
+        if (result.kind === "held") lane.heldUntilMs = Math.max(lane.heldUntilMs, result.untilMs);
+        if (result.kind === "unauthorised") phase = "unauthorised";
+        store.reset();
+      } catch (error) {
+        // The database would not begin a row: it keeps its place, and its chat waits with it.
+        lane.heldUntilMs = clock.now() + store.next();
+        log.error({ error, chat: lane.chat }, "the outbox could not be written; trying again");
+      }
+      lane.request = null;
+      look();
+    };
+    lane.request = settle();
+  }
+
+  /** When chats that may not send now fill the page, others may be behind it. */
+  function setLimit(isFullPage: boolean): void {
+    if (!isFullPage || requestsNow() > 0) limit = rowsAtOnce;
+    else if (limit < rowsAtOnceMax) {
+      limit *= 2;
+      look();
+    }
+  }
+
+  /** A chat that has rested is forgotten: its rate is full again, and nothing waits for it. */
+  function forgetRested(nowMs: number): void {
+    for (const [chat, lane] of lanes) {
+      const isResting = lane.request === null && lane.heldUntilMs <= nowMs && lane.mentions.length === 0;
+      if (isResting && lane.pace.isRested()) lanes.delete(chat);
+    }
+    for (const [conversation, { atMs }] of typing) {
+      if (nowMs - atMs > typingEveryMs * 2) typing.delete(conversation);
+    }
+  }
+
+  function laneOf(chat: number): ChatLane {
+    const known = lanes.get(chat);
+    if (known !== undefined) return known;
+    const lane: ChatLane = { chat, pace: pacing.chat(chat), mentions: [], request: null, heldUntilMs: 0 };
+    lanes.set(chat, lane);
+    return lane;
+  }
+
+  function look(): void {
+    isStale = true;
+    bell.ring();
+  }
+
+  return {
+    run,
+    reopen: (chat) => delivery.reopen(chat),
+    mention(chat, text) {
+      laneOf(chat).mentions.push(text);
+      bell.ring();
+    },
+  };
+}

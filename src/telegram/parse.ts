@@ -1,0 +1,254 @@
+/**
+ * What an update means. Pure: an update and who we are in, a reading out.
+ *
+ * 1. Fail closed (T2): only the update types and senders that are named here are read; everything else, a type that does not
+ *    exist yet included, is denied.
+ * 2. Who may speak is decided by the numeric id of `from` alone (T3): never by name, chat, or on whose behalf.
+ * 3. The same update always has the same key, so that a redelivery is admitted once (I5).
+ */
+import type { CallbackQuery, Message, Update } from "grammy/types";
+
+import type { ButtonId } from "../domain/button.ts";
+import { type ConversationId, telegramConversation } from "../domain/conversation.ts";
+import type { Command, InboxItem, ItemKey, Request } from "../domain/inbox-item.ts";
+import { readText } from "../domain/stop-words.ts";
+import type { BotIdentity } from "./client.ts";
+
+export type Reading =
+  | { readonly kind: "item"; readonly item: InboxItem }
+  /** A press is answered after its item is stored. */
+  | { readonly kind: "press"; readonly item: InboxItem; readonly query: string }
+  /** A press that can be no button of ours: answered at once, stored nowhere. */
+  | { readonly kind: "dead-press"; readonly query: string }
+  | {
+      readonly kind: "denied";
+      readonly reason: Denial;
+      /** Someone who wrote to the bot in their own private chat, and may be told why nothing happens. */
+      readonly stranger: number | null;
+      readonly query: string | null;
+    }
+  | { readonly kind: "ignored"; readonly reason: string };
+
+export type Denial = "stranger" | "bot" | "on-behalf" | "channel" | "business" | "guest" | "unknown-type" | "malformed";
+
+export type ParseContext = {
+  readonly me: BotIdentity;
+  readonly allowedUsers: ReadonlySet<number>;
+  /** A press carries no time of its own. Epoch milliseconds. */
+  readonly nowMs: number;
+};
+
+/** Throws on an update that is not shaped like one: the poll loop reads each in its own try. */
+export function parseUpdate(update: Update, context: ParseContext): Reading {
+  if (update.message !== undefined) return parseMessage(update.update_id, update.message, context);
+  if (update.edited_message !== undefined) return parseEdited(update.update_id, update.edited_message, context);
+  if (update.callback_query !== undefined) return parsePress(update.update_id, update.callback_query, context);
+  if (update.my_chat_member !== undefined) return ignored("membership");
+  if (update.channel_post !== undefined || update.edited_channel_post !== undefined) return denied("channel");
+  if (update.business_message !== undefined || update.edited_business_message !== undefined) return denied("business");
+  if (update.business_connection !== undefined || update.deleted_business_messages !== undefined)
+    return denied("business");
+  if (update.guest_message !== undefined) return denied("guest");
+  return denied("unknown-type");
+}
+
+/** The chat that an update is about, for whoever keeps something per chat; null when it has none. */
+export function chatOf(update: Update): number | null {
+  return (
+    (update.message ?? update.edited_message ?? update.callback_query?.message ?? update.my_chat_member)?.chat.id ??
+    null
+  );
+}
+
+// ---------------------------------------------------------------- messages
+
+function parseMessage(updateId: number, message: Message, context: ParseContext): Reading {
+  const refusal = refuse(message, context);
+  if (refusal !== null) return refusal;
+  const request = readMessage(message, context.me);
+  if (request === null)
+    return ignored(isAddressed(message, context.me) ? "service message" : "not addressed to the bot");
+  return { kind: "item", item: itemOf(itemKey(updateId, message), message, request) };
+}
+
+/** An edit never starts anything: what was already given to the agent cannot be taken back by it. */
+function parseEdited(updateId: number, message: Message, context: ParseContext): Reading {
+  const refusal = refuse(message, context);
+  if (refusal !== null) return refusal;
+  if (message.text === undefined || readMessage(message, context.me) === null)
+    return ignored("edit of no text of ours");
+  const request: Request = { kind: "unsupported", what: "An edited message" };
+  return { kind: "item", item: itemOf(updateKey(updateId), message, request) };
+}
+
+function refuse(message: Message, { allowedUsers }: ParseContext): Reading | null {
+  const { from, chat } = message;
+  if (message.guest_query_id !== undefined) return denied("guest");
+  if (message.business_connection_id !== undefined) return denied("business");
+  if (chat.type === "channel") return denied("channel");
+  if (chat.type !== "private" && chat.type !== "group" && chat.type !== "supergroup") return denied("unknown-type");
+  // An anonymous administrator, or a channel that speaks in its group: `from` is a stand-in then.
+  if (message.sender_chat !== undefined || from === undefined) return denied("on-behalf");
+  if (from.is_bot) return denied("bot");
+  if (!allowedUsers.has(from.id)) return denied("stranger", chat.type === "private" ? from.id : null);
+  return null;
+}
+
+function readMessage(message: Message, me: BotIdentity): Request | null {
+  if (message.text !== undefined) return readWords(message, message.text, me);
+  const what = describeMedia(message);
+  return what === null || !isAddressed(message, me) ? null : { kind: "unsupported", what };
+}
+
+function readWords(message: Message, text: string, me: BotIdentity): Request | null {
+  const command = readCommand(text, me, message.chat.type === "private");
+  if (command === "not-ours") return null;
+  if (command !== null) return { kind: "command", command };
+  if (!isAddressed(message, me)) return null;
+  const words = message.chat.type === "private" ? text : withoutMention(text, me);
+  return words.trim() === "" ? null : readText(words);
+}
+
+/** In a group the bot hears only what names it, or answers it. In a private chat everything is for it. */
+function isAddressed(message: Message, me: BotIdentity): boolean {
+  if (message.chat.type === "private") return true;
+  if (mention(me).test(message.text ?? message.caption ?? "")) return true;
+  const repliedTo = message.reply_to_message;
+  // In a topic every message "replies" to the service message that opened it.
+  return repliedTo?.from?.id === me.id && repliedTo.forum_topic_created === undefined;
+}
+
+function mention(me: BotIdentity): RegExp {
+  return new RegExp(`(?<![\\w@])@${me.username}(?!\\w)`, "i");
+}
+
+function withoutMention(text: string, me: BotIdentity): string {
+  return text.replace(new RegExp(`\\s*${mention(me).source}`, "gi"), " ").trim();
+}
+
+// ---------------------------------------------------------------- commands
+
+/** Titles are shown on one line. In UTF-16 units. */
+const titleCharsMax = 100;
+
+/** `/word`, `/word@bot`, `/word rest`. A path such as /etc/hosts is no command. Null: not a command at all. */
+function readCommand(text: string, me: BotIdentity, isPrivate: boolean): Command | "not-ours" | null {
+  const match = /^\/([A-Za-z0-9_]{1,64})(?:@(\w{1,64}))?(?:\s+([\s\S]*))?$/.exec(text.trim());
+  if (match === null) return null;
+  const [, word = "", bot, rest = ""] = match;
+  if (bot !== undefined && bot.toLowerCase() !== me.username.toLowerCase()) return "not-ours";
+  const command = commandOf(word.toLowerCase(), isPrivate ? rest.trim() : withoutMention(rest, me));
+  // In a group an unknown command without a name is probably another bot's.
+  return command.name === "unknown" && bot === undefined && !isPrivate && !mention(me).test(rest)
+    ? "not-ours"
+    : command;
+}
+
+function commandOf(word: string, rest: string): Command {
+  switch (word) {
+    case "start":
+    case "help":
+    case "status":
+    case "queue":
+      return { name: word };
+    case "stop":
+      return { name: "stop", scope: rest.toLowerCase() === "all" ? "all" : "conversation" };
+    case "new":
+      return { name: "new", title: rest === "" ? null : rest.slice(0, titleCharsMax).toWellFormed() };
+    default:
+      return { name: "unknown", text: `/${word}` };
+  }
+}
+
+// ---------------------------------------------------------------- media
+
+/** First match wins: an animation is also a document, a venue also a location. Null: a service message. */
+const media: readonly (readonly [field: keyof Message, what: string])[] = [
+  ["animation", "An animation"],
+  ["photo", "A photo"],
+  ["live_photo", "A photo"],
+  ["voice", "A voice message"],
+  ["audio", "An audio file"],
+  ["video_note", "A video message"],
+  ["video", "A video"],
+  ["document", "A document"],
+  ["sticker", "A sticker"],
+  ["venue", "A place"],
+  ["location", "A location"],
+  ["contact", "A contact"],
+  ["poll", "A poll"],
+  ["dice", "A dice"],
+  ["game", "A game"],
+  ["story", "A story"],
+  ["checklist", "A checklist"],
+  ["paid_media", "Paid media"],
+  ["rich_message", "A rich message"],
+  ["invoice", "An invoice"],
+  ["giveaway", "A giveaway"],
+];
+
+function describeMedia(message: Message): string | null {
+  if (message.media_group_id !== undefined) return "An album";
+  return media.find(([field]) => message[field] !== undefined)?.[1] ?? null;
+}
+
+// ---------------------------------------------------------------- presses
+
+const buttonIdPattern = /^[A-Za-z0-9_-]{22}$/;
+
+function parsePress(updateId: number, query: CallbackQuery, context: ParseContext): Reading {
+  const { from, message, data } = query;
+  if (from.is_bot) return denied("bot", null, query.id);
+  if (!context.allowedUsers.has(from.id)) return denied("stranger", null, query.id);
+  if (message === undefined || message.chat.type === "channel") return denied("channel", null, query.id);
+  if (data === undefined || !buttonIdPattern.test(data)) return { kind: "dead-press", query: query.id };
+  const item: InboxItem = {
+    key: updateKey(updateId),
+    conversation: conversationOf(message),
+    user: String(from.id),
+    message: String(message.message_id),
+    priority: "interactive",
+    request: { kind: "press", button: data as ButtonId },
+    sentAtMs: context.nowMs,
+  };
+  return { kind: "press", item, query: query.id };
+}
+
+// ---------------------------------------------------------------- parts of an item
+
+function itemOf(key: ItemKey, message: Message, request: Request): InboxItem {
+  return {
+    key,
+    conversation: conversationOf(message),
+    user: String(message.from?.id),
+    message: String(message.message_id),
+    priority: "interactive",
+    request,
+    sentAtMs: message.date * 1000,
+  };
+}
+
+/** A thread id alone is no topic: in an ordinary group it only says which message is replied to. */
+function conversationOf(message: Pick<Message, "chat" | "message_thread_id" | "is_topic_message">): ConversationId {
+  const isTopic = message.is_topic_message === true && message.message_thread_id !== undefined;
+  return telegramConversation(message.chat.id, isTopic ? (message.message_thread_id ?? null) : null);
+}
+
+/** The pictures of an album are one thing that was sent: the first that is stored speaks for all of them. */
+function itemKey(updateId: number, message: Message): ItemKey {
+  return message.media_group_id === undefined
+    ? updateKey(updateId)
+    : (`tg:album:${message.chat.id}:${message.media_group_id}` as ItemKey);
+}
+
+function updateKey(updateId: number): ItemKey {
+  return `tg:update:${updateId}` as ItemKey;
+}
+
+function denied(reason: Denial, stranger: number | null = null, query: string | null = null): Reading {
+  return { kind: "denied", reason, stranger, query };
+}
+
+function ignored(reason: string): Reading {
+  return { kind: "ignored", reason };
+}

@@ -1,0 +1,195 @@
+/**
+ * The poll loop: updates in, items stored, and only then the offset.
+ *
+ * 1. The offset that confirms a batch is sent after the batch's items are committed (I5). A crash before that brings the same
+ *    updates again, and their keys admit them once.
+ * 2. No offset is sent at the start, and never a negative one: it would delete what waits.
+ * 3. Nothing in an update stops the loop: one that cannot be read is logged and passed over.
+ * 4. The loop waits for the store and for Telegram, and for nothing else (I7).
+ */
+import type { Update } from "grammy/types";
+
+import type { InboxItem, ItemKey } from "../domain/inbox-item.ts";
+import type { Clock, Engine, Log } from "../engine/ports.ts";
+import { createBackoff } from "./backoff.ts";
+import type { BotIdentity, TelegramClient } from "./client.ts";
+import { chatOf, parseUpdate, type Reading } from "./parse.ts";
+import type { PressAnswers } from "./press-answers.ts";
+
+/** Why polling ended. `conflict`: another program polls this bot, and it was left to it (T14). */
+export type PollEnd = "stopped" | "conflict" | "unauthorised";
+
+export type PollHealth = "polling" | "unreachable" | "contested";
+
+export type PollDeps = {
+  readonly client: Pick<TelegramClient, "getUpdates" | "removeWebhook">;
+  readonly engine: Pick<Engine, "accept">;
+  readonly me: BotIdentity;
+  readonly allowedUsers: ReadonlySet<number>;
+  readonly presses: PressAnswers;
+  /** A stranger wrote in their own chat with the bot. Returns at once. */
+  readonly onStranger: (user: number) => void;
+  /** Something came from this chat: it can be written to again. Returns at once. */
+  readonly onChat: (chat: number) => void;
+  readonly onHealth: (health: PollHealth) => void;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+/** A network that is gone for a moment is tried soon, one that is gone for the night not every second. */
+const networkBackoff = { firstMs: 1_000, maxMs: 30_000 };
+/** The store is on this machine: what ails it is either over at once or needs a person. */
+const storeBackoff = { firstMs: 200, maxMs: 10_000 };
+/** Telegram itself paces 409 at three seconds. */
+const conflictBackoff = { firstMs: 3_000, maxMs: 30_000 };
+/** A poll that brings nothing waits for 50 s; a server that answers at once must not be asked a thousand times a second. */
+const emptyPollMinMs = 500;
+/** A restart may meet the last poll of its former life; five in a row is another program. */
+const conflictsMax = 5;
+
+/** Resolves when `signal` fires, or when there is no more use in polling. Never rejects. */
+export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd> {
+  const { client, clock, log } = deps;
+  const network = createBackoff(networkBackoff, deps.random);
+  const conflicts = createBackoff(conflictBackoff, deps.random);
+  let offset: number | null = null;
+
+  while (!signal.aborted) {
+    const askedAtMs = clock.now();
+    const outcome = await client.getUpdates(offset, signal);
+    if (signal.aborted) break;
+    switch (outcome.kind) {
+      case "done": {
+        network.reset();
+        conflicts.reset();
+        deps.onHealth("polling");
+        const last = outcome.value.at(-1);
+        if (last === undefined) {
+          await clock.sleep(askedAtMs + emptyPollMinMs - clock.now(), signal);
+          break;
+        }
+        if (!(await admit(deps, outcome.value, signal))) break;
+        offset = last.update_id + 1; // I5: the batch is committed
+        break;
+      }
+      case "conflict": {
+        deps.onHealth("contested");
+        if (conflicts.failures >= conflictsMax - 1) {
+          log.error(
+            {},
+            "another program polls this bot; stopped polling. End that program, then start Signalbox again",
+          );
+          return "conflict";
+        }
+        log.warn({ inARow: conflicts.failures + 1, conflictsMax }, "another program polls this bot");
+        await freeWebhook(deps, signal);
+        await clock.sleep(conflicts.next(), signal);
+        break;
+      }
+      case "unauthorised":
+        log.error({}, "Telegram refuses the bot token; stopped polling. Check TELEGRAM_BOT_TOKEN");
+        return "unauthorised";
+      case "retry-later":
+        await clock.sleep(outcome.afterMs, signal);
+        break;
+      case "unreachable":
+      case "unknown":
+      case "rejected":
+      case "moved": {
+        deps.onHealth("unreachable");
+        const pauseMs = network.next();
+        log.warn({ outcome, pauseMs }, "Telegram could not be polled; trying again");
+        await clock.sleep(pauseMs, signal);
+        break;
+      }
+      default:
+        outcome satisfies never;
+    }
+  }
+  return "stopped";
+}
+
+/** A webhook of an earlier set-up takes all updates and makes every poll a conflict. */
+async function freeWebhook({ client, log }: PollDeps, signal: AbortSignal): Promise<void> {
+  const removed = await client.removeWebhook(signal);
+  if (removed.kind === "done" && removed.value)
+    log.warn({}, "this bot had a webhook; it was removed, so that polling works");
+}
+
+/** Stores a batch, then answers its presses. False when the program ends before it is stored. */
+async function admit(deps: PollDeps, updates: readonly Update[], signal: AbortSignal): Promise<boolean> {
+  const readings = updates.map((update) => read(deps, update));
+  const toasts = await acceptUntilStored(deps, readings.flatMap(itemOf), signal);
+  if (toasts === null) return false;
+  for (const update of updates) {
+    const chat = chatIdOf(update);
+    if (chat !== null) deps.onChat(chat);
+  }
+  for (const reading of readings) react(deps, reading, toasts);
+  return true;
+}
+
+function read({ me, allowedUsers, clock, log }: PollDeps, update: Update): Reading {
+  try {
+    return parseUpdate(update, { me, allowedUsers, nowMs: clock.now() });
+  } catch {
+    // Its text may be anyone's; the id is enough to ask Telegram's support about it.
+    log.error({ update: update.update_id }, "an update could not be read; passed over");
+    return { kind: "denied", reason: "malformed", stranger: null, query: null };
+  }
+}
+
+function chatIdOf(update: Update): number | null {
+  try {
+    return chatOf(update);
+  } catch {
+    return null; // malformed, and already logged
+  }
+}
+
+function itemOf(reading: Reading): readonly InboxItem[] {
+  return reading.kind === "item" || reading.kind === "press" ? [reading.item] : [];
+}
+
+/** The toasts by key once everything is committed; null when the program ends first. Trouble with the store is waited out. */
+async function acceptUntilStored(
+  { engine, clock, random, log }: PollDeps,
+  items: readonly InboxItem[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<ItemKey, string | null> | null> {
+  if (items.length === 0) return new Map();
+  const backoff = createBackoff(storeBackoff, random);
+  while (!signal.aborted) {
+    try {
+      const receipts = await engine.accept(items);
+      return new Map(receipts.map((receipt) => [receipt.key, receipt.toast]));
+    } catch (error) {
+      const pauseMs = backoff.next();
+      log.error({ error, items: items.length, pauseMs }, "what came in could not be stored; trying again");
+      await clock.sleep(pauseMs, signal);
+    }
+  }
+  return null;
+}
+
+/** What is done about a reading besides storing it; returns at once. */
+function react(deps: PollDeps, reading: Reading, toasts: ReadonlyMap<ItemKey, string | null>): void {
+  switch (reading.kind) {
+    case "item":
+      return;
+    case "press":
+      return deps.presses.answer(reading.query, toasts.get(reading.item.key) ?? null);
+    case "dead-press":
+      return deps.presses.answer(reading.query, "This button does not work any more.");
+    case "denied":
+      deps.log.info({ reason: reading.reason }, "an update was denied");
+      if (reading.query !== null) deps.presses.answer(reading.query, "This bot is private.");
+      if (reading.stranger !== null) deps.onStranger(reading.stranger);
+      return;
+    case "ignored":
+      return deps.log.debug({ reason: reading.reason }, "an update was ignored");
+    default:
+      reading satisfies never;
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * Telegram as a channel: updates in through one poll loop, messages out through one outbox. Nothing outside this folder knows
+ * of Telegram's types.
+ *
+ * 1. Nothing is polled or sent before Telegram has accepted the token.
+ * 2. Input ends before output: when the program ends, polling stops at once, and what is due is still sent.
+ */
+import { commandList } from "../domain/notice.ts";
+import type { Clock, Engine, Log, OutboxQueue } from "../engine/ports.ts";
+import { createBackoff } from "./backoff.ts";
+import { type BotIdentity, createTelegramClient } from "./client.ts";
+import { createTelegramOutbox } from "./outbox.ts";
+import { poll, type PollHealth } from "./poll.ts";
+import { createPressAnswers } from "./press-answers.ts";
+import type { RenderMarkdown } from "./render.ts";
+import { createStrangers, strangerReply } from "./strangers.ts";
+
+export type TelegramDeps = {
+  readonly token: string;
+  /** "https://api.telegram.org", or a server of one's own. */
+  readonly apiRoot: string;
+  readonly allowedUsers: ReadonlySet<number>;
+  readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
+  readonly outbox: OutboxQueue;
+  readonly clock: Clock;
+  /** In 0..1, for spreading retries. */
+  readonly random: () => number;
+  readonly log: Log;
+  /** Once, when Telegram can not be used any more in this life. Must return at once. */
+  readonly onFatal: (reason: TelegramFatal) => void;
+};
+
+/** `conflict`: another program polls this bot; messages are still sent. `unauthorised`: the token was revoked. */
+export type TelegramFatal = "conflict" | "unauthorised";
+
+export type TelegramStart =
+  | { readonly kind: "started"; readonly username: string }
+  | { readonly kind: "unauthorised" }
+  /** The signal fired, or it was disposed, before Telegram answered. */
+  | { readonly kind: "stopped" };
+
+export type TelegramHealth = "starting" | PollHealth | TelegramFatal | "stopped";
+
+export interface Telegram extends AsyncDisposable {
+  /**
+   * Checks the token, then polls and sends in the background. Resolves when Telegram answered; while it can not be reached it
+   * keeps trying, so nothing else should wait for this. When `signal` fires, polling stops; sending goes on until the
+   * disposal. To be called once. Never rejects.
+   */
+  start(signal: AbortSignal): Promise<TelegramStart>;
+  health(): TelegramHealth;
+  /** Stops polling, sends what is due for a few seconds at most, and waits for everything in flight. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The first contact is tried soon again: someone is probably watching the terminal. */
+const startBackoff = { firstMs: 1_000, maxMs: 30_000 };
+
+export function createTelegram(deps: TelegramDeps): Telegram {
+  const { engine, clock, random, log } = deps;
+  const client = createTelegramClient(deps);
+  // The Markdown parser is a good part of a start: it is loaded beside the first poll, or by the first message.
+  const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
+  const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, markdown, clock, random, log });
+  const strangers = createStrangers(clock);
+  const input = new AbortController();
+  const output = new AbortController();
+  const tasks: Promise<unknown>[] = [];
+  let health: TelegramHealth = "starting";
+
+  async function start(signal: AbortSignal): Promise<TelegramStart> {
+    const stop = (): void => input.abort();
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    const me = await identify();
+    if (me.kind !== "known") {
+      health = me.kind;
+      return me;
+    }
+    log.info({ username: me.identity.username }, "connected to Telegram");
+    tasks.push(receive(me.identity), deliver(), announceCommands(), markdown());
+    return { kind: "started", username: me.identity.username };
+  }
+
+  async function identify(): Promise<
+    { readonly kind: "known"; readonly identity: BotIdentity } | { readonly kind: "unauthorised" | "stopped" }
+  > {
+    const backoff = createBackoff(startBackoff, random);
+    while (!input.signal.aborted) {
+      const outcome = await client.getMe(input.signal);
+      if (outcome.kind === "done") return { kind: "known", identity: outcome.value };
+      if (outcome.kind === "unauthorised") return { kind: "unauthorised" };
+      if (input.signal.aborted) break;
+      const pauseMs = outcome.kind === "retry-later" ? outcome.afterMs : backoff.next();
+      log.warn({ outcome, pauseMs }, "Telegram could not be reached; trying again");
+      await clock.sleep(pauseMs, input.signal);
+    }
+    return { kind: "stopped" };
+  }
+
+  async function receive(me: BotIdentity): Promise<void> {
+    const presses = createPressAnswers({ client, log, signal: output.signal });
+    const end = await poll(
+      {
+        client,
+        engine,
+        me,
+        allowedUsers: deps.allowedUsers,
+        presses,
+        onStranger: (user) => {
+          if (strangers.admit(user)) outbox.mention(user, strangerReply(user));
+        },
+        onChat: (chat) => outbox.reopen(chat),
+        onHealth: (now) => (health = now),
+        clock,
+        random,
+        log,
+      },
+      input.signal,
+    );
+    if (end === "stopped") health = "stopped";
+    else fail(end);
+    await presses.settled();
+  }
+
+  async function deliver(): Promise<void> {
+    if ((await outbox.run(output.signal)) === "unauthorised") fail("unauthorised");
+  }
+
+  function fail(reason: TelegramFatal): void {
+    if (health === reason || health === "unauthorised") return; // both directions meet the same refusal
+    health = reason;
+    if (reason === "unauthorised") input.abort();
+    deps.onFatal(reason);
+  }
+
+  /** The command menu. Best effort: without it the commands work all the same. */
+  async function announceCommands(): Promise<void> {
+    for (const scope of ["private", "group"] as const) {
+      const outcome = await client.setCommands(commandList, scope, output.signal);
+      if (outcome.kind !== "done") log.warn({ outcome, scope }, "the command menu could not be set");
+    }
+  }
+
+  return {
+    start,
+    health: () => health,
+    async [Symbol.asyncDispose]() {
+      input.abort();
+      output.abort();
+      await Promise.all(tasks);
+    },
+  };
+}
