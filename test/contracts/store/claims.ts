@@ -4,7 +4,19 @@ import type { ConversationId } from "../../../src/domain/conversation.ts";
 import type { RunId } from "../../../src/domain/run.ts";
 import type { Store } from "../../../src/engine/ports.ts";
 import * as kit from "./kit.ts";
-import { accept, alice, bob, carol, claim, claimed, claimIn, type NewDatabase, openLanes, settle } from "./kit.ts";
+import {
+  accept,
+  alice,
+  bob,
+  carol,
+  claim,
+  claimed,
+  claimIn,
+  type NewDatabase,
+  openLanes,
+  settle,
+  refused,
+} from "./kit.ts";
 import { useStore } from "./use-store.ts";
 
 const evidence = { processes: [], note: "still there" };
@@ -24,8 +36,11 @@ export function claimsContract(newDatabase: NewDatabase): void {
     it.each(["starting", "running", "stopping", "quarantined"] as const)(
       "a second run of the conversation, the workspace and the slot of a run that is %s",
       async (state) => {
-        await openLanes(use.store, alice, carol);
-        await use.store.transact((tx) => tx.openLane(bob, `/work/${alice}`, true, "s"));
+        await openLanes(use.store, carol);
+        await use.store.transact(async (tx) => {
+          await tx.openLane(alice, "/shared", false, "s1");
+          await tx.openLane(bob, "/shared", true, "s2");
+        });
         await accept(use.store, alice, "a1", "a2");
         const { owner } = await claimed(use.store, "r1");
         await accept(use.store, bob, "b");
@@ -36,9 +51,10 @@ export function claimsContract(newDatabase: NewDatabase): void {
           if (state === "quarantined") await tx.quarantineRun(owner, evidence);
         });
         expect(await use.store.history.liveRuns()).toMatchObject([{ state, slot: 1 }]);
-        await expect(force(use.store, alice, 2)).rejects.toThrow();
-        await expect(force(use.store, bob, 2)).rejects.toThrow();
-        await expect(force(use.store, carol, 1)).rejects.toThrow();
+        await use.store.transact((tx) => tx.moveDefaultLanes("/elsewhere")); // only the conversation itself is in the way
+        await expect(force(use.store, alice, 2)).rejects.toMatchObject(refused);
+        await expect(force(use.store, bob, 2)).rejects.toMatchObject(refused);
+        await expect(force(use.store, carol, 1)).rejects.toMatchObject(refused);
         await expect(force(use.store, carol, 2)).resolves.toMatchObject({ conversation: carol, epoch: 1 });
       },
     );
@@ -50,7 +66,7 @@ export function claimsContract(newDatabase: NewDatabase): void {
       const run = await claimed(use.store, "r1");
       await settle(use.store, run);
       const stale = use.store.transact((tx) => tx.insertRun("r2" as RunId, old!, run.item, 1, "scripted", 20));
-      await expect(stale).rejects.toThrow();
+      await expect(stale).rejects.toMatchObject(refused);
     });
 
     it("nothing once the run is settled", async () => {

@@ -147,12 +147,9 @@ async function check(tx: Tx, model: Model): Promise<void> {
   expect(Object.values(byState).reduce((sum, count) => sum + count, 0)).toBe(received);
   const live = await tx.liveRuns();
   expect(byState.running).toBe(live.length);
-  for (const place of [
-    live.map(({ owner }) => owner.conversation),
-    live.map(({ workspace }) => workspace),
-    live.map(({ slot }) => slot),
-  ]) {
-    expect(new Set(place).size).toBe(live.length);
+  const places = live.map(({ owner, workspace, slot }) => [owner.conversation, workspace, slot] as const);
+  for (const which of [0, 1, 2] as const) {
+    expect(new Set(places.map((place) => place[which])).size).toBe(live.length);
   }
   await checkNext(tx, live);
 }

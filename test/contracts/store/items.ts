@@ -1,7 +1,7 @@
 /** Items: admitted once, in order, moved only from the state that was seen. */
 import { describe, expect, it } from "vitest";
 import type { ItemId } from "../../../src/domain/inbox-item.ts";
-import { accept, alice, bob, claimed, item, type NewDatabase, openLanes } from "./kit.ts";
+import { accept, alice, bob, claimed, item, type NewDatabase, openLanes, refused } from "./kit.ts";
 import { useStore } from "./use-store.ts";
 
 export function itemsContract(newDatabase: NewDatabase): void {
@@ -26,7 +26,7 @@ export function itemsContract(newDatabase: NewDatabase): void {
     });
 
     it("are not admitted for a conversation that was never opened", async () => {
-      await expect(accept(use.store, alice, "a")).rejects.toThrow();
+      await expect(accept(use.store, alice, "a")).rejects.toMatchObject(refused);
       expect((await use.store.history.counts()).received).toBe(0);
     });
 

@@ -18,6 +18,9 @@ export const alice = conversation("1");
 export const bob = conversation("2");
 export const carol = conversation("3");
 
+/** What a store rejects with when one of its constraints said no. */
+export const refused = { kind: "refused" };
+
 export const finished: RunOutcome = { kind: "finished" };
 const help: Notice = { kind: "help" };
 export const notice: Outgoing = { kind: "notice", notice: help, buttons: [], replyTo: null };

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunId } from "../../../src/domain/run.ts";
 import type { Tx } from "../../../src/engine/ports.ts";
-import { accept, addNotice, alice, bob, claimed, item, type NewDatabase, openLanes } from "./kit.ts";
+import { accept, addNotice, alice, bob, claimed, item, type NewDatabase, openLanes, refused } from "./kit.ts";
 import { useStore } from "./use-store.ts";
 
 export function transactionsContract(newDatabase: NewDatabase): void {
@@ -54,7 +54,7 @@ export function transactionsContract(newDatabase: NewDatabase): void {
       const run = await claimed(use.store, "r1");
       await use.store.transact(async (tx) => {
         const lane = await tx.lane(alice);
-        await expect(tx.insertRun("r2" as RunId, lane!, run.item, 2, "scripted", 20)).rejects.toThrow();
+        await expect(tx.insertRun("r2" as RunId, lane!, run.item, 2, "scripted", 20)).rejects.toMatchObject(refused);
         await addNotice(tx, alice, "said");
       });
       expect(await use.store.history.messages(alice, 10)).toHaveLength(1);
