@@ -1,0 +1,222 @@
+/**
+ * The people and the network before the engine: who types, stops and presses what, and how their updates arrive: in batches,
+ * again, out of order, and once more after a crash, until they were acknowledged.
+ *
+ * I5: what was acknowledged is in the database.
+ * I7: an update is acknowledged as soon as the store allows; nothing else is waited for.
+ */
+import type { ButtonId } from "../../src/domain/button.ts";
+import type { InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
+import type { ButtonRow, Mirror } from "./mirror.ts";
+import type { Life } from "./life.ts";
+import type { Random } from "./random.ts";
+import type { Asked } from "./rule.ts";
+import type { Place, Scenario } from "./scenario.ts";
+import type { Choice, Scheduler } from "./scheduler.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface Chat {
+  readonly asked: Asked;
+  /** Updates go to this life from now on; those that were not acknowledged go again. */
+  attach(life: Life | null): void;
+  next(): Choice | null;
+  /** Nobody types any more; what was typed still arrives. */
+  calm(): void;
+  /** To be called between two steps, when the mirror is up to date. */
+  check(): void;
+  actionsLeft(): number;
+  isIdle(): boolean;
+}
+
+type ChatDeps = {
+  readonly mirror: Mirror;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly clock: VirtualClock;
+  readonly scenario: Scenario;
+  readonly violated: (invariant: string, what: string) => void;
+};
+
+type Update = { readonly item: InboxItem; readonly place: Place; state: "waiting" | "sent" | "acknowledged" };
+type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
+
+const batchMax = 3;
+/** Several channels call at once, and a poller that gave up a call may make the next one. */
+const callsMax = 3;
+
+export function createChat(deps: ChatDeps): Chat {
+  const { mirror, scheduler, random, clock, scenario } = deps;
+  const updates: Update[] = [];
+  const released = new Set<string>();
+  const again = new Map<ItemId, number>();
+  const moved = new Set<ItemId>();
+  let calls: Call[] = [];
+  let life: Life | null = null;
+  let actionsLeft = scenario.actionsMax;
+  let isCalm = false;
+
+  // ---- people
+
+  function type(): Choice {
+    const place = random.pick(scenario.places);
+    const request = drawRequest(place);
+    return {
+      kind: "chat",
+      label: `${place.conversation} ${describe(request)}`,
+      life: null,
+      run: () => {
+        actionsLeft -= 1;
+        send(place, request);
+      },
+    };
+  }
+
+  function send(place: Place, request: Request): void {
+    if (request.kind === "press") note(mirror.buttons.find((button) => button.id === request.button));
+    const number = updates.length + 1;
+    const item: InboxItem = {
+      key: `tg:update:${number}` as ItemKey,
+      conversation: place.conversation,
+      user: "7",
+      message: random.chance(0.8) ? `${number}` : null,
+      priority: request.kind === "prompt" && random.chance(0.1) ? "background" : "interactive",
+      request: request.kind === "prompt" ? withTag(request, number) : request,
+      sentAtMs: clock.now(),
+    };
+    updates.push({ item, place, state: "waiting" });
+  }
+
+  function drawRequest(place: Place): Request {
+    const press = drawPress(place);
+    return random.weighted<Request>([
+      { weight: 8, value: { kind: "prompt", placement: "queue", prompt: { text: "do" } } },
+      { weight: 2, value: { kind: "prompt", placement: "interrupt", prompt: { text: "rather" } } },
+      { weight: 2, value: { kind: "command", command: { name: "stop", scope: "conversation" } } },
+      { weight: 0.5, value: { kind: "command", command: { name: "stop", scope: "all" } } },
+      { weight: 0.7, value: { kind: "command", command: { name: "queue" } } },
+      { weight: 0.4, value: { kind: "command", command: { name: "status" } } },
+      { weight: 0.5, value: { kind: "command", command: { name: "new", title: null } } },
+      { weight: 0.1, value: { kind: "command", command: { name: "help" } } },
+      { weight: 0.1, value: { kind: "command", command: { name: "start" } } },
+      { weight: 0.2, value: { kind: "command", command: { name: "unknown", text: "/x" } } },
+      { weight: 0.2, value: { kind: "unsupported", what: "A sticker" } },
+      { weight: press === null ? 0 : 5, value: press ?? { kind: "unsupported", what: "" } },
+    ]);
+  }
+
+  /** Mostly a new button of this conversation; at times an old, spent or foreign one. */
+  function drawPress(place: Place): Request | null {
+    const own = mirror.buttons.filter((button) => button.conversation === place.conversation);
+    const list = random.chance(0.05) ? mirror.buttons : own;
+    if (list.length === 0) return null;
+    const button = random.chance(0.7) ? list[list.length - 1 - random.int(Math.min(4, list.length))]! : random.pick(list);
+    return { kind: "press", button: button.id as ButtonId };
+  }
+
+  function note(button: ButtonRow | undefined): void {
+    const action = button?.action;
+    if (action?.kind === "force-release") released.add(action.owner.run);
+    if (action?.kind === "run-again") again.set(action.item, (again.get(action.item) ?? 0) + 1);
+    if (action?.kind === "move-first" || action?.kind === "stop-and-run") moved.add(action.item);
+  }
+
+  // ---- network
+
+  function deliver(to: Life): Choice | null {
+    if (calls.filter((call) => call.life === to.number && !call.isAnswered).length >= callsMax) return null;
+    const waiting = updates.filter((update) => update.state === "waiting");
+    const repeated = waiting.length === 0 || random.chance(scenario.duplicates / 4);
+    const source = repeated && !isCalm && random.chance(scenario.duplicates) ? updates : waiting;
+    if (source.length === 0) return null;
+    const from = random.chance(scenario.reorders) ? random.int(source.length) : 0;
+    const batch = alike(source.slice(from, from + random.between(1, batchMax)));
+    if (random.chance(scenario.reorders)) batch.reverse();
+    const label = `deliver ${batch.map((update) => update.item.key.slice(10)).join(" ")}`;
+    return { kind: "chat", label, life: to.number, run: () => call(to, batch) };
+  }
+
+  /** One call names one directory at most. */
+  function alike(batch: Update[]): Update[] {
+    const workspace = batch[0]!.place.workspace;
+    const isOne = (update: Update): boolean => update.place.workspace === workspace;
+    return batch.slice(0, batch.findIndex((update) => !isOne(update)) + 1 || batch.length).filter(isOne);
+  }
+
+  function call(to: Life, batch: readonly Update[]): void {
+    const made: Call = { life: to.number, updates: batch, isAnswered: false };
+    calls.push(made);
+    for (const update of batch) if (update.state === "waiting") update.state = "sent";
+    const workspace = batch[0]!.place.workspace;
+    const items = batch.map((update) => update.item);
+    const accepted = workspace === null ? to.engine.accept(items) : to.engine.accept(items, { workspace });
+    // Both ends are seen here: acknowledged, or to be sent again.
+    void accepted.then(
+      () => acknowledge(made),
+      () => {
+        made.isAnswered = true;
+        for (const update of batch) if (update.state === "sent") update.state = "waiting";
+      },
+    );
+  }
+
+  function acknowledge(made: Call): void {
+    made.isAnswered = true;
+    for (const update of made.updates) {
+      update.state = "acknowledged";
+      if (!mirror.itemByKey.has(update.item.key)) {
+        deps.violated("I5", `${update.item.key} is acknowledged and not in the database`);
+      }
+    }
+  }
+
+  return {
+    asked: { released, again, moved },
+    attach: (next) => {
+      life = next;
+      calls = [];
+      for (const update of updates) if (update.state === "sent") update.state = "waiting";
+    },
+    next: () => {
+      const delivery = life === null ? null : deliver(life);
+      if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
+      return delivery;
+    },
+    calm: () => {
+      isCalm = true;
+    },
+    check: () => {
+      if (life === null) return;
+      const { number } = life;
+      const open = calls.find((call) => !call.isAnswered);
+      if (open === undefined) return;
+      const asksProcesses = open.updates.some(
+        ({ item }) => item.request.kind === "command" && item.request.command.name === "status",
+      );
+      const kinds = asksProcesses ? (["flush", "resolve", "machine"] as const) : (["flush", "resolve"] as const);
+      if (scheduler.waiting(kinds, number) > 0) return;
+      deps.violated("I7", `${open.updates.map((update) => update.item.key).join(" ")} waits for something other than the store`);
+    },
+    actionsLeft: () => actionsLeft,
+    isIdle: () => updates.every((update) => update.state === "acknowledged"),
+  };
+}
+
+function withTag(request: Request & { kind: "prompt" }, number: number): Request {
+  return { ...request, prompt: { text: `${request.prompt.text} p${number}` } };
+}
+
+function describe(request: Request): string {
+  switch (request.kind) {
+    case "prompt":
+      return request.placement === "interrupt" ? "!prompt" : "prompt";
+    case "command":
+      return `/${request.command.name}${request.command.name === "stop" ? ` ${request.command.scope}` : ""}`;
+    case "press":
+      return `presses ${request.button}`;
+    case "unsupported":
+      return "sticker";
+    default:
+      return request satisfies never;
+  }
+}
+

@@ -1,0 +1,236 @@
+/**
+ * Every change of the rows that matter, in the order in which they were made, read from the database itself: temporary
+ * triggers write them down inside the same transaction, so what is rolled back was never there. Nothing here asks the engine.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { ButtonAction } from "../../src/domain/button.ts";
+import type { ConversationId } from "../../src/domain/conversation.ts";
+import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
+import type { OutboxState } from "../../src/engine/ports.ts";
+
+export type RunState = "starting" | "running" | "stopping" | "quarantined" | "settled";
+
+/** `decision` separates one transaction of the engine from the next and names the life that made it. */
+export type Change =
+  | { readonly what: "decision"; readonly life: number }
+  | {
+      readonly what: "item-added";
+      readonly id: ItemId;
+      readonly key: string;
+      readonly conversation: ConversationId;
+      readonly state: ItemState;
+      readonly request: Request;
+      readonly acceptedAtMs: number;
+      readonly isBackground: boolean;
+    }
+  | {
+      readonly what: "item-changed";
+      readonly id: ItemId;
+      readonly from: ItemState;
+      readonly to: ItemState;
+      readonly run: string | null;
+      readonly rank: number;
+      readonly position: number;
+    }
+  | { readonly what: "item-deleted"; readonly id: ItemId }
+  | {
+      readonly what: "run-added";
+      readonly id: string;
+      readonly conversation: ConversationId;
+      readonly workspace: string;
+      readonly item: ItemId;
+      readonly slot: number;
+      readonly incarnation: number;
+    }
+  | {
+      readonly what: "run-changed";
+      readonly id: string;
+      readonly from: RunState;
+      readonly to: RunState;
+      readonly epochBefore: number;
+      readonly epoch: number;
+      readonly stopWhy: StopWhy | null;
+      readonly outcome: RunOutcome | null;
+    }
+  | {
+      readonly what: "lane";
+      readonly conversation: ConversationId;
+      readonly workspace: string;
+      readonly epochBefore: number;
+      readonly epoch: number;
+    }
+  | {
+      readonly what: "said";
+      readonly id: number;
+      readonly conversation: ConversationId;
+      readonly run: string | null;
+      readonly kind: string;
+      readonly notice: string | null;
+      readonly dedupe: string;
+      readonly state: OutboxState;
+      readonly notBeforeMs: number;
+    }
+  | {
+      readonly what: "said-changed";
+      readonly id: number;
+      readonly from: OutboxState;
+      readonly to: OutboxState;
+      readonly notBeforeMs: number;
+      readonly isUncertain: boolean;
+    }
+  | {
+      readonly what: "button";
+      readonly id: string;
+      readonly conversation: ConversationId;
+      readonly action: ButtonAction;
+    };
+
+export interface Journal {
+  /** To be called inside an open transaction of the engine. */
+  mark(life: number): void;
+  /** What was committed since the last reading. */
+  read(): readonly Change[];
+  /** The running count of admissions and the count of rows, as the database has them. */
+  counts(): { readonly received: number; readonly rows: number };
+}
+
+type Row = {
+  readonly what: Change["what"];
+  readonly id: string | number;
+  readonly a: never;
+  readonly b: never;
+  readonly c: never;
+  readonly d: never;
+  readonly e: never;
+  readonly f: never;
+  readonly g: never;
+};
+
+const columns = "what, id, a, b, c, d, e, f, g";
+const triggers: readonly (readonly [name: string, event: string, values: string])[] = [
+  [
+    "item_added",
+    "INSERT ON inbox",
+    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, NEW.request, NEW.accepted_at_ms, NEW.priority, NULL",
+  ],
+  [
+    "item_changed",
+    "UPDATE ON inbox",
+    "'item-changed', NEW.id, OLD.state, NEW.state, NEW.run, NEW.rank, NEW.position, NULL, NULL",
+  ],
+  ["item_deleted", "DELETE ON inbox", "'item-deleted', OLD.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
+  [
+    "run_added",
+    "INSERT ON run",
+    "'run-added', NEW.id, NEW.conversation, NEW.workspace, NEW.item, NEW.slot, NEW.incarnation, NULL, NULL",
+  ],
+  [
+    "run_changed",
+    "UPDATE ON run",
+    "'run-changed', NEW.id, OLD.state, NEW.state, OLD.epoch, NEW.epoch, NEW.stop_why, NEW.outcome, NULL",
+  ],
+  ["lane_added", "INSERT ON lane", "'lane', NEW.conversation, NEW.workspace, 0, NEW.epoch, NULL, NULL, NULL, NULL"],
+  [
+    "lane_changed",
+    "UPDATE OF epoch, workspace ON lane",
+    "'lane', NEW.conversation, NEW.workspace, OLD.epoch, NEW.epoch, NULL, NULL, NULL, NULL",
+  ],
+  [
+    "said",
+    "INSERT ON outbox",
+    `'said', NEW.id, NEW.conversation, NEW.run, NEW.kind, NEW.body ->> '$.notice.kind', NEW.dedupe, NEW.state,
+     NEW.not_before_ms`,
+  ],
+  [
+    "said_changed",
+    "UPDATE ON outbox",
+    "'said-changed', NEW.id, OLD.state, NEW.state, NEW.not_before_ms, NEW.is_uncertain, NULL, NULL, NULL",
+  ],
+  ["button_added", "INSERT ON button", "'button', NEW.id, NEW.conversation, NEW.action, NULL, NULL, NULL, NULL, NULL"],
+];
+
+/** The tables must exist; their rows so far are not journalled. */
+export function createJournal(database: DatabaseSync): Journal {
+  database.exec(`PRAGMA temp_store = MEMORY; CREATE TEMP TABLE journal (seq INTEGER PRIMARY KEY, ${columns})`);
+  for (const [name, event, values] of triggers) {
+    database.exec(
+      `CREATE TEMP TRIGGER ${name} AFTER ${event} BEGIN INSERT INTO journal (${columns}) VALUES (${values}); END`,
+    );
+  }
+  const mark = database.prepare("INSERT INTO temp.journal (what, id) VALUES ('decision', ?)");
+  const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
+  const clear = database.prepare("DELETE FROM temp.journal");
+  const counts = database.prepare(
+    "SELECT (SELECT received FROM instance) AS received, (SELECT count(*) FROM inbox) AS rows",
+  );
+  return {
+    mark: (life) => {
+      mark.run(life);
+    },
+    read: () => {
+      const rows = readAll.all() as unknown as readonly Row[];
+      if (rows.length === 0) return [];
+      clear.run();
+      return rows.map(toChange);
+    },
+    counts: () => counts.get() as { received: number; rows: number },
+  };
+}
+
+function toChange(row: Row): Change {
+  const { what, a, b, c, d, e, f, g } = row;
+  const id = row.id as never;
+  switch (what) {
+    case "decision":
+      return { what, life: Number(id) };
+    case "item-added":
+      return {
+        what,
+        id,
+        key: a,
+        conversation: b,
+        state: c,
+        request: JSON.parse(d),
+        acceptedAtMs: e,
+        isBackground: f === "background",
+      };
+    case "item-changed":
+      return { what, id, from: a, to: b, run: c, rank: d, position: e };
+    case "item-deleted":
+      return { what, id };
+    case "run-added":
+      return { what, id, conversation: a, workspace: b, item: c, slot: d, incarnation: e };
+    case "run-changed":
+      return {
+        what,
+        id,
+        from: a,
+        to: b,
+        epochBefore: c,
+        epoch: d,
+        stopWhy: e,
+        outcome: f === null ? null : JSON.parse(f),
+      };
+    case "lane":
+      return { what, conversation: id, workspace: a, epochBefore: b, epoch: c };
+    case "said":
+      return {
+        what,
+        id,
+        conversation: a,
+        run: b,
+        kind: c,
+        notice: d,
+        dedupe: e,
+        state: f,
+        notBeforeMs: g,
+      };
+    case "said-changed":
+      return { what, id, from: a, to: b, notBeforeMs: c, isUncertain: d === 1 };
+    case "button":
+      return { what, id, conversation: a, action: JSON.parse(b) };
+    default:
+      return what satisfies never;
+  }
+}

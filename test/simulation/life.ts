@@ -1,0 +1,196 @@
+/**
+ * One life of the program: the real engine on the real store, with every promise that it waits for in the scheduler's hands. A
+ * life can end at any moment: at a choice, or in the middle of one, at any call that it makes (a fuse). From then on nothing
+ * that it waits for happens, what it calls does nothing, and what it had not committed is gone.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
+import type { Journal } from "./journal.ts";
+import type { Machine } from "./machine.ts";
+import type { Random } from "./random.ts";
+import type { Scenario } from "./scenario.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { ScriptedAgents } from "./scripted-driver.ts";
+import type { Subject } from "./subject.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export type LifeDeps = {
+  readonly number: number;
+  readonly subject: Subject;
+  readonly database: DatabaseSync;
+  readonly journal: () => Journal;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly clock: VirtualClock;
+  readonly machine: Machine;
+  readonly agents: ScriptedAgents;
+  readonly scenario: Scenario;
+  readonly workspace: string;
+  readonly newId: () => string;
+  readonly commitFails: () => boolean;
+  readonly log: Log;
+};
+
+export interface Life {
+  readonly number: number;
+  readonly engine: Engine;
+  readonly outbox: OutboxQueue;
+  /** Ends this life after so many further calls of the engine, in the middle of whatever it does then. */
+  arm(calls: number): void;
+  /** The fuse burnt down. */
+  isCut(): boolean;
+  /** It goes on without knowing that it was succeeded: its writes must be refused (I3). */
+  haunt(): void;
+  end(): void;
+}
+
+/** What waited longer than this through a time off is offered instead of run, in milliseconds. */
+export const downtimeMs = 10 * 60 * 1000;
+
+/** A promise that never settles: what a dead program waits for. */
+const never = <T>(): Promise<T> => new Promise<T>(() => {});
+
+class DiskFull extends Error {}
+
+export async function beginLife(deps: LifeDeps): Promise<Life> {
+  const { number, scheduler, database, subject } = deps;
+  let state: "alive" | "cut" | "ghost" | "ended" = "alive";
+  let fuse: number | null = null;
+
+  /** Counts one call of the engine; true when the program is dead by then. */
+  function burn(): boolean {
+    if (state === "alive" && fuse !== null) {
+      fuse -= 1;
+      if (fuse <= 0) state = "cut";
+    }
+    return state === "cut" || state === "ended";
+  }
+
+  const gate = <T>(call: () => Promise<T>): Promise<T> => (burn() ? never() : call());
+  /** A ghost still reaches the database, and nothing else of the world. */
+  const bodily = <T>(call: () => Promise<T>): Promise<T> => (burn() || state === "ghost" ? never() : call());
+
+  const store = await subject.openSqliteStore({
+    database,
+    now: deps.clock.now,
+    newId: deps.newId,
+    defer: (flush) => {
+      if (state === "cut" || state === "ended") return;
+      const run = (): void => void flush(); // never rejects; drained within the step
+      scheduler.offer({ kind: "flush", label: `life ${number}`, life: number, run });
+    },
+  });
+
+  /** News of a commit travels on its own: a crash may come between. */
+  function news<T>(label: string, committed: Promise<T>): Promise<T> {
+    return committed.then(
+      (value) => scheduler.pending("resolve", label, number, () => value),
+      (error: unknown) =>
+        scheduler.pending("resolve", `${label} rejected`, number, () => Promise.reject<T>(error as Error)),
+    );
+  }
+
+  function transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T> {
+    const committed = store.transact(async (tx) => {
+      deps.journal().mark(number);
+      const value = await decide(fuse === null ? tx : fusedTx(tx));
+      if (deps.commitFails()) throw new DiskFull("the disk is full");
+      return value;
+    });
+    return news("decision", committed);
+  }
+
+  /** A program that dies inside a transaction leaves nothing of it. */
+  function fusedTx(tx: Tx): Tx {
+    return new Proxy(tx, {
+      get: (target, name) => {
+        const verb = Reflect.get(target, name) as (...given: unknown[]) => Promise<unknown>;
+        return (...given: unknown[]) => {
+          if (!burn()) return verb(...given);
+          if (database.isTransaction) database.exec("ROLLBACK");
+          return never();
+        };
+      },
+    });
+  }
+
+  function gatedVerbs<T extends object>(verbs: T, label: string): T {
+    const gated = Object.entries(verbs).map(([name, verb]: [string, (...given: unknown[]) => Promise<unknown>]) => [
+      name,
+      (...given: unknown[]) => gate(() => news(`${label} ${name}`, verb(...given))),
+    ]);
+    return Object.fromEntries(gated) as T;
+  }
+
+  const outbox = gatedVerbs(store.outbox, "outbox");
+  const gatedStore: Store = {
+    instance: store.instance,
+    incarnation: store.incarnation,
+    transact: (decide) => gate(() => transact(decide)),
+    outbox,
+    history: gatedVerbs(store.history, "history"),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+  const processes = deps.machine.processes(number);
+  const gatedProcesses: Processes = {
+    endOrphans: (signal) => bodily(() => processes.endOrphans(signal)),
+    end: (refs, signal) => bodily(() => processes.end(refs, signal)),
+    alive: (refs) => bodily(() => processes.alive(refs)),
+  };
+  const workspaces = deps.machine.workspaces(number);
+  const gatedWorkspaces: Workspaces = { hold: (path) => bodily(() => workspaces.hold(path)) };
+  const driver = deps.agents.driver(number);
+  const gatedDriver = {
+    ...driver,
+    start: (request: Parameters<typeof driver.start>[0]) => (burn() || state === "ghost" ? deadTurn() : driver.start(request)),
+  };
+  const clock = deps.clock.forLife(number);
+
+  const engine = subject.createEngine({
+    store: gatedStore,
+    processes: gatedProcesses,
+    workspaces: gatedWorkspaces,
+    driverFor: () => gatedDriver,
+    drivers: [gatedDriver],
+    clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
+    newId: deps.newId,
+    log: deps.log,
+    settings: {
+      runsMax: deps.scenario.runsMax,
+      permissions: "bypass",
+      workspace: deps.workspace,
+      downtimeMs,
+      driverName: driver.name,
+      version: "0",
+    },
+  });
+
+  return {
+    number,
+    engine,
+    outbox,
+    arm: (calls) => {
+      if (state === "alive") fuse = calls;
+    },
+    isCut: () => state === "cut",
+    haunt: () => {
+      if (state === "alive") state = "ghost";
+    },
+    end: () => {
+      state = "ended";
+      if (database.isTransaction) database.exec("ROLLBACK");
+    },
+  };
+}
+
+/** What a dead program started: nothing. */
+function deadTurn() {
+  return {
+    events: { [Symbol.asyncIterator]: () => ({ next: () => never<IteratorResult<never>>() }) },
+    steer: () => never<"too-late">(),
+    interrupt: () => {},
+    quiet: never<never>(),
+    survivors: () => never<never>(),
+    [Symbol.asyncDispose]: () => never<void>(),
+  };
+}

@@ -1,0 +1,98 @@
+/**
+ * The operating system as the engine sees it: processes that can be looked for and ended, directories that can be held. It
+ * answers from the ledger, late, and its verdicts are honest; what it is asked to end may resist.
+ */
+import type { ProcessRef, Quiescence } from "../../src/domain/run.ts";
+import type { Processes, WorkspaceHold, Workspaces } from "../../src/engine/ports.ts";
+import type { Random } from "./random.ts";
+import type { AgentHabits } from "./scenario.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { endsBy, type LedgerProcess, type World } from "./world.ts";
+
+export interface Machine {
+  processes(life: number): Processes;
+  workspaces(life: number): Workspaces;
+  /** The operating system drops the locks of a dead program. */
+  endLife(life: number): void;
+  /** Faults stop: directories are there again. */
+  calm(): void;
+}
+
+type MachineDeps = {
+  readonly world: World;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly habits: AgentHabits;
+  readonly violated: (invariant: string, what: string) => void;
+};
+
+export function createMachine(deps: MachineDeps): Machine {
+  const { world, scheduler, random, habits } = deps;
+  /** Locks by directory, with the life that holds each. */
+  const locks = new Map<string, number>();
+  let isCalm = false;
+
+  /** Kills them one by one, each at a moment of its own, looks again for what they started meanwhile, and tells what is left. */
+  async function endAll(
+    life: number,
+    what: string,
+    find: () => readonly LedgerProcess[],
+    signal: AbortSignal,
+  ): Promise<Quiescence> {
+    const tried = new Set<LedgerProcess>();
+    for (;;) {
+      const next = find().find((process) => !tried.has(process));
+      if (next === undefined || signal.aborted) break;
+      await scheduler.pending("machine", `kill ${what} ${next.ref.startTime}`, life, () => {
+        tried.add(next);
+        if (endsBy("kill", next.toughness)) world.end(next);
+      });
+    }
+    return scheduler.pending("machine", `${what} verdict`, life, () => {
+      const left = find();
+      return left.length === 0
+        ? { kind: "quiet" as const }
+        : {
+            kind: "unconfirmed" as const,
+            evidence: { processes: left.map((process) => process.ref), note: "outlived SIGKILL" },
+          };
+    });
+  }
+
+  function hold(life: number, path: string): WorkspaceHold {
+    if (!isCalm && random.chance(habits.refusesWorkspace)) {
+      return { kind: "refused", fault: { kind: "workspace-missing", path } };
+    }
+    if (locks.has(path)) {
+      deps.violated("I1", `${path} is asked for while life ${locks.get(path)} still holds it`);
+    }
+    locks.set(path, life);
+    const release = (): void => {
+      if (locks.get(path) === life) locks.delete(path);
+    };
+    return {
+      kind: "held",
+      lock: { [Symbol.asyncDispose]: () => scheduler.pending("machine", `unlock ${path}`, life, release) },
+    };
+  }
+
+  return {
+    processes: (life) => ({
+      endOrphans: (signal) => endAll(life, "orphan", world.orphans, signal),
+      end: (refs, signal) => endAll(life, "process", () => world.find(refs), signal),
+      alive: (refs) =>
+        scheduler.pending("machine", "look for processes", life, (): readonly ProcessRef[] =>
+          world.find(refs).map((process) => process.ref),
+        ),
+    }),
+    workspaces: (life) => ({
+      hold: (path) => scheduler.pending("machine", `hold ${path}`, life, () => hold(life, path)),
+    }),
+    endLife: (life) => {
+      for (const [path, holder] of locks) if (holder === life) locks.delete(path);
+    },
+    calm: () => {
+      isCalm = true;
+    },
+  };
+}

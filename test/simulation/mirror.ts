@@ -1,0 +1,185 @@
+/** The rows as the journal told of them: what the checks and the people of the simulation look at. */
+import type { ButtonAction } from "../../src/domain/button.ts";
+import { channelOf, type ConversationId } from "../../src/domain/conversation.ts";
+import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
+import type { OutboxState } from "../../src/engine/ports.ts";
+import type { Change, RunState } from "./journal.ts";
+
+export type ItemRow = {
+  readonly id: ItemId;
+  readonly key: string;
+  readonly conversation: ConversationId;
+  readonly request: Request;
+  readonly acceptedAtMs: number;
+  readonly isBackground: boolean;
+  state: ItemState;
+  run: string | null;
+  rank: number;
+  position: number;
+};
+
+export type RunRow = {
+  readonly id: string;
+  readonly conversation: ConversationId;
+  readonly workspace: string;
+  readonly item: ItemId;
+  readonly slot: number;
+  state: RunState;
+  stopWhy: StopWhy | null;
+  outcome: RunOutcome | null;
+  /** The number of the decision that settled it. */
+  settledIn: number | null;
+};
+
+export type LaneRow = { readonly conversation: ConversationId; workspace: string; epoch: number };
+
+export type SaidRow = {
+  readonly id: number;
+  readonly conversation: ConversationId;
+  readonly run: string | null;
+  readonly kind: string;
+  readonly notice: string | null;
+  readonly dedupe: string;
+  state: OutboxState;
+  notBeforeMs: number;
+  isUncertain: boolean;
+};
+
+export type ButtonRow = { readonly id: string; readonly conversation: ConversationId; readonly action: ButtonAction };
+
+export interface Mirror {
+  readonly items: ReadonlyMap<ItemId, ItemRow>;
+  readonly itemByKey: ReadonlyMap<string, ItemRow>;
+  readonly runs: ReadonlyMap<string, RunRow>;
+  /** Runs that occupy a lane, a workspace and a slot. */
+  readonly live: ReadonlySet<RunRow>;
+  readonly lanes: ReadonlyMap<ConversationId, LaneRow>;
+  readonly said: ReadonlyMap<number, SaidRow>;
+  /** Rows of Telegram that are not delivered yet. */
+  readonly undelivered: ReadonlySet<SaidRow>;
+  readonly buttons: readonly ButtonRow[];
+  /** Decisions journalled so far, and the life that made the last one. */
+  decision(): { readonly count: number; readonly life: number };
+  apply(change: Change): void;
+  /** Items in line, in running order. */
+  queue(conversation: ConversationId): readonly ItemRow[];
+  liveIn(conversation: ConversationId): RunRow | null;
+  /** A message waits, and nothing stands in the way of its run but the lack of a claim. */
+  isStartable(lane: LaneRow): boolean;
+}
+
+export function createMirror(): Mirror {
+  const items = new Map<ItemId, ItemRow>();
+  const itemByKey = new Map<string, ItemRow>();
+  const queued = new Set<ItemRow>();
+  const runs = new Map<string, RunRow>();
+  const live = new Set<RunRow>();
+  const lanes = new Map<ConversationId, LaneRow>();
+  const said = new Map<number, SaidRow>();
+  const undelivered = new Set<SaidRow>();
+  const buttons: ButtonRow[] = [];
+  let count = 0;
+  let life = 0;
+
+  function apply(change: Change): void {
+    switch (change.what) {
+      case "decision":
+        count += 1;
+        life = change.life;
+        break;
+      case "item-added": {
+        const { what: _, ...row } = change;
+        const item: ItemRow = { ...row, run: null, rank: change.isBackground ? 1 : 0, position: change.id };
+        items.set(item.id, item);
+        itemByKey.set(item.key, item);
+        if (item.state === "queued") queued.add(item);
+        break;
+      }
+      case "item-changed": {
+        const item = items.get(change.id)!;
+        item.state = change.to;
+        item.run = change.run;
+        item.rank = change.rank;
+        item.position = change.position;
+        if (item.state === "queued") queued.add(item);
+        else queued.delete(item);
+        break;
+      }
+      case "item-deleted":
+        break;
+      case "run-added": {
+        const { what: _, incarnation: __, ...row } = change;
+        const run: RunRow = { ...row, state: "starting", stopWhy: null, outcome: null, settledIn: null };
+        runs.set(run.id, run);
+        live.add(run);
+        break;
+      }
+      case "run-changed": {
+        const run = runs.get(change.id)!;
+        run.state = change.to;
+        run.stopWhy = change.stopWhy;
+        run.outcome = change.outcome;
+        if (change.to !== "settled") break;
+        run.settledIn ??= count;
+        live.delete(run);
+        break;
+      }
+      case "lane":
+        lanes.set(change.conversation, {
+          conversation: change.conversation,
+          workspace: change.workspace,
+          epoch: change.epoch,
+        });
+        break;
+      case "said": {
+        const { what: _, ...row } = change;
+        const message: SaidRow = { ...row, isUncertain: false };
+        said.set(message.id, message);
+        if (channelOf(message.conversation) === "telegram") undelivered.add(message);
+        break;
+      }
+      case "said-changed": {
+        const message = said.get(change.id)!;
+        message.state = change.to;
+        message.notBeforeMs = change.notBeforeMs;
+        message.isUncertain = change.isUncertain;
+        if (message.state !== "pending" && message.state !== "sending") undelivered.delete(message);
+        break;
+      }
+      case "button":
+        buttons.push(change);
+        break;
+      default:
+        change satisfies never;
+    }
+  }
+
+  return {
+    items,
+    itemByKey,
+    runs,
+    live,
+    lanes,
+    said,
+    undelivered,
+    buttons,
+    decision: () => ({ count, life }),
+    apply,
+    queue: (conversation) =>
+      [...queued]
+        .filter((item) => item.conversation === conversation)
+        .toSorted((a, b) => a.rank - b.rank || a.position - b.position),
+    liveIn: (conversation) => {
+      for (const run of live) if (run.conversation === conversation) return run;
+      return null;
+    },
+    isStartable: (lane) => {
+      for (const run of live) {
+        if (run.conversation === lane.conversation || run.workspace === lane.workspace) return false;
+      }
+      for (const item of queued) if (item.conversation === lane.conversation) return true;
+      return false;
+    },
+  };
+}

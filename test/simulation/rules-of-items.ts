@@ -1,0 +1,122 @@
+/**
+ * I4: an item moves only along known ways, is never deleted, and its end is told.
+ * I6: an item is run once, unless it was preempted or a person pressed "Run again"; what an agent saw is not given again.
+ */
+import type { ItemId, ItemState } from "../../src/domain/inbox-item.ts";
+import type { Change } from "./journal.ts";
+import type { ItemRow } from "./mirror.ts";
+import type { Rule, RuleContext } from "./rule.ts";
+import { tagsOf } from "./world.ts";
+
+const nextStates: Readonly<Record<ItemState, readonly ItemState[]>> = {
+  queued: ["queued", "held", "running", "cancelled", "merged"],
+  held: ["held", "queued", "cancelled", "merged"],
+  running: ["running", "done", "failed", "interrupted", "cancelled", "queued"],
+  merged: ["merged", "queued", "held"],
+  done: [],
+  failed: [],
+  interrupted: [],
+  cancelled: [],
+  rejected: [],
+};
+
+export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): Rule {
+  const runsOfItem = new Map<ItemId, string[]>();
+  let turnsSeen = 0;
+
+  function moved(change: Change & { what: "item-changed" }): void {
+    if (!nextStates[change.from].includes(change.to)) {
+      violated("I4", `item ${change.id} goes from ${change.from} to ${change.to}`);
+    }
+    if (change.from === "merged" && change.to === "queued" && wasSteered(mirror.items.get(change.id)!)) {
+      violated("I6", `item ${change.id} was taken by a running turn and is put in line again`);
+    }
+  }
+
+  function wasSteered(item: ItemRow): boolean {
+    const tag = tagOf(item);
+    return tag !== null && item.run !== null && world.turnsOf(item.run).some((turn) => turn.prompts.includes(tag));
+  }
+
+  function started(change: Change & { what: "run-added" }): void {
+    const item = mirror.items.get(change.item)!;
+    if (item.state !== "queued") violated("I6", `${change.id} runs item ${item.id}, which is ${item.state}`);
+    const before = runsOfItem.get(item.id) ?? [];
+    for (const run of before) {
+      const outcome = mirror.runs.get(run)?.outcome?.kind;
+      if (outcome !== "preempted") violated("I6", `item ${item.id} runs as ${change.id} after it ran as ${run} (${outcome})`);
+    }
+    runsOfItem.set(item.id, [...before, change.id]);
+  }
+
+  /** How often a prompt may have been given to agents: once, and once more for each "Run again" or preemption that covers it. */
+  function allowedStarts(tag: string): number {
+    let allowed = 1;
+    for (const [id, presses] of asked.again) if (coveredBy(id).includes(tag)) allowed += presses;
+    for (const [id, runs] of runsOfItem) {
+      if (tagsOfItem(mirror.items.get(id)!).includes(tag)) {
+        allowed += runs.filter((run) => mirror.runs.get(run)?.outcome?.kind === "preempted").length;
+      }
+    }
+    return allowed;
+  }
+
+  /** What "Run again" of an item gives to the agent: its text, and what was steered into its run. */
+  function coveredBy(id: ItemId): readonly string[] {
+    const item = mirror.items.get(id);
+    if (item === undefined) return [];
+    const tags = [...tagsOfItem(item)];
+    for (const run of runsOfItem.get(id) ?? []) {
+      for (const other of mirror.items.values()) if (other.run === run) tags.push(...tagsOfItem(other));
+    }
+    // "Run again" of what was joined covers all that was joined into it.
+    for (const turn of world.turns()) {
+      if ((runsOfItem.get(id) ?? []).includes(turn.owner.run)) tags.push(...turn.prompts);
+    }
+    return tags;
+  }
+
+  function checkStarts(): void {
+    const turns = world.turns();
+    for (; turnsSeen < turns.length; turnsSeen += 1) {
+      for (const tag of turns[turnsSeen]!.prompts) {
+        const times = world.starts.get(tag) ?? 0;
+        if (times <= 1) continue;
+        const allowed = allowedStarts(tag);
+        if (times > allowed) violated("I6", `${tag} was given to an agent ${times} times, ${allowed} asked for`);
+      }
+    }
+  }
+
+  return {
+    before: (change) => {
+      if (change.what === "item-changed") moved(change);
+      if (change.what === "item-deleted") violated("I4", `item ${change.id} was deleted`);
+      if (change.what === "run-added") started(change);
+      checkStarts();
+    },
+    end: () => {
+      checkStarts();
+      for (const item of mirror.items.values()) {
+        if (item.state === "merged" && item.run !== null && !wasSteered(item)) checkCovered(item);
+      }
+    },
+  };
+
+  /** A message that was merged into a run and never reached its agent: only a run that was cut or stopped may keep it. */
+  function checkCovered(item: ItemRow): void {
+    const run = mirror.runs.get(item.run!);
+    const outcome = run?.outcome?.kind;
+    if (outcome === "finished" || outcome === "failed") {
+      violated("I4", `item ${item.id} was merged into ${item.run}, which ${outcome} without having seen it`);
+    }
+  }
+}
+
+export function tagOf(item: ItemRow): string | null {
+  return tagsOfItem(item)[0] ?? null;
+}
+
+function tagsOfItem(item: ItemRow): readonly string[] {
+  return item.request.kind === "prompt" ? tagsOf(item.request.prompt.text) : [];
+}

@@ -1,0 +1,88 @@
+/**
+ * I9: within a conversation first in, first out, apart from interrupts and what a person moved; across conversations a lane
+ * that could start is passed over by each other lane at most once.
+ * S2: after a person's stop nothing that waited starts by itself.
+ * L6: what waited through a long time off is offered, and starts only when a person says so.
+ */
+import type { ConversationId } from "../../src/domain/conversation.ts";
+import type { ItemId } from "../../src/domain/inbox-item.ts";
+import type { Change } from "./journal.ts";
+import type { ItemRow } from "./mirror.ts";
+import type { Rule, RuleContext } from "./rule.ts";
+
+/** The wall clock jumps back by less than this between the boot and its look at the queue. */
+const clockSlackMs = 60_000;
+
+export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }: RuleContext): Rule {
+  /** How often others started while this lane could have. */
+  const passedOver = new Map<ConversationId, number>();
+  /** Items up to this one were on hold after a person's stop. */
+  const stoppedAt = new Map<ConversationId, ItemId>();
+  /** Items that a person took off hold, since they were last put on hold. */
+  const released = new Set<ItemId>();
+  let newest = 0 as ItemId;
+
+  function claimed(change: Change & { what: "run-added" }): void {
+    const item = mirror.items.get(change.item)!;
+    const queue = mirror.queue(item.conversation);
+    const head = queue[0];
+    if (head !== item) violated("I9", `item ${item.id} starts although ${head?.id} is first in line`);
+    for (const other of queue) {
+      if (other.id < item.id && other.rank <= item.rank && !mayOvertake(item)) {
+        violated("I9", `item ${item.id} overtakes item ${other.id}`);
+      }
+    }
+    const stop = stoppedAt.get(item.conversation) ?? 0;
+    if (item.id < stop && !released.has(item.id)) {
+      violated("S2", `item ${item.id} starts by itself although its conversation was stopped (by item ${stop})`);
+    }
+    const waitedMs = bootedAtMs() - item.acceptedAtMs;
+    if (waitedMs > downtimeMs + clockSlackMs && !released.has(item.id)) {
+      violated("L6", `item ${item.id} had waited ${Math.round(waitedMs / 1000)} s at the boot and starts unasked`);
+    }
+    for (const lane of mirror.lanes.values()) {
+      if (lane.conversation === item.conversation) passedOver.set(lane.conversation, 0);
+      else if (mirror.isStartable(lane)) pass(lane.conversation);
+      else if (mirror.queue(lane.conversation).length === 0) passedOver.set(lane.conversation, 0);
+    }
+  }
+
+  function mayOvertake(item: ItemRow): boolean {
+    const isInterrupt = item.request.kind === "prompt" && item.request.placement === "interrupt";
+    return isInterrupt || asked.moved.has(item.id);
+  }
+
+  function pass(conversation: ConversationId): void {
+    const times = (passedOver.get(conversation) ?? 0) + 1;
+    passedOver.set(conversation, times);
+    if (times > mirror.lanes.size - 1) violated("I9", `${conversation} could start and was passed over ${times} times`);
+  }
+
+  function added(change: Change & { what: "item-added" }): void {
+    newest = change.id;
+    const { request } = change;
+    if (request.kind !== "command" || request.command.name !== "stop") return;
+    if (request.command.scope === "conversation") stoppedAt.set(change.conversation, change.id);
+    else for (const conversation of mirror.lanes.keys()) stoppedAt.set(conversation, change.id);
+  }
+
+  return {
+    before: (change) => {
+      if (change.what === "run-added") claimed(change);
+      if (change.what === "item-added") added(change);
+      if (change.what === "item-changed" && change.from === "held" && change.to === "queued") {
+        released.add(change.id);
+      }
+      if (change.what === "item-changed" && change.to === "held") released.delete(change.id);
+      if (change.what === "run-changed" && change.stopWhy === "user") {
+        const run = mirror.runs.get(change.id)!;
+        if (run.stopWhy !== "user") stoppedAt.set(run.conversation, newest);
+      }
+    },
+    after: (change) => {
+      if (change.what !== "item-changed" || change.to !== "queued") return;
+      const item = mirror.items.get(change.id)!;
+      if (mirror.queue(item.conversation).length === 1) passedOver.set(item.conversation, 0);
+    },
+  };
+}

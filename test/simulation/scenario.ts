@@ -1,0 +1,143 @@
+/**
+ * What one seed's world is like: how many conversations, slots and directories, how agents misbehave, how often the program
+ * crashes. Each seed draws its own mixture ("swarm testing": a fault that is rare everywhere is common somewhere).
+ */
+import type { ConversationId } from "../../src/domain/conversation.ts";
+import { telegramConversation, webConversation } from "../../src/domain/conversation.ts";
+import type { Random } from "./random.ts";
+import { type ChoiceKind, choiceKinds, type ResolveOrder, type Weights } from "./scheduler.ts";
+
+/** `workspace` is null for a conversation that uses the default directory. */
+export type Place = { readonly conversation: ConversationId; readonly workspace: string | null };
+
+/** Probabilities per turn or per process, 0..1. */
+export type AgentHabits = {
+  readonly hangs: number;
+  readonly failsAtStart: number;
+  readonly fails: number;
+  readonly diesSilently: number;
+  readonly breaksOff: number;
+  readonly lingers: number;
+  readonly leavesBackground: number;
+  readonly talksAfterEnd: number;
+  readonly provesFirst: number;
+  /** How often a process is tougher than the next weaker request. */
+  readonly resists: number;
+  readonly isImmortal: number;
+  readonly finishesWhenAsked: number;
+  readonly acceptsSteer: number;
+  readonly refusesWorkspace: number;
+};
+
+/** Probabilities per message, 0..1. */
+export type ChannelHabits = { readonly refuses: number; readonly timesOut: number; readonly blocks: number };
+
+export type Scenario = {
+  readonly places: readonly Place[];
+  readonly defaultWorkspace: string;
+  readonly runsMax: number;
+  readonly laneCapacity: number;
+  readonly actionsMax: number;
+  readonly crashesMax: number;
+  readonly agent: AgentHabits;
+  readonly channel: ChannelHabits;
+  readonly duplicates: number;
+  readonly reorders: number;
+  readonly commitFails: number;
+  readonly survivesCrash: number;
+  /** A deposed life goes on writing for a while after its successor booted. */
+  readonly zombies: number;
+  /** How long a crash keeps the program down, in milliseconds at most. */
+  readonly downtimeMsMax: number;
+  readonly resolveOrder: ResolveOrder;
+  readonly weights: Weights;
+  /** Once faults stop, even what outlived SIGKILL goes; else it stays, and its lane with it. */
+  readonly immortalsDie: boolean;
+  /** Ends with a drain instead of just going on until nothing is left. */
+  readonly drains: boolean;
+};
+
+export const defaultWorkspace = "/work/default";
+
+export function drawScenario(random: Random): Scenario {
+  const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
+  return {
+    places: drawPlaces(random),
+    defaultWorkspace,
+    runsMax: random.between(1, 3),
+    laneCapacity: random.pick([2, 4, 20]),
+    actionsMax: random.between(6, 26),
+    crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
+    agent: {
+      hangs: rate(0.5),
+      failsAtStart: rate(0.3),
+      fails: rate(0.3),
+      diesSilently: rate(0.3),
+      breaksOff: rate(0.3),
+      lingers: rate(0.4),
+      leavesBackground: rate(0.5),
+      talksAfterEnd: rate(0.5),
+      provesFirst: rate(0.5),
+      resists: rate(0.6),
+      isImmortal: rate(0.4),
+      finishesWhenAsked: rate(0.6),
+      acceptsSteer: random.pick([0.2, 0.5, 0.9]),
+      refusesWorkspace: rate(0.2),
+    },
+    channel: { refuses: rate(0.4), timesOut: rate(0.4), blocks: rate(0.2) },
+    duplicates: rate(0.4),
+    reorders: rate(0.4),
+    commitFails: rate(0.15),
+    survivesCrash: random.pick([0, 0.5, 1]),
+    zombies: rate(1),
+    downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
+    resolveOrder: random.chance(0.8) ? "in-order" : "any",
+    weights: drawWeights(random),
+    immortalsDie: random.chance(0.6),
+    drains: random.chance(0.3),
+  };
+}
+
+function drawPlaces(random: Random): Place[] {
+  const count = random.between(1, 5);
+  const shared = random.between(1, 3);
+  return Array.from({ length: count }, (_, index) => {
+    const conversation =
+      random.chance(0.15) ? webConversation(`thread${index}`) : telegramConversation(100 + index, random.chance(0.3) ? index : null);
+    const workspace = random.chance(0.4) ? null : `/work/${random.int(shared)}`;
+    return { conversation, workspace };
+  });
+}
+
+/** Some kinds of choice are hurried and some held back, by up to two orders of magnitude: that is where races show. */
+function drawWeights(random: Random): Weights {
+  const base: Record<ChoiceKind, number> = {
+    flush: 6,
+    resolve: 6,
+    agent: 3,
+    quiet: 3,
+    machine: 3,
+    channel: 2,
+    timer: 0.5,
+    chat: 2,
+    crash: 0.06,
+    jump: 0.03,
+  };
+  const weights = { ...base };
+  for (const kind of choiceKinds) weights[kind] = base[kind] * random.pick([0.1, 0.4, 1, 1, 1, 3]);
+  return weights;
+}
+
+/** Once faults stop: everything happens, nothing new comes. */
+export const calmWeights: Weights = {
+  flush: 6,
+  resolve: 6,
+  agent: 3,
+  quiet: 3,
+  machine: 3,
+  channel: 3,
+  timer: 0.3,
+  chat: 3,
+  crash: 0,
+  jump: 0,
+};

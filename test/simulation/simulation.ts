@@ -1,0 +1,324 @@
+/**
+ * One seed: a storm of messages, faults and crashes on the real engine and the real store, then a calm in which everything
+ * must come to rest by itself. After every step the rows and the ledger are held against the invariants.
+ */
+import { DatabaseSync } from "node:sqlite";
+import type { Log } from "../../src/engine/ports.ts";
+import { createChat } from "./chat.ts";
+import { createJournal, type Change, type Journal } from "./journal.ts";
+import { beginLife, downtimeMs, type Life } from "./life.ts";
+import { createMachine } from "./machine.ts";
+import { createMessenger } from "./messenger.ts";
+import { createMirror } from "./mirror.ts";
+import { createRandom } from "./random.ts";
+import { atRest } from "./rest.ts";
+import type { Rule, RuleContext } from "./rule.ts";
+import { rulesOfItems } from "./rules-of-items.ts";
+import { rulesOfMessages } from "./rules-of-messages.ts";
+import { rulesOfOrder } from "./rules-of-order.ts";
+import { rulesOfRuns } from "./rules-of-runs.ts";
+import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
+import { type Choice, createScheduler, settled } from "./scheduler.ts";
+import { createScriptedAgents } from "./scripted-driver.ts";
+import type { Subject } from "./subject.ts";
+import { createTrace } from "./trace.ts";
+import { createVirtualClock } from "./virtual-clock.ts";
+import { createWorld } from "./world.ts";
+
+export type Failure = {
+  readonly invariant: string;
+  readonly what: string;
+  readonly step: number;
+  readonly tail: readonly string[];
+};
+
+export type Outcome = {
+  readonly seed: number;
+  readonly steps: number;
+  /** Equal for two runs of the same seed on the same sources. */
+  readonly hash: string;
+  readonly failure: Failure | null;
+  readonly tally: { readonly runs: number; readonly crashes: number; readonly items: number; readonly messages: number };
+};
+
+export type SimulateOptions = {
+  /** Steps of the storm at most; a bound for seeds that never tire. */
+  readonly stepsMax: number;
+  /** Lines of the trace that a failure keeps. */
+  readonly tailLines: number;
+};
+
+export const defaultOptions: SimulateOptions = { stepsMax: 1_500, tailLines: 60 };
+
+/** Far more than any world needs to come to rest; reaching it is a failure. */
+const calmStepsMax = 4_000;
+/** The storm goes on for a while after the last action, so that crashes meet every stage. */
+const afterLastActionMax = 60;
+
+/** Resolves, never rejects: what the program throws at its owner is a failure of the seed. */
+export async function simulate(seed: number, subject: Subject, options: SimulateOptions): Promise<Outcome> {
+  const simulation = createSimulation(seed, subject, options);
+  try {
+    await simulation.run();
+  } catch (error) {
+    simulation.violated("internal", error instanceof Error ? `${error.stack ?? error.message}` : String(error));
+  }
+  return simulation.outcome();
+}
+
+function createSimulation(seed: number, subject: Subject, options: SimulateOptions) {
+  const random = createRandom(seed);
+  const scenario: Scenario = drawScenario(random);
+  const trace = createTrace();
+  const scheduler = createScheduler(random, trace, scenario.resolveOrder);
+  const clock = createVirtualClock(scheduler, random);
+  const database = new DatabaseSync(":memory:");
+  const mirror = createMirror();
+  let failure: Failure | null = null;
+  let life: Life | null = null;
+  let lives = 0;
+  let ids = 0;
+  let bootedAtMs = 0;
+  let boot: "booting" | "open" | "failed" = "booting";
+  let crashesLeft = scenario.crashesMax;
+  let isCalm = false;
+  let journal: Journal | null = null;
+
+  const violated = (invariant: string, what: string): void => {
+    failure ??= { invariant, what, step: scheduler.steps(), tail: [] };
+  };
+  const habits = scenario.agent;
+  const world = createWorld(violated);
+  const agents = createScriptedAgents({ world, scheduler, random, habits });
+  const machine = createMachine({ world, scheduler, random, habits, violated });
+  const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, violated });
+  const chat = createChat({ mirror, scheduler, random, clock, scenario, violated });
+  const context: RuleContext = {
+    mirror,
+    world,
+    asked: chat.asked,
+    runsMax: scenario.runsMax,
+    downtimeMs,
+    bootedAtMs: () => bootedAtMs,
+    life: () => lives,
+    violated,
+  };
+  const rules: readonly Rule[] = [
+    rulesOfRuns(context),
+    rulesOfItems(context),
+    rulesOfOrder(context),
+    rulesOfMessages(context),
+  ];
+  clock.alarm(messenger.nextDueMs);
+  scheduler.setWeights(scenario.weights);
+  for (const source of [chat.next, messenger.next, crashes, jumps]) scheduler.addSource(source);
+
+  // ---- lives
+
+  async function begin(): Promise<void> {
+    lives += 1;
+    const number = lives;
+    bootedAtMs = clock.now();
+    boot = "booting";
+    const begun = await beginLife({
+      number,
+      subject,
+      database,
+      journal: () => journal!,
+      scheduler,
+      random,
+      clock,
+      machine,
+      agents,
+      scenario,
+      workspace: scenario.defaultWorkspace,
+      newId: () => `i${(ids += 1)}`,
+      commitFails: () => !isCalm && scenario.commitFails > 0 && random.chance(scenario.commitFails),
+      log: quiet,
+    });
+    journal ??= createJournal(database);
+    life = begun;
+    watchLate(begun);
+    void begun.engine.boot().then(
+      () => void (boot = "open"),
+      () => void (boot = "failed"),
+    );
+    messenger.begin(number, begun.outbox);
+    chat.attach(begun);
+  }
+
+  /** I12: a view never hears of a run that is over for the engine. */
+  function watchLate(begun: Life): void {
+    begun.engine.watch({
+      changed: () => {},
+      progressed: ({ owner }) => {
+        if (life === begun && begun.engine.snapshot(owner.run) === null) {
+          violated("I12", `${owner.run} is shown although it is over`);
+        }
+      },
+    });
+  }
+
+  function crashes(): Choice | null {
+    if (crashesLeft <= 0 || isCalm || life === null) return null;
+    const calls = random.chance(0.5) ? random.between(1, 12) : 0;
+    return {
+      kind: "crash",
+      label: calls === 0 ? "now" : `in ${calls} calls`,
+      life: null,
+      run: () => {
+        crashesLeft -= 1;
+        life!.arm(calls);
+      },
+    };
+  }
+
+  function jumps(): Choice | null {
+    if (isCalm) return null;
+    const ms = random.chance(0.5) ? random.int(20 * 60_000) : -random.int(5_000);
+    return { kind: "jump", label: `${ms}ms`, life: null, run: () => clock.jump(ms) };
+  }
+
+  /** The program is dead: what it held is lost, what it started may live on. */
+  async function reboot(): Promise<void> {
+    const dead = life!;
+    life = null;
+    chat.attach(null);
+    const isGhost = boot === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
+    if (isGhost) dead.haunt();
+    else {
+      dead.end();
+      scheduler.endLife(dead.number);
+      clock.endLife(dead.number);
+    }
+    machine.endLife(dead.number);
+    world.orphan(dead.number);
+    for (const process of world.orphans()) {
+      if (!random.chance(scenario.survivesCrash) && process.toughness !== "never") world.end(process);
+    }
+    clock.pass(random.int(scenario.downtimeMsMax));
+    // What the dead program still had in the event loop comes to nothing first.
+    await settled();
+    readJournal();
+    await begin();
+    trace.line(`  life ${lives}${isGhost ? " (its predecessor does not know)" : ""}`);
+  }
+
+  // ---- checks
+
+  function readJournal(): void {
+    if (database.isTransaction || journal === null) return;
+    const changes = journal.read();
+    if (changes.length === 0) return;
+    for (const change of changes) {
+      for (const rule of rules) rule.before?.(change);
+      mirror.apply(change);
+      for (const rule of rules) rule.after?.(change);
+      const line = describeChange(change);
+      if (line !== null) trace.line(`  ${line}`);
+    }
+    const counts = journal.counts();
+    if (counts.received !== counts.rows || counts.rows !== mirror.items.size) {
+      violated("I4", `${counts.received} received, ${counts.rows} rows, ${mirror.items.size} journalled`);
+    }
+  }
+
+  function checkStep(): void {
+    if (database.isTransaction) violated("internal", "a transaction is open between two steps");
+    readJournal();
+    if (life === null || life.isCut()) return;
+    chat.check();
+    checkProgress(life);
+  }
+
+  /** I9: what can start was claimed by the very commit that made it possible; no later event is needed. */
+  function checkProgress({ number }: Life): void {
+    if (boot !== "open" || scheduler.waiting(["flush", "resolve"], number) > 0) return;
+    if (mirror.live.size >= scenario.runsMax) return;
+    for (const lane of mirror.lanes.values()) {
+      if (mirror.isStartable(lane)) violated("I9", `${lane.conversation} could start, and nothing is under way to start it`);
+    }
+  }
+
+  async function step(): Promise<boolean> {
+    const isAlive = await scheduler.step();
+    checkStep();
+    if (life?.isCut() === true || boot === "failed") await reboot();
+    return isAlive;
+  }
+
+  // ---- phases
+
+  async function storm(): Promise<void> {
+    let rest = random.int(afterLastActionMax);
+    for (let steps = 0; steps < options.stepsMax && failure === null; steps += 1) {
+      if (!(await step())) return;
+      if (chat.actionsLeft() === 0) rest -= 1;
+      if (rest < 0) return;
+    }
+  }
+
+  async function calm(): Promise<void> {
+    isCalm = true;
+    trace.line("  faults stop");
+    scheduler.setWeights(calmWeights);
+    chat.calm();
+    messenger.calm();
+    machine.calm();
+    agents.calm(scenario.immortalsDie);
+    const look = { mirror, chat, messenger, scheduler, world };
+    for (let steps = 0; failure === null; steps += 1) {
+      if (boot === "open" && atRest(look) === null) return;
+      const isAlive = await step();
+      if (isAlive && steps < calmStepsMax) continue;
+      return violated("liveness", `${isAlive ? "no rest in time" : "nothing can happen"}: ${atRest(look) ?? "not booted"}`);
+    }
+  }
+
+  async function run(): Promise<void> {
+    await begin();
+    trace.line("  life 1");
+    await storm();
+    if (failure === null) await calm();
+    if (failure === null) for (const rule of rules) rule.end?.();
+  }
+
+  function outcome(): Outcome {
+    const found = failure === null ? null : { ...failure, tail: trace.tail(options.tailLines) };
+    const messages = mirror.said.size;
+    const tally = { runs: mirror.runs.size, crashes: lives - 1, items: mirror.items.size, messages };
+    life?.end();
+    database.close();
+    return { seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
+  }
+
+  return { run, outcome, violated };
+}
+
+/** What the engine logs is not looked at: a log line proves nothing. */
+const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+function describeChange(change: Change): string | null {
+  switch (change.what) {
+    case "item-added":
+      return `item ${change.id} (${change.key}) ${change.conversation} ${change.state}`;
+    case "item-changed":
+      return `item ${change.id} ${change.from} -> ${change.to}${change.run === null ? "" : ` run ${change.run}`}`;
+    case "item-deleted":
+      return `item ${change.id} deleted`;
+    case "run-added":
+      return `run ${change.id} of item ${change.item}, ${change.conversation} in ${change.workspace}, slot ${change.slot}`;
+    case "run-changed":
+      return `run ${change.id} ${change.from} -> ${change.to} epoch ${change.epoch} ${change.stopWhy ?? ""} ${change.outcome?.kind ?? ""}`;
+    case "said":
+      return `message ${change.id} to ${change.conversation}: ${change.notice ?? change.kind} ${change.run ?? ""}`;
+    case "said-changed":
+      return `message ${change.id} ${change.from} -> ${change.to}`;
+    case "decision":
+    case "lane":
+    case "button":
+      return null;
+    default:
+      return change satisfies never;
+  }
+}
