@@ -89,6 +89,16 @@ test("a request that wants no stream gets one message, and a prompt without a sc
   });
 });
 
+test("a script can tell what the agent remembers and what it was told on the way", async () => {
+  await using server = await createModelServer();
+  const prompt = scripted([["first"], [{ tell: "earlier answers" }, { tell: "later words" }]]);
+  const steered: Message = { role: "system", content: "steer left" };
+  const conversation = [user("older"), assistant, user(prompt), assistant, toolAnswer, steered];
+  const answer = await (await post(server, conversation, { stream: false })).text();
+  expect(answer).toContain('"1 earlier answers"');
+  expect(answer).toContain('"heard: steer left"');
+});
+
 test("an agent's own request without tools never plays the script", async () => {
   await using server = await createModelServer();
   const response = await post(server, [user(scripted([[{ status: 500, type: "api_error" }]]))], { tools: [] });

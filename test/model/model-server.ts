@@ -8,8 +8,8 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text as readText } from "node:stream/consumers";
-import { dueOf, scriptIn } from "./script.ts";
-import type { Chunk, Message, Script, Step } from "./script.ts";
+import { dueOf, scriptIn, told } from "./script.ts";
+import type { Chunk, Due, Message, Script, Step } from "./script.ts";
 
 export type ModelRequest = {
   readonly method: string;
@@ -73,7 +73,7 @@ export async function createModelServer(): Promise<ModelServer> {
     const body = JSON.parse(raw) as MessagesBody;
     const due = dueOf(body.messages ?? []);
     requests.push({ method: "POST", path, headers: request.headers, body, ...due });
-    await answer(response, body, stepsFor(due.prompt, due.index, body), {
+    await answer(response, body, stepsFor(due, body), {
       pass: (name) => gateOf(name).pass(response),
       failsAgain: (times) => {
         const key = `${due.index} ${due.prompt}`;
@@ -130,10 +130,13 @@ function createGate(): OpenGate {
 }
 
 /** An agent's own small requests (a title, a summary) bring no tools; they are never what a script is for. */
-function stepsFor(prompt: string, index: number, body: MessagesBody): readonly Step[] {
-  const script: Script | undefined = (body.tools ?? []).length > 0 ? scriptIn(prompt) : undefined;
-  if (!script) return [`echo: ${prompt}`];
-  return script[index] ?? [`(the script has no answer ${index})`];
+function stepsFor(due: Due, body: MessagesBody): readonly Step[] {
+  const script: Script | undefined = (body.tools ?? []).length > 0 ? scriptIn(due.prompt) : undefined;
+  if (!script) return [`echo: ${due.prompt}`];
+  const steps = script[due.index] ?? [`(the script has no answer ${due.index})`];
+  return steps.map((step) =>
+    typeof step === "object" && "tell" in step ? told(step.tell, body.messages ?? [], due) : step,
+  );
 }
 
 type Play = { pass(gate: string): Promise<void>; failsAgain(times: number): boolean };

@@ -12,6 +12,8 @@ export type Chunk = string | { readonly gate: string };
 export type Step =
   /** One text block; a bare string is the same in one chunk. */
   | string
+  /** A text about the conversation: how many answers stand before the prompt, or what was said to the agent after it. */
+  | { readonly tell: "earlier answers" | "later words" }
   | { readonly text: readonly Chunk[] }
   | { readonly thinking: readonly Chunk[] }
   | { readonly tool: string; readonly input: Readonly<Record<string, unknown>>; readonly id?: string }
@@ -65,6 +67,26 @@ export function dueOf(messages: readonly Message[]): Due {
     if (prompt !== undefined) return { prompt, index };
   }
   return { prompt: "", index };
+}
+
+/** What a `tell` step says. */
+export function told(what: "earlier answers" | "later words", messages: readonly Message[], due: Due): string {
+  if (what === "earlier answers") {
+    return `${messages.filter((message) => message.role === "assistant").length - due.index} earlier answers`;
+  }
+  let passed = 0;
+  const after = messages.toReversed().filter((message) => {
+    if (message.role === "assistant") passed += 1;
+    return passed < due.index && message.role !== "assistant";
+  });
+  const texts = after
+    .toReversed()
+    .flatMap(({ content }) =>
+      typeof content === "string"
+        ? [content]
+        : content.flatMap((block) => (block.type === "text" ? [block.text ?? ""] : [])),
+    );
+  return `heard: ${texts.join(" | ")}`;
 }
 
 /** The script that a prompt carries; undefined when it carries none. Throws when what follows the mark is not JSON. */

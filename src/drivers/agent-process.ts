@@ -1,0 +1,106 @@
+/**
+ * An agent's program as a process of ours: started in its own process group, marked in its environment, ended with proof.
+ *
+ * 1. It can be signalled from the moment it exists, and only ever as itself (pid and start time).
+ * 2. Everything it starts carries its marker; "gone" means that no marked process outside the spared ones is alive (I2).
+ * 3. What it wrote to stderr is kept to a bound, for the one sentence that tells why it died (I14).
+ */
+import { spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import type { Evidence, ProcessRef } from "../domain/run.ts";
+import { endProcesses, signalGroup, survivors } from "../lib/process-group.ts";
+import type { Proof } from "../lib/process-group.ts";
+import { identify, withMarkers } from "../lib/process-scan.ts";
+import type { ProcessEntry, ProcessQuery, ProcessRef as Ref, Scan } from "../lib/process-scan.ts";
+
+/** The tail of stderr that is kept, in UTF-16 units: a stack trace's last lines. */
+const stderrCharsMax = 2_000;
+
+export type AgentCommand = {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Elements of the marker list. The last one is this process's own: no other process tree carries it. */
+  readonly markers: readonly [...string[], string];
+};
+
+/** How it ended. `failure` is the system's code when it could not even be started ("ENOENT"). */
+export type AgentExit = {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly failure: string | null;
+  readonly stderr: string;
+};
+
+export type AgentProcess = {
+  readonly child: ChildProcessWithoutNullStreams;
+  /** Resolves when the process itself has exited (its children may live); never rejects. */
+  readonly exited: Promise<AgentExit>;
+  /** Whether it has not exited yet, as far as this program was told. */
+  readonly isRunning: boolean;
+  /** To its whole group; nothing happens when it is gone already. Never rejects for a process that is gone. */
+  signal(kill: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** The agent itself and everything it started that is alive now, without the spared. */
+  survivors(spared: readonly Ref[]): Promise<ProcessEntry[]>;
+  /** Signals and proves; see `endProcesses`. */
+  end(spared: readonly Ref[], kill: "SIGTERM" | "SIGKILL", signal: AbortSignal): Promise<Proof>;
+};
+
+/** Never throws for a command that cannot be started: `exited` then resolves with the failure. */
+export function spawnAgent(agent: AgentCommand, scan: Scan): AgentProcess {
+  const child = spawn(agent.command, agent.args, {
+    cwd: agent.cwd,
+    env: withMarkers(agent.env, agent.markers),
+    stdio: ["pipe", "pipe", "pipe"],
+    // Its own process group (and session), so that one signal reaches it and what stays in its group, and never us.
+    detached: true,
+  });
+  const marker = agent.markers.at(-1) ?? "";
+  // Asked for in the tick of the spawn: even if it has exited already, its entry cannot have been freed yet.
+  const identified = child.pid === undefined ? Promise.resolve(undefined) : identify(child.pid);
+  const exited = watchExit(child);
+  let isRunning = child.pid !== undefined;
+  void exited.then(() => (isRunning = false)); // never rejects
+  const query = async (): Promise<ProcessQuery> => {
+    const leader = await identified;
+    return { marker, roots: leader ? [leader] : [] };
+  };
+
+  return {
+    child,
+    exited,
+    get isRunning() {
+      return isRunning;
+    },
+    async signal(kill) {
+      const leader = await identified;
+      if (leader) await signalGroup(leader, kill, scan);
+    },
+    survivors: async (spared) => survivors(await query(), spared, scan),
+    end: async (spared, kill, signal) => endProcesses(await query(), spared, kill, scan, signal),
+  };
+}
+
+/** In the domain's words. */
+export function evidenceOf(processes: readonly ProcessEntry[], note: string): Evidence {
+  return { processes: processes.map(refOf), note };
+}
+
+export function refOf(entry: ProcessEntry): ProcessRef {
+  return { pid: entry.pid, startTime: entry.startTime, command: entry.name };
+}
+
+function watchExit(child: ChildProcessWithoutNullStreams): Promise<AgentExit> {
+  let stderr = "";
+  child.stderr.setEncoding("utf8");
+  child.stderr.on("data", (text: string) => (stderr = (stderr + text).slice(-stderrCharsMax)));
+  // A write to a process that has just died fails here; that it died is told by its exit.
+  child.stdin.on("error", () => undefined);
+  return new Promise((resolve) => {
+    child.once("error", (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) resolve({ code: null, signal: null, failure: error.code ?? error.name, stderr });
+    });
+    child.once("exit", (code, signal) => resolve({ code, signal, failure: null, stderr }));
+  });
+}

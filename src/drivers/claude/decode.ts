@@ -1,0 +1,249 @@
+/**
+ * Claude Code's output messages, decoded into the few values that the driver understands.
+ *
+ * 1. Anything else, known or new, becomes `ignored`; malformed input too. Nothing here throws.
+ * 2. No meaning is given here (translate.ts does that), and no text is matched: only fields and codes are read.
+ *
+ * Some fields are on the wire of CLI 2.1.330 and not in the SDK's types (seen, and advertised in `init.capabilities`):
+ * `command_lifecycle` messages, `api_error_type`, `api_error`, `model_usage_since_last_result`.
+ */
+
+export type WireBlock =
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "tool";
+      readonly id: string;
+      readonly name: string;
+      readonly input: Readonly<Record<string, unknown>>;
+    };
+
+/** A command is a process; an agent goes on thinking inside the CLI. */
+export type WireTask = { readonly id: string; readonly kind: "command" | "agent" };
+
+export type WireUsage = {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cacheReadTokens: number;
+  readonly cacheWriteTokens: number;
+  /** What this result added; null where the CLI does not say. */
+  readonly costUsd: number | null;
+};
+
+export type WireResult = {
+  readonly kind: "result";
+  readonly subtype: string;
+  readonly isError: boolean;
+  readonly text: string;
+  /** Why the CLI's loop ended ("completed", "aborted_tools", "api_error"); "" where it does not say. */
+  readonly reason: string;
+  readonly apiStatus: number | null;
+  readonly apiErrorType: string;
+  /** A failure without an HTTP answer ("connection_failed"). */
+  readonly apiError: string;
+  readonly startupFailure: string;
+  readonly errors: readonly string[];
+  /** Uuids of the messages that this turn has taken in. */
+  readonly answered: readonly string[];
+  readonly usage: WireUsage;
+};
+
+export type Wire =
+  | { readonly kind: "init"; readonly session: string; readonly version: string }
+  | { readonly kind: "state"; readonly state: "idle" | "running" | "requires_action" }
+  | { readonly kind: "lifecycle"; readonly message: string; readonly state: string }
+  | { readonly kind: "text"; readonly delta: string }
+  | { readonly kind: "thinking"; readonly delta: string }
+  /** `isMain` is false for what a subagent says. `error` is the CLI's code for a failed request, "" for none. */
+  | {
+      readonly kind: "assistant";
+      readonly isMain: boolean;
+      readonly blocks: readonly WireBlock[];
+      readonly error: string;
+    }
+  | { readonly kind: "tool-results"; readonly results: readonly { readonly id: string; readonly isError: boolean }[] }
+  | {
+      readonly kind: "retry";
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly status: number | null;
+      readonly error: string;
+    }
+  | { readonly kind: "limit"; readonly isRejected: boolean; readonly resetsAtMs: number | null }
+  | { readonly kind: "denied"; readonly tool: string; readonly text: string }
+  | { readonly kind: "notice"; readonly text: string }
+  /** All background tasks that are alive now. */
+  | { readonly kind: "tasks"; readonly tasks: readonly WireTask[] }
+  | WireResult
+  | { readonly kind: "ignored"; readonly type: string };
+
+type Fields = Readonly<Record<string, unknown>>;
+
+export function decode(message: unknown): Wire {
+  const fields = record(message);
+  const type = text(fields["type"]);
+  switch (type) {
+    case "system":
+      return decodeSystem(fields);
+    case "stream_event":
+      return decodeStream(fields);
+    case "assistant":
+      return {
+        kind: "assistant",
+        isMain: fields["parent_tool_use_id"] === null,
+        blocks: list(record(fields["message"])["content"]).flatMap(decodeBlock),
+        error: text(fields["error"]),
+      };
+    case "user":
+      return decodeUser(fields);
+    case "result":
+      return decodeResult(fields);
+    case "command_lifecycle":
+      return { kind: "lifecycle", message: text(fields["command_uuid"]), state: text(fields["state"]) };
+    case "rate_limit_event":
+      return decodeLimit(record(fields["rate_limit_info"]));
+    default:
+      return { kind: "ignored", type };
+  }
+}
+
+function decodeSystem(fields: Fields): Wire {
+  const subtype = text(fields["subtype"]);
+  switch (subtype) {
+    case "init":
+      return { kind: "init", session: text(fields["session_id"]), version: text(fields["claude_code_version"]) };
+    case "session_state_changed": {
+      const state = fields["state"];
+      if (state === "idle" || state === "running" || state === "requires_action") return { kind: "state", state };
+      return { kind: "ignored", type: subtype };
+    }
+    case "api_retry":
+      return {
+        kind: "retry",
+        attempt: number(fields["attempt"]),
+        delayMs: number(fields["retry_delay_ms"]),
+        status: numberOrNull(fields["error_status"]),
+        error: text(fields["error"]),
+      };
+    case "background_tasks_changed": {
+      const tasks = list(fields["tasks"])
+        .map(record)
+        .filter((task) => task["ambient"] !== true)
+        .map((task) => ({
+          id: text(task["task_id"]),
+          kind: task["task_type"] === "local_bash" ? ("command" as const) : ("agent" as const),
+        }));
+      return { kind: "tasks", tasks };
+    }
+    case "permission_denied":
+      return { kind: "denied", tool: text(fields["tool_name"]), text: text(fields["message"]) };
+    case "informational":
+      if (fields["level"] === "info") return { kind: "ignored", type: subtype };
+      return { kind: "notice", text: text(fields["content"]) };
+    case "compact_boundary":
+      return { kind: "notice", text: "The conversation was long: the agent has summarised its older part." };
+    default:
+      return { kind: "ignored", type: `system/${subtype}` };
+  }
+}
+
+/** Deltas of the main thread; what subagents stream is not part of the answer. */
+function decodeStream(fields: Fields): Wire {
+  const event = record(fields["event"]);
+  const delta = record(event["delta"]);
+  const deltaType = fields["parent_tool_use_id"] === null ? delta["type"] : undefined;
+  if (deltaType === "text_delta") return { kind: "text", delta: text(delta["text"]) };
+  if (deltaType === "thinking_delta") return { kind: "thinking", delta: text(delta["thinking"]) };
+  return { kind: "ignored", type: "stream_event" };
+}
+
+function decodeBlock(block: unknown): WireBlock[] {
+  const fields = record(block);
+  switch (fields["type"]) {
+    case "text":
+      return [{ kind: "text", text: text(fields["text"]) }];
+    case "tool_use":
+      return [{ kind: "tool", id: text(fields["id"]), name: text(fields["name"]), input: record(fields["input"]) }];
+    default:
+      return [];
+  }
+}
+
+function decodeUser(fields: Fields): Wire {
+  const results = list(record(fields["message"])["content"])
+    .map(record)
+    .filter((block) => block["type"] === "tool_result")
+    .map((block) => ({ id: text(block["tool_use_id"]), isError: block["is_error"] === true }));
+  return results.length > 0 ? { kind: "tool-results", results } : { kind: "ignored", type: "user" };
+}
+
+function decodeResult(fields: Fields): WireResult {
+  return {
+    kind: "result",
+    subtype: text(fields["subtype"]),
+    isError: fields["is_error"] === true,
+    text: text(fields["result"]),
+    reason: text(fields["terminal_reason"]),
+    apiStatus: numberOrNull(fields["api_error_status"]),
+    apiErrorType: text(fields["api_error_type"]),
+    apiError: text(fields["api_error"]),
+    startupFailure: text(fields["startup_failure_reason"]),
+    errors: list(fields["errors"]).map(text),
+    answered: list(fields["user_message_uuids"] ?? fields["user_message_uuid"]).map(text),
+    usage: decodeUsage(fields),
+  };
+}
+
+/** Per model, subagents included, since the last result; older CLIs only tell the main loop's tokens and a running total. */
+function decodeUsage(fields: Fields): WireUsage {
+  const since = fields["model_usage_since_last_result"];
+  if (typeof since !== "object" || since === null) {
+    const usage = record(fields["usage"]);
+    return {
+      inputTokens: number(usage["input_tokens"]),
+      outputTokens: number(usage["output_tokens"]),
+      cacheReadTokens: number(usage["cache_read_input_tokens"]),
+      cacheWriteTokens: number(usage["cache_creation_input_tokens"]),
+      costUsd: null,
+    };
+  }
+  const models = Object.values(since).map(record);
+  const sum = (field: string): number => models.reduce((total, model) => total + number(model[field]), 0);
+  return {
+    inputTokens: sum("inputTokens"),
+    outputTokens: sum("outputTokens"),
+    cacheReadTokens: sum("cacheReadInputTokens"),
+    cacheWriteTokens: sum("cacheCreationInputTokens"),
+    costUsd: sum("costUSD"),
+  };
+}
+
+function decodeLimit(fields: Fields): Wire {
+  const resetsAt = numberOrNull(fields["resetsAt"]);
+  // Seconds since the epoch.
+  return {
+    kind: "limit",
+    isRejected: fields["status"] === "rejected",
+    resetsAtMs: resetsAt === null ? null : resetsAt * 1000,
+  };
+}
+
+function record(value: unknown): Fields {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  return value === undefined || value === null ? [] : [value];
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function number(value: unknown): number {
+  return numberOrNull(value) ?? 0;
+}
+
+function numberOrNull(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,320 @@
+/**
+ * One warm Claude Code process: it is started, serves turns one after the other, and is ended with proof.
+ *
+ * 1. A process belongs to one session for its whole life.
+ * 2. The CLI works only while a turn is attached. It can also begin by itself (a background command has finished): that is
+ *    interrupted until it is idle again, and tools are refused meanwhile, because nobody owns such a run (I1).
+ * 3. No tool starts after its turn was told to stop: the CLI asks us before each tool (a hook), and the first of these questions is
+ *    also the moment at which everything alive is known to be a helper and not a tool: that is the resident set.
+ * 4. A process that dies takes its turn with it, and what it leaves is swept by its marker (I2).
+ */
+import type { CanUseTool, HookCallback, Options, Query, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { AgentEvent } from "../../domain/agent-event.ts";
+import type { Clock, PermissionMode } from "../../engine/ports.ts";
+import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
+import { spawnAgent } from "../agent-process.ts";
+import type { AgentExit, AgentProcess } from "../agent-process.ts";
+import { decode } from "./decode.ts";
+import type { Wire, WireTask } from "./decode.ts";
+import type { ClaudeSdk } from "./locate.ts";
+import { claudeModes, denialOf } from "./permissions.ts";
+
+export type SessionOptions = {
+  readonly workspace: string;
+  readonly permissions: PermissionMode;
+  /** Claude Code's own session id to go on with. */
+  readonly resume: string | null;
+};
+
+export type SessionDeps = {
+  readonly sdk: ClaudeSdk;
+  readonly cli: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly settingSources: NonNullable<Options["settingSources"]>;
+  readonly scan: Scan;
+  readonly clock: Clock;
+};
+
+/** The turn that is attached. None of these may throw. */
+export type TurnSink = {
+  wire(wire: Wire): void;
+  show(event: AgentEvent): void;
+  readonly isStopping: boolean;
+  died(exit: AgentExit): void;
+};
+
+export type ClaudeSession = {
+  readonly options: SessionOptions;
+  readonly process: AgentProcess;
+  /** Resolves when it can take a message, or will never; never rejects. */
+  readonly ready: Promise<"ready" | "dead">;
+  readonly isAlive: boolean;
+  /** "untold" with a CLI that does not report its state: there a result is all the evidence of a turn's end. */
+  readonly state: "idle" | "running" | "untold";
+  /** Processes that outlive a turn by right: the agent's helpers, and what earlier turns left running on purpose. */
+  readonly spared: readonly ProcessRef[];
+  readonly adopted: readonly ProcessRef[];
+  readonly hasUsedTools: boolean;
+  attach(sink: TurnSink): void;
+  detach(sink: TurnSink): void;
+  /** Resolves when nothing that nobody asked for is going on, or when the process is dead. */
+  calm(): Promise<void>;
+  push(text: string): string;
+  /** The background tasks of all turns that are alive now. */
+  readonly tasks: readonly WireTask[];
+  /** Resolves when it is answered; never rejects. The evidence is that the task leaves `tasks`. */
+  stopTask(id: string): Promise<void>;
+  /** One interrupt, which also drops what waits inside the CLI. Resolves when it is answered; never rejects. */
+  interrupt(): Promise<void>;
+  /** What is alive and was not there before the turn. */
+  leftovers(): Promise<ProcessEntry[]>;
+  adopt(entries: readonly ProcessRef[]): void;
+  regardAsHelpers(entries: readonly ProcessRef[]): void;
+  /** Ends the process and everything of it but the adopted. Resolves when that is proven; idempotent. */
+  close(how: "gently" | "at once"): Promise<void>;
+};
+
+/** The CLI is ready in 0.6 s; MCP servers and hooks of a user may take many seconds. Longer than this it hangs. */
+const startMsMax = 120_000;
+/** agents.md: an interrupt may be missed by a turn that is just beginning, so it is repeated until the turn has ended. */
+export const interruptEveryMs = 25;
+/** A CLI told to terminate saves its transcript and exits within 1.6 s (measured); then it is killed. */
+const gentleMsMax = 3_000;
+
+export function createSession(
+  deps: SessionDeps,
+  options: SessionOptions,
+  markers: readonly [...string[], string],
+): ClaudeSession {
+  const input = createInput();
+  const pending = new Set<Promise<void>>();
+  const never = new AbortController().signal;
+  let sink: TurnSink | null = null;
+  let agent: AgentProcess | undefined;
+  let state: ClaudeSession["state"] = "untold";
+  let resident: readonly ProcessRef[] = [];
+  let adopted: readonly ProcessRef[] = [];
+  let tasks: readonly WireTask[] = [];
+  let hasUsedTools = false;
+  let isAlive = true;
+  let straying: Promise<void> = Promise.resolve();
+  let closing: Promise<void> | undefined;
+
+  const beforeTool: HookCallback = async () => {
+    const turn = sink;
+    if (turn && !hasUsedTools) {
+      hasUsedTools = true;
+      resident = await process.survivors(adopted);
+    }
+    // I8: asked again after the wait, since a stop may have come meanwhile.
+    if (turn && turn === sink && !turn.isStopping) return {};
+    const permissionDecisionReason = "The user has stopped this turn. Do nothing more.";
+    return {
+      hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "deny", permissionDecisionReason },
+    };
+  };
+  const canUseTool: CanUseTool = (tool, toolInput) => {
+    const denial = denialOf(tool, toolInput, options.permissions);
+    sink?.show({ kind: "notice", text: denial.forUser });
+    return Promise.resolve({ behavior: "deny", message: denial.forAgent });
+  };
+
+  const query: Query = deps.sdk.query({
+    prompt: input.messages,
+    options: {
+      cwd: options.workspace,
+      env: { ...deps.environment, CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" },
+      pathToClaudeCodeExecutable: deps.cli,
+      includePartialMessages: true,
+      settingSources: deps.settingSources,
+      permissionMode: claudeModes[options.permissions],
+      ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : {}),
+      ...(options.resume === null ? {} : { resume: options.resume }),
+      // Plan mode would otherwise hand its decisions to the "auto" mode's classifier, which asks a model.
+      settings: { useAutoModeDuringPlan: false },
+      hooks: { PreToolUse: [{ hooks: [beforeTool] }] },
+      canUseTool,
+      // An interrupt then leaves background tasks alone: those of earlier turns are to live, those of this turn we stop ourselves.
+      perTaskStopAffordance: true,
+      spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
+        agent = spawnAgent({ command, args, cwd: cwd ?? options.workspace, env, markers }, deps.scan);
+        return agent.child;
+      },
+    },
+  });
+  if (!agent) throw new Error("the Claude SDK did not start its program at once");
+  const process = agent;
+  const ready = becomeReady();
+  void consume(); // never rejects: every end of it goes through `died`
+
+  async function becomeReady(): Promise<"ready" | "dead"> {
+    const late = new AbortController();
+    // A bound, told as the death of the agent: without it a hanging start would hold its conversation for ever.
+    void deps.clock
+      .sleep(startMsMax, late.signal)
+      .then(() => (late.signal.aborted ? undefined : process.signal("SIGKILL")));
+    const initialised = query.initializationResult().then(
+      () => "ready" as const,
+      () => "dead" as const, // refused or exited
+    );
+    const outcome = await Promise.race([initialised, process.exited.then(() => "dead" as const)]);
+    late.abort();
+    if (outcome === "dead") {
+      await process.signal("SIGKILL");
+      return outcome;
+    }
+    resident = await process.survivors([]);
+    return outcome;
+  }
+
+  async function consume(): Promise<void> {
+    try {
+      for await (const message of query) receive(decode(message));
+    } catch {
+      // The SDK throws when the program exits with an error; what there is to know is in its exit.
+    }
+    // The output is closed: without it the agent is of no use, whether it still runs or not.
+    await process.signal("SIGKILL");
+    const exit = await process.exited;
+    isAlive = false;
+    input.end();
+    sink?.died(exit);
+  }
+
+  function receive(wire: Wire): void {
+    if (wire.kind === "tasks") tasks = wire.tasks;
+    if (wire.kind === "state") state = wire.state === "idle" ? "idle" : "running";
+    if (sink) sink.wire(wire);
+    else if (wire.kind === "state" && wire.state !== "idle") straying = tame();
+  }
+
+  /** I1: the agent began by itself. */
+  async function tame(): Promise<void> {
+    while (isAlive && !sink && state === "running") {
+      void interrupt();
+      // Pacing: the state is what ends the loop.
+      await Promise.race([deps.clock.sleep(interruptEveryMs, never), process.exited]);
+    }
+  }
+
+  function interrupt(): Promise<void> {
+    // `cancelQueued` is known to the SDK's code and not to its types.
+    const interruptAll: (how: { cancelQueued: true }) => Promise<unknown> = query.interrupt.bind(query);
+    return ask(() => interruptAll({ cancelQueued: true }));
+  }
+
+  /** A question to the CLI whose answer is only waited for. */
+  async function ask(question: () => Promise<unknown>): Promise<void> {
+    const answered = question().then(
+      () => undefined,
+      () => undefined, // refused, or the process is gone: what counts is the state, or its exit
+    );
+    pending.add(answered);
+    await Promise.race([answered, process.exited]);
+    pending.delete(answered);
+  }
+
+  async function close(how: "gently" | "at once"): Promise<void> {
+    input.end();
+    if (how === "gently") {
+      const patience = new AbortController();
+      // A bound, not a proof: whatever still lives after it is killed, and only then is it proven gone.
+      void deps.clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
+      await process.end(adopted, "SIGTERM", patience.signal);
+      patience.abort();
+    }
+    await process.signal("SIGKILL");
+    await process.end(adopted, "SIGKILL", never);
+    await process.exited;
+    query.close();
+  }
+
+  return {
+    options,
+    process,
+    ready,
+    get isAlive() {
+      return isAlive && process.isRunning && closing === undefined;
+    },
+    get state() {
+      return state;
+    },
+    get spared() {
+      return [...resident, ...adopted];
+    },
+    get adopted() {
+      return adopted;
+    },
+    get hasUsedTools() {
+      return hasUsedTools;
+    },
+    attach(turn) {
+      if (sink) throw new Error("the session has a turn already");
+      sink = turn;
+      hasUsedTools = false;
+    },
+    detach(turn) {
+      if (sink !== turn) return;
+      sink = null;
+      if (state === "running") straying = tame();
+    },
+    async calm() {
+      await straying;
+      // An answer still on its way could interrupt the next turn.
+      await Promise.all(pending);
+    },
+    push(text) {
+      const uuid = crypto.randomUUID();
+      if (state === "idle") state = "running";
+      input.push({ type: "user", message: { role: "user", content: text }, parent_tool_use_id: null, uuid });
+      return uuid;
+    },
+    get tasks() {
+      return tasks;
+    },
+    stopTask: (id) => ask(() => query.stopTask(id)),
+    interrupt,
+    leftovers: () => process.survivors([...resident, ...adopted]),
+    adopt(entries) {
+      adopted = [...adopted, ...entries];
+    },
+    regardAsHelpers(entries) {
+      resident = [...resident, ...entries];
+    },
+    close(how) {
+      closing ??= close(how);
+      return closing;
+    },
+  };
+}
+
+/** What is pushed reaches the CLI in order; it ends once, and nothing is taken after that. */
+function createInput(): {
+  readonly messages: AsyncIterable<SDKUserMessage>;
+  push(message: SDKUserMessage): void;
+  end(): void;
+} {
+  const waiting: SDKUserMessage[] = [];
+  let hasEnded = false;
+  let changed = Promise.withResolvers<void>();
+  async function* read(): AsyncGenerator<SDKUserMessage, void, void> {
+    for (;;) {
+      const next = waiting.shift();
+      if (next) yield next;
+      else if (hasEnded) return;
+      else await changed.promise;
+      if (waiting.length === 0 && !hasEnded) changed = Promise.withResolvers<void>();
+    }
+  }
+  return {
+    messages: read(),
+    push(message) {
+      waiting.push(message);
+      changed.resolve();
+    },
+    end() {
+      hasEnded = true;
+      changed.resolve();
+    },
+  };
+}

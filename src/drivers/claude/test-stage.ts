@@ -1,0 +1,76 @@
+/** What a test of the Claude driver stands on: a scripted model on loopback, a home of its own, and the real program. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DriverHarness, DriverPrompts } from "../../../test/contracts/driver.ts";
+import { createModelServer } from "../../../test/model/model-server.ts";
+import type { ModelServer } from "../../../test/model/model-server.ts";
+import type { Driver, Log, PermissionMode } from "../../engine/ports.ts";
+import { createSystemClock } from "../../lib/clock.ts";
+import { createScan } from "../../lib/process-scan.ts";
+import { createClaudeDriver } from "./driver.ts";
+import type { ClaudeDriverDeps } from "./driver.ts";
+
+export type ClaudeStage = DriverHarness & {
+  readonly model: ModelServer;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly home: string;
+  create(more?: Partial<ClaudeDriverDeps>): Driver;
+};
+
+const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+export async function createClaudeStage(
+  prompts: DriverPrompts,
+  permissions: PermissionMode = "bypass",
+): Promise<ClaudeStage> {
+  const home = realpathSync(mkdtempSync(join(tmpdir(), "signalbox-claude-")));
+  const workspace = join(home, "workspace");
+  mkdirSync(workspace);
+  const model = await createModelServer();
+  const environment = {
+    PATH: process.env["PATH"] ?? "",
+    HOME: home,
+    CLAUDE_CONFIG_DIR: join(home, "config"),
+    ANTHROPIC_BASE_URL: model.baseUrl,
+    ANTHROPIC_API_KEY: "sk-ant-test",
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+    DISABLE_TELEMETRY: "1",
+    DISABLE_ERROR_REPORTING: "1",
+    DISABLE_AUTOUPDATER: "1",
+    CLAUDE_CODE_MAX_RETRIES: "1",
+    // Without it the CLI refuses to bypass permissions as root.
+    IS_SANDBOX: "1",
+  };
+  const drivers = new AsyncDisposableStack();
+  const scan = createScan();
+  const create = (more: Partial<ClaudeDriverDeps> = {}): Driver =>
+    drivers.use(
+      createClaudeDriver({
+        environment,
+        cli: null,
+        permissions,
+        settingSources: [],
+        instance: `test.${process.pid}`,
+        scan,
+        clock: createSystemClock(),
+        log: silent,
+        ...more,
+      }),
+    );
+  return {
+    driver: create(),
+    workspace,
+    home,
+    prompts,
+    model,
+    environment,
+    create,
+    restart: () => Promise.resolve(create()),
+    async [Symbol.asyncDispose]() {
+      await drivers.disposeAsync();
+      await model[Symbol.asyncDispose]();
+      rmSync(home, { recursive: true, force: true });
+    },
+  };
+}

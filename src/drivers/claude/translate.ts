@@ -1,0 +1,193 @@
+/**
+ * What Claude Code's messages mean in the domain's words. Pure.
+ *
+ * 1. Faults are told by code, HTTP status and type; a foreign text only ever becomes a detail for people.
+ * 2. An answer is what results carry. One turn may have several (a background agent reports back): their texts are joined.
+ */
+import { toolTargetCharsMax } from "../../domain/agent-event.ts";
+import type { AgentEvent, TurnEnd, Usage } from "../../domain/agent-event.ts";
+import { faultDetailCharsMax } from "../../domain/faults.ts";
+import type { Fault } from "../../domain/faults.ts";
+import type { AgentExit } from "../agent-process.ts";
+import type { Wire, WireBlock, WireResult } from "./decode.ts";
+
+export const agentName = "Claude Code";
+export const loginRemedy =
+  "Run `claude` in a terminal on this machine and log in (/login), or set ANTHROPIC_API_KEY before starting Signalbox.";
+
+/** What a turn has gathered for its end. */
+export type Gathered = {
+  readonly answers: readonly string[];
+  readonly usage: Usage;
+  /** The account's limit was reported as exhausted; when it opens again, if that was said. */
+  readonly limit: { readonly resetsAtMs: number | null } | null;
+  /** The code of the last failed request ("authentication_failed"), "" for none. */
+  readonly requestError: string;
+  /** How the newest result ended the turn; null before the first. */
+  readonly end: TurnEnd | null;
+};
+
+export const nothingGathered: Gathered = {
+  answers: [],
+  usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
+  limit: null,
+  requestError: "",
+  end: null,
+};
+
+/** One message during a turn: what is shown, and what is known then. The `ended` event is the turn's to emit. */
+export function translate(
+  before: Gathered,
+  wire: Wire,
+): { readonly events: readonly AgentEvent[]; readonly after: Gathered } {
+  switch (wire.kind) {
+    case "init":
+      return { events: [{ kind: "session", resume: wire.session }], after: before };
+    case "text":
+    case "thinking":
+      return { events: wire.delta === "" ? [] : [{ kind: wire.kind, delta: wire.delta }], after: before };
+    case "assistant":
+      return {
+        events: wire.blocks.flatMap(toolStarted),
+        after: { ...before, requestError: wire.error === "" ? before.requestError : wire.error },
+      };
+    case "tool-results":
+      return {
+        events: wire.results.map((result) => ({ kind: "tool-ended", id: result.id, ok: !result.isError })),
+        after: before,
+      };
+    case "retry": {
+      const fault = requestFault(wire.status, wire.error, "", before.limit);
+      return { events: [{ kind: "retrying", fault, attempt: wire.attempt, delayMs: wire.delayMs }], after: before };
+    }
+    case "limit":
+      return { events: [], after: { ...before, limit: wire.isRejected ? { resetsAtMs: wire.resetsAtMs } : null } };
+    case "denied":
+      return { events: [{ kind: "notice", text: bounded(`Denied: ${wire.tool}. ${wire.text}`) }], after: before };
+    case "notice":
+      return { events: [{ kind: "notice", text: bounded(wire.text) }], after: before };
+    case "result": {
+      const after = gatherResult(before, wire);
+      return { events: [{ kind: "usage", usage: after.usage }], after };
+    }
+    case "state":
+    case "lifecycle":
+    case "tasks":
+    case "ignored":
+      return { events: [], after: before };
+    default:
+      wire satisfies never;
+      return { events: [], after: before };
+  }
+}
+
+/** The end of a turn whose process is gone without having reported one. */
+export function deathOf(exit: AgentExit): Fault {
+  if (exit.failure === "ENOENT" || exit.failure === "EACCES") {
+    return { kind: "agent-missing", agent: agentName, remedy: `Its program could not be started (${exit.failure}).` };
+  }
+  const how = exit.signal ?? exit.failure ?? `exit code ${exit.code}`;
+  const lastLine = exit.stderr.trimEnd().split("\n").at(-1) ?? "";
+  return { kind: "agent-died", agent: agentName, detail: bounded(lastLine === "" ? how : `${how}: ${lastLine}`) };
+}
+
+function gatherResult(before: Gathered, result: WireResult): Gathered {
+  const { usage } = before;
+  const added = result.usage;
+  const sum: Usage = {
+    inputTokens: usage.inputTokens + added.inputTokens,
+    outputTokens: usage.outputTokens + added.outputTokens,
+    cacheReadTokens: usage.cacheReadTokens + added.cacheReadTokens,
+    cacheWriteTokens: usage.cacheWriteTokens + added.cacheWriteTokens,
+    costUsd: usage.costUsd === null || added.costUsd === null ? null : usage.costUsd + added.costUsd,
+  };
+  const answers = result.isError || result.text === "" ? before.answers : [...before.answers, result.text];
+  return { ...before, answers, usage: sum, end: endOf(before, result, answers) };
+}
+
+function endOf(before: Gathered, result: WireResult, answers: readonly string[]): TurnEnd {
+  // The CLI says "success" of a turn whose request failed; only is_error tells.
+  if (result.subtype === "success" && !result.isError) return { kind: "completed", answer: answers.join("\n\n") };
+  if (result.reason === "aborted_streaming" || result.reason === "aborted_tools") return { kind: "interrupted" };
+  return { kind: "failed", fault: resultFault(before, result) };
+}
+
+function resultFault(before: Gathered, result: WireResult): Fault {
+  const detail = result.text === "" ? result.errors.join("; ") : result.text;
+  if (result.reason === "api_error" || result.apiStatus !== null || result.apiError !== "") {
+    if (result.apiError !== "" && result.apiStatus === null) return { kind: "model-unreachable" };
+    const code = result.apiErrorType === "overloaded_error" ? "overloaded" : before.requestError;
+    return requestFault(result.apiStatus, code, detail, before.limit);
+  }
+  if (before.requestError !== "") return requestFault(null, before.requestError, detail, before.limit);
+  const reason = result.startupFailure || result.reason || result.subtype;
+  return { kind: "agent-error", agent: agentName, detail: bounded(detail === "" ? reason : `${reason}: ${detail}`) };
+}
+
+/** `status` is null when no HTTP answer came. `code` is the CLI's own classification, which it does not give for every status. */
+function requestFault(status: number | null, code: string, detail: string, limit: Gathered["limit"]): Fault {
+  switch (code) {
+    case "authentication_failed":
+    case "oauth_org_not_allowed":
+    case "account_on_hold":
+    case "verification_required":
+      return { kind: "agent-not-logged-in", agent: agentName, remedy: loginRemedy };
+    case "billing_error":
+      return { kind: "quota-exhausted", resetsAtMs: limit?.resetsAtMs ?? null };
+    case "rate_limit":
+      return limit ? { kind: "quota-exhausted", ...limit } : { kind: "rate-limited", resetsAtMs: null };
+    case "overloaded":
+      return { kind: "overloaded" };
+    default:
+      return statusFault(status, code, detail, limit);
+  }
+}
+
+function statusFault(status: number | null, code: string, detail: string, limit: Gathered["limit"]): Fault {
+  switch (status) {
+    case null:
+      return code === "" || code === "unknown" || code === "server_error"
+        ? { kind: "model-unreachable" }
+        : { kind: "agent-error", agent: agentName, detail: bounded(detail === "" ? code : detail) };
+    case 401:
+      return { kind: "agent-not-logged-in", agent: agentName, remedy: loginRemedy };
+    case 402:
+      return { kind: "quota-exhausted", resetsAtMs: limit?.resetsAtMs ?? null };
+    case 429:
+      return limit ? { kind: "quota-exhausted", ...limit } : { kind: "rate-limited", resetsAtMs: null };
+    case 529:
+      return { kind: "overloaded" };
+    default:
+      return { kind: "model-refused", status, detail: bounded(detail === "" ? code : detail) };
+  }
+}
+
+function toolStarted(block: WireBlock): AgentEvent[] {
+  if (block.kind !== "tool") return [];
+  return [{ kind: "tool-started", tool: { id: block.id, name: block.name, target: targetOf(block.input) } }];
+}
+
+/** The fields that say what a tool works on, most telling first; names of Claude Code's own tools. */
+const targetFields = [
+  "command",
+  "file_path",
+  "notebook_path",
+  "path",
+  "pattern",
+  "url",
+  "query",
+  "description",
+  "skill",
+];
+
+/** One line that says what a tool call is about, bounded. */
+export function targetOf(input: Readonly<Record<string, unknown>>): string {
+  const values = targetFields.map((field) => input[field]);
+  const found = values.find((value): value is string => typeof value === "string" && value !== "") ?? "";
+  const line = found.replace(/\s+/g, " ").trim();
+  return line.length <= toolTargetCharsMax ? line : `${line.slice(0, toolTargetCharsMax - 1)}…`;
+}
+
+function bounded(text: string): string {
+  return text.length <= faultDetailCharsMax ? text : `${text.slice(0, faultDetailCharsMax - 1)}…`;
+}
