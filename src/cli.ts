@@ -1,0 +1,139 @@
+#!/usr/bin/env node
+/**
+ * The command line: what was asked for, and the exit code. 0: done. 1: it failed, or the doctor found something. 2: a wrong
+ * command, a wrong setting or a refused token: nothing was started.
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+type Command = {
+  readonly summary: string;
+  readonly help: string;
+  readonly options: Readonly<Record<string, { readonly type: "boolean" }>>;
+  run(options: Readonly<Record<string, unknown>>): Promise<number>;
+};
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name = "help", ...rest] = args;
+  if (name === "--version" || name === "-v") return print(readVersion());
+  if (name === "--help" || name === "-h" || name === "help") return help(rest[0]);
+  const command = commandOf(name);
+  if (command === undefined) return refuse(`unknown command: ${name}. ${knownCommands()}`);
+  const options = readOptions(command, rest);
+  if (typeof options === "string") return refuse(`${name}: ${options}. See signalbox ${name} --help.`);
+  return options["help"] === true ? print(command.help) : command.run(options);
+}
+
+function commandOf(name: string): Command | undefined {
+  switch (name) {
+    case "start":
+      return { summary: "run Signalbox until it is told to stop", help: startHelp(), options: {}, run: start };
+    case "doctor":
+      return {
+        summary: "check the installation and say what to do",
+        help: doctorHelp(),
+        options: { online: { type: "boolean" } },
+        run: doctor,
+      };
+    default:
+      return undefined;
+  }
+}
+
+async function start(): Promise<number> {
+  const { startSignalbox } = await import("./main.ts");
+  return startSignalbox(readVersion(), terminal);
+}
+
+async function doctor(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const { examine } = await import("./doctor.ts");
+  return examine({ isOnline: options["online"] === true }, terminal);
+}
+
+const terminal = {
+  out: (line: string): void => void process.stdout.write(`${line}\n`),
+  error: (line: string): void => void process.stderr.write(`${line}\n`),
+};
+
+/** The options, or what is wrong with them. */
+function readOptions(command: Command, args: readonly string[]): Readonly<Record<string, unknown>> | string {
+  const known = { ...command.options, help: { type: "boolean", short: "h" } } as const;
+  try {
+    return parseArgs({ args: [...args], options: known, strict: true, allowPositionals: false }).values;
+  } catch (error) {
+    // parseArgs says which argument it did not know; its advice on "--" does not fit here.
+    return error instanceof Error ? (error.message.split(/\.\s|\.$/)[0] ?? "wrong arguments") : "wrong arguments";
+  }
+}
+
+function help(name: string | undefined): number {
+  if (name === undefined) return print(mainHelp());
+  const command = commandOf(name);
+  return command === undefined ? refuse(`no help on ${name}. ${knownCommands()}`) : print(command.help);
+}
+
+function knownCommands(): string {
+  return "Commands: start, doctor, help.";
+}
+
+function print(text: string): number {
+  terminal.out(text);
+  return 0;
+}
+
+function refuse(line: string): number {
+  terminal.error(`signalbox: ${line}`);
+  return 2;
+}
+
+/** Beside src/ in a checkout, beside dist/ in a package. */
+function readVersion(): string {
+  const file = new URL("../package.json", import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}
+
+// ---- Help
+
+function mainHelp(): string {
+  return `Signalbox ${readVersion()}: operate coding agents on this machine from Telegram and a local page.
+
+  signalbox start      ${commandOf("start")?.summary}
+  signalbox doctor     ${commandOf("doctor")?.summary}
+  signalbox help       this text; "signalbox help start" lists the settings
+  signalbox --version  ${readVersion()}`;
+}
+
+function startHelp(): string {
+  return `signalbox start
+
+Opens the page (its link is printed and works once) and, with a bot token, Telegram. Ctrl-C or SIGTERM ends it: running turns
+may go on for a grace, then they are stopped with proof. A second Ctrl-C skips the grace.
+
+Settings come from the environment, or from config.json in SIGNALBOX_HOME under the name in brackets:
+  SIGNALBOX_HOME                 state: database, logs, config.json (default ~/.signalbox)
+  SIGNALBOX_WORKSPACE            [workspace] where agents work (default SIGNALBOX_HOME/workspace)
+  SIGNALBOX_DRIVER               [driver] claude or demo (default: the first that is installed and logged in, else demo)
+  SIGNALBOX_PERMISSIONS          [permissions] plan, ask, edit or bypass (default ask)
+  SIGNALBOX_MAX_RUNS             [maxRuns] runs at once, 1 to 100 (default 4)
+  SIGNALBOX_WEB                  [web] host:port of the page, or off (default 127.0.0.1:8474)
+  SIGNALBOX_WEB_ALLOW_REMOTE     [webAllowRemote] true: the page may be reached from other machines (default false)
+  SIGNALBOX_LOG                  [log] debug, info, warn, error or silent (default info)
+  SIGNALBOX_CLAUDE_PATH          [claude.path] the Claude Code executable (default: found on PATH, then in node_modules)
+  SIGNALBOX_DOWNTIME_MINUTES     [downtimeMinutes] what waited longer while off is offered, not run (default 10)
+  SIGNALBOX_DRAIN_GRACE_SECONDS  [drainGraceSeconds] how long turns may go on at shutdown (default 20)
+  TELEGRAM_BOT_TOKEN             [telegram.token] from @BotFather
+  TELEGRAM_ALLOWED_USERS         [telegram.allowedUsers] who may use the bot: numeric ids, separated by commas
+  TELEGRAM_API_ROOT              [telegram.apiRoot] (default https://api.telegram.org)`;
+}
+
+function doctorHelp(): string {
+  return `signalbox doctor [--online]
+
+Checks the settings, the state directory, the database and its books (every message received is accounted for), the workspace,
+the agents and the page's port. Changes nothing. Exit code 0: all well; 1: something needs you; 2: a wrong setting.
+
+  --online   also asks Telegram whether the bot token works`;
+}
+
+// Last, so that everything above exists.
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,378 @@
+/**
+ * The composition: everything is built here, in order, and given back in the opposite order. Start, wait for a signal, drain, end.
+ *
+ * 1. Nothing starts before the configuration is right and this instance is alone in its home (T14).
+ * 2. Telegram is polled before anything slow is loaded: what comes in is stored (I5), and claimed once the engine has booted.
+ * 3. What stops the start is one clear line, and an exit code: 2 for a setting or a token, 1 for everything else.
+ */
+import { mkdirSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { type Choice, createAgents } from "./agents.ts";
+import { type Config, ConfigError, readConfig } from "./config.ts";
+import { createProcesses } from "./drivers/processes.ts";
+import { createWorkspaces } from "./drivers/workspaces.ts";
+import { createEngine } from "./engine/engine.ts";
+import type { Clock, Engine, Store } from "./engine/ports.ts";
+import { createSystemClock } from "./lib/clock.ts";
+import { tryFileLock } from "./lib/file-lock.ts";
+import { newId } from "./lib/ids.ts";
+import { createLog, createScrub, type FileLog, type Terminal } from "./lib/log.ts";
+import { createScan, withMarkers } from "./lib/process-scan.ts";
+import { openSqliteStore } from "./store/sqlite-store.ts";
+import { StoreFault } from "./store/store-fault.ts";
+import type { TelegramFatal, TelegramHealth, TelegramStart } from "./telegram/telegram.ts";
+
+/** Resolves with the exit code when Signalbox has ended, however that came; rejects for bugs only. */
+export async function startSignalbox(version: string, terminal: Terminal): Promise<number> {
+  const stop = listenForStop();
+  try {
+    const config = readConfig();
+    const scrub = createScrub(config.secrets);
+    makeHome(config.home);
+    using log = createLog({ directory: join(config.home, "logs"), level: config.log, terminal, scrub });
+    reportCrashes(log);
+    return await serve({ config, version, terminal, log, clock: createSystemClock(), stop });
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure === null) throw error;
+    terminal.error(`signalbox: ${failure.line}`);
+    return failure.exitCode;
+  }
+}
+
+type House = {
+  readonly config: Config;
+  readonly version: string;
+  readonly terminal: Terminal;
+  readonly log: FileLog;
+  readonly clock: Clock;
+  readonly stop: Stop;
+};
+
+/** The order matters: what is acquired later is given back earlier, so input ends before the engine, and the lock is last. */
+async function serve(house: House): Promise<number> {
+  const { config, version, log, clock, stop } = house;
+  await using parts = new AsyncDisposableStack();
+  parts.use(lockHome(config.home));
+  const store = parts.use(
+    await openSqliteStore({ path: join(config.home, "signalbox.db"), now: () => clock.now(), newId }),
+  );
+  const { instance } = store;
+  const life = `${instance}.${store.incarnation}`;
+  const scan = createScan();
+  // Every driver starts its processes from this environment, so each of them carries the instance and the life.
+  const environment = withMarkers(config.agentEnvironment, [instance, life]);
+  const agents = parts.use(createAgents({ config, instance, environment, scan, clock, log }));
+  const workspace = openWorkspace(config, log);
+  const { runsMax, permissions, downtimeMs } = config;
+  const engine = parts.use(
+    createEngine({
+      store,
+      processes: createProcesses({ scan, instance, life }),
+      workspaces: createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 }),
+      driverFor: () => agents.current(),
+      drivers: agents.loaded,
+      clock,
+      newId,
+      log,
+      settings: {
+        ...{ runsMax, permissions, workspace, downtimeMs, version },
+        // Known for sure once the agent was chosen, which is before anything runs.
+        get driverName() {
+          return agents.name;
+        },
+      },
+    }),
+  );
+  const telegram =
+    config.telegram === null ? null : await connectTelegram(house, config.telegram, { store, engine, parts });
+  const choice = await agents.choose(stop.asked);
+  const page =
+    config.web === null
+      ? null
+      : await openPage(house, config.web, { workspace, store, engine, choice, telegram, parts });
+  const answer = telegram === null ? null : await firstAnswer(telegram, clock);
+  if (answer !== null && answer !== "unreachable" && answer.kind === "unauthorised")
+    throw new StartFailure(tokenRefused, 2);
+  if (stop.asked.aborted) return 0;
+  await engine.boot();
+  greet(house, { choice, workspace, page, answer });
+  const end = await Promise.race([stop.first, ...(telegram !== null && page === null ? [telegram.lost] : [])]);
+  await drain(house, engine);
+  return end === undefined ? 0 : exitCodeOf(end);
+}
+
+type Greeting = {
+  readonly choice: Choice;
+  readonly workspace: string;
+  readonly page: Page | null;
+  readonly answer: TelegramStart | "unreachable" | null;
+};
+
+function greet({ config, log, terminal, version }: House, { choice, workspace, page, answer }: Greeting): void {
+  const { driver, version: agentVersion, remark } = choice;
+  log.say(`Signalbox ${version} works in ${workspace}.`);
+  log.say(
+    `Agent: ${driver.name}${agentVersion === null ? "" : ` (${agentVersion})`}.${remark === null ? "" : ` ${remark}`}`,
+  );
+  log.say(`Telegram: ${telegramLine(config, answer)}`);
+  // To the terminal only: the link lets its first visitor in (I13).
+  terminal.out(page === null ? "Page: off." : `Page: ${page.newLink()} (opens once, within 10 minutes)`);
+}
+
+// ---- Telegram
+
+type TelegramLine = {
+  readonly started: Promise<TelegramStart>;
+  /** Resolves when Telegram can not be used any more in this life; the log has told why. */
+  readonly lost: Promise<TelegramFatal>;
+  health(): TelegramHealth;
+};
+
+/** A program without Telegram must not wait for its code. */
+async function connectTelegram(
+  { config, clock, log }: House,
+  { token, users, apiRoot }: NonNullable<Config["telegram"]>,
+  { store, engine, parts }: { store: Store; engine: Engine; parts: AsyncDisposableStack },
+): Promise<TelegramLine> {
+  const { createTelegram } = await import("./telegram/telegram.ts");
+  const lost = Promise.withResolvers<TelegramFatal>();
+  const telegram = parts.use(
+    createTelegram({
+      token,
+      apiRoot,
+      allowedUsers: new Set(users),
+      engine,
+      outbox: store.outbox,
+      clock,
+      random: Math.random,
+      log,
+      onFatal: (reason) => {
+        lost.resolve(reason);
+        if (config.web === null) log.error({ reason }, "Telegram was the only way in: Signalbox ends");
+      },
+    }),
+  );
+  // Polling goes on while runs are drained, so that a stop still arrives (I7); the disposal ends it.
+  const started = telegram.start(new AbortController().signal);
+  return { started, lost: lost.promise, health: () => telegram.health() };
+}
+
+/** A refused token stops the start; a network that is away does not. */
+const telegramAnswerMs = 3_000;
+
+async function firstAnswer(telegram: TelegramLine, clock: Clock): Promise<TelegramStart | "unreachable"> {
+  const over = new AbortController();
+  // Bound: after it Telegram goes on trying by itself, and the rest starts without it.
+  const silence = clock.sleep(telegramAnswerMs, over.signal).then(() => "unreachable" as const);
+  const answer = await Promise.race([telegram.started, silence]);
+  over.abort();
+  return answer;
+}
+
+function telegramLine({ telegram }: Config, answer: Greeting["answer"]): string {
+  if (telegram === null || answer === null) return "off. Set TELEGRAM_BOT_TOKEN and TELEGRAM_ALLOWED_USERS to use it.";
+  if (answer === "unreachable" || answer.kind !== "started") return "not reachable yet; trying again.";
+  return `@${answer.username}, for ${telegram.users.length === 1 ? "1 user" : `${telegram.users.length} users`}.`;
+}
+
+const tokenRefused = "Telegram refuses TELEGRAM_BOT_TOKEN (401). Get the right one from @BotFather.";
+
+function exitCodeOf(reason: TelegramFatal): number {
+  return reason === "unauthorised" ? 2 : 1;
+}
+
+// ---- The page
+
+type Page = { newLink(): string };
+
+type PageParts = {
+  readonly workspace: string;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly choice: Choice;
+  readonly telegram: TelegramLine | null;
+  readonly parts: AsyncDisposableStack;
+};
+
+async function openPage(house: House, listen: NonNullable<Config["web"]>, around: PageParts): Promise<Page> {
+  const { config, clock, log, version } = house;
+  const { workspace, store, engine, choice, telegram } = around;
+  const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
+  const { name } = choice.driver;
+  const page = around.parts.use(
+    createWeb({
+      engine,
+      history: store.history,
+      clock,
+      log,
+      newId,
+      secret: await readWebSecret(join(config.home, "web-secret")),
+      listen,
+      pageDir: pageDirectory(),
+      workspaceDefault: workspace,
+      runsMax: config.runsMax,
+      version,
+      agent: { name, version: choice.version, isDemo: name === "demo" },
+      ready: () => readiness(store, telegram),
+    }),
+  );
+  const started = await page.start();
+  switch (started.kind) {
+    case "listening":
+      return { newLink: () => started.newLink() };
+    case "port-in-use":
+      throw new StartFailure(
+        `port ${started.port} on ${started.host} is in use. End the program that uses it, or set SIGNALBOX_WEB to another host:port, or to off.`,
+      );
+    case "address-refused":
+      throw new StartFailure(
+        `the page cannot be opened on ${started.host}:${started.port} (${started.code}). Set SIGNALBOX_WEB to another host:port, or to off.`,
+      );
+    default:
+      return started satisfies never;
+  }
+}
+
+/** Ready: the database takes a commit from us, and Telegram, where it is used, is polled. */
+async function readiness(
+  store: Store,
+  telegram: TelegramLine | null,
+): Promise<{ readonly kind: "ready" } | { readonly kind: "not-ready"; readonly why: string }> {
+  try {
+    await store.transact(() => Promise.resolve());
+  } catch (error) {
+    return { kind: "not-ready", why: error instanceof StoreFault ? `database: ${error.kind}` : "database" };
+  }
+  const health = telegram?.health() ?? "polling";
+  return health === "polling" ? { kind: "ready" } : { kind: "not-ready", why: `Telegram: ${health}` };
+}
+
+/** In a checkout the page is built into dist/page; in a package this file is in dist itself. */
+function pageDirectory(): string {
+  const here = import.meta.dirname;
+  return basename(here) === "src" ? join(dirname(here), "dist", "page") : join(here, "page");
+}
+
+// ---- The home and the workspace
+
+function makeHome(home: string): void {
+  try {
+    // Conversations and the page's key lie there: for its owner alone.
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StartFailure(
+      `SIGNALBOX_HOME ${home} cannot be made (${codeOf(error)}). Choose a directory that you may write.`,
+    );
+  }
+}
+
+function lockHome(home: string): AsyncDisposable {
+  let lock: AsyncDisposable | null;
+  try {
+    lock = tryFileLock(join(home, "signalbox.lock"));
+  } catch (error) {
+    throw new StartFailure(
+      `SIGNALBOX_HOME ${home} cannot be written (${codeOf(error)}). Change its permissions, or choose another directory.`,
+    );
+  }
+  if (lock !== null) return lock;
+  throw new StartFailure(
+    `another Signalbox is running with SIGNALBOX_HOME ${home}. Stop it first, or give this one a home of its own.`,
+  );
+}
+
+/** The real path, where there is one: I1 compares real paths. A missing directory does not stop the start; its runs say so. */
+function openWorkspace({ home, workspace }: Config, log: FileLog): string {
+  try {
+    if (workspace === join(home, "workspace")) mkdirSync(workspace, { recursive: true });
+    return realpathSync(workspace);
+  } catch (error) {
+    log.warn(
+      { workspace },
+      `The workspace ${workspace} cannot be used (${codeOf(error)}). Create it, or set SIGNALBOX_WORKSPACE.`,
+    );
+    return workspace;
+  }
+}
+
+// ---- The end
+
+async function drain({ config, log, stop }: House, engine: Engine): Promise<void> {
+  if (engine.snapshots().length > 0) {
+    log.say(`Stopping. Running turns may go on for ${config.drainGraceMs / 1000} s; Ctrl-C again stops them now.`);
+  }
+  const drained = engine.drain(config.drainGraceMs);
+  // A second signal: the grace is over for everything that still runs. Its failure is that of the first drain.
+  const hastened = stop.second.then(() => engine.drain(0));
+  await Promise.race([drained, hastened]);
+  await drained;
+}
+
+type Stop = {
+  /** Resolves with the first signal. */
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
+  /** Fires with the first signal. */
+  readonly asked: AbortSignal;
+};
+
+/** Before anything is built, so that a signal during the start is not lost. The third one ends the program as it is. */
+function listenForStop(): Stop {
+  const first = Promise.withResolvers<void>();
+  const second = Promise.withResolvers<void>();
+  const asked = new AbortController();
+  let count = 0;
+  const onSignal = (): void => {
+    count += 1;
+    if (count === 1) asked.abort();
+    if (count === 1) first.resolve();
+    if (count === 2) second.resolve();
+    // What still runs is found and ended at the next start.
+    if (count === 3) process.exit(1);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  process.on("SIGHUP", onSignal);
+  return { first: first.promise, second: second.promise, asked: asked.signal };
+}
+
+/** A bug ends the program, as it would by itself, but through the scrubber: Node's own report may hold the token (T10). */
+function reportCrashes(log: FileLog): void {
+  const crash = (error: unknown): void => {
+    log.error(
+      { error },
+      "Signalbox failed and ends; at its next start it says what was interrupted. The log has the cause",
+    );
+    process.exit(1);
+  };
+  process.on("uncaughtException", crash);
+  process.on("unhandledRejection", crash);
+}
+
+// ---- What stops the start
+
+/** Its message is the line for the person. */
+class StartFailure extends Error {
+  override readonly name = "StartFailure";
+  readonly exitCode: 1 | 2;
+
+  constructor(line: string, exitCode: 1 | 2 = 1) {
+    super(line);
+    this.exitCode = exitCode;
+  }
+}
+
+/** Null for a bug. */
+function failureOf(error: unknown): { readonly line: string; readonly exitCode: number } | null {
+  if (error instanceof ConfigError) return { line: error.message, exitCode: 2 };
+  if (error instanceof StartFailure) return { line: error.message, exitCode: error.exitCode };
+
+  if (error instanceof StoreFault) return { line: error.message, exitCode: 1 };
+  return null;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown reason";
+}
