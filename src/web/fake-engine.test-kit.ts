@@ -5,7 +5,7 @@
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import { type InboxItem, type ItemId, type ItemState, itemStates } from "../domain/inbox-item.ts";
+import { type InboxItem, type ItemId, type ItemKey, type ItemState, itemStates } from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
 import type { Evidence, RunId, RunOutcome, StopWhy } from "../domain/run.ts";
 import { emptyTranscript, reduce } from "../domain/transcript.ts";
@@ -134,7 +134,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     const startedAtMs = deps.clock.now();
     const { workspace } = lane;
     const state = "running" as const;
-    const base = { owner, driver: "fake", startedAtMs };
+    const base = { owner, driver: "claude", startedAtMs };
     const row = { item: item.id, workspace, session: "s", slot: 1, incarnation: 1, state, stopWhy: null };
     lane.run = { live: { ...base, ...row }, snapshot: { ...base, state, transcript: emptyTranscript }, why: null };
     move(item.id, { state: "running", run: owner.run });
@@ -213,6 +213,19 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     changed(conversation);
   }
 
+  function runAgain(conversation: ConversationId, id: ItemId): void {
+    const before = items.find((item) => item.id === id);
+    if (before === undefined) return;
+    const again = {
+      ...before,
+      id: nextId() as ItemId,
+      key: `again:${before.key}` as ItemKey,
+      acceptedAtMs: deps.clock.now(),
+    };
+    items.push({ ...again, state: "queued", run: null });
+    changed(conversation);
+  }
+
   function act(conversation: ConversationId, action: ButtonAction): string {
     const lane = laneOf(conversation);
     switch (action.kind) {
@@ -239,7 +252,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         for (const { id } of waiting(conversation, "queued")) move(id, { state: "cancelled" });
         return "Cleared.";
       case "run-again":
-        move(action.item, { state: "queued", run: null });
+        runAgain(conversation, action.item);
         return "Queued again.";
       case "held": {
         const held = waiting(conversation, "held");
@@ -264,6 +277,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     const { conversation, request } = item;
     switch (request.kind) {
       case "prompt": {
+        lane.title ??= excerpt(request.prompt.text);
         const queue = waiting(conversation, "queued");
         if (queue.length > fakeCapacity) {
           move(item.id, { state: "rejected" });

@@ -5,7 +5,7 @@
  * 2. A button that can no longer do anything is not shown: its item is not waiting, its run is over.
  * 3. A message stands where its run began, so that a question is followed by its answer and not by the next question.
  */
-import { type Button, type ButtonAction, buttonLabel } from "../domain/button.ts";
+import { type Button, type ButtonAction, type ButtonId, buttonLabel } from "../domain/button.ts";
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
 import { type ItemId, promptCharsMax, type Request } from "../domain/inbox-item.ts";
 import { commandList, describeNotice, excerpt, type Notice } from "../domain/notice.ts";
@@ -33,8 +33,6 @@ export const lanesShownMax = 200;
 export const entriesShownMax = 300;
 /** The newest tools of a run; the rest is counted. */
 export const toolsShownMax = 12;
-/** How far back a conversation's name is looked for. */
-const nameItemsMax = 8;
 
 export type ViewsDeps = {
   readonly engine: Pick<Engine, "snapshot">;
@@ -57,22 +55,30 @@ type LaneRow = Lane & { readonly queued: number; readonly held: number };
 export function createViews(deps: ViewsDeps): Views {
   const { history } = deps;
 
+  function waitsFor(lane: LaneRow, lanes: readonly LaneRow[], live: readonly LiveRun[]): WaitsFor | null {
+    const holder = live.find(({ workspace }) => workspace === lane.workspace)?.owner.conversation;
+    const holding = lanes.find(({ conversation }) => conversation === holder);
+    if (holding !== undefined) {
+      return { kind: "workspace", holder: holding.conversation, holderName: nameOf(holding) };
+    }
+    return live.length >= deps.runsMax ? { kind: "slot" } : null;
+  }
+
   async function laneView(lane: LaneRow, lanes: readonly LaneRow[], live: readonly LiveRun[]): Promise<LaneView> {
-    const recent = await history.items(lane.conversation, nameItemsMax);
+    const [newest] = await history.items(lane.conversation, 1);
     const run = live.find(({ owner }) => owner.conversation === lane.conversation) ?? null;
-    const waitsFor = run === null && lane.queued > 0 ? findHindrance(lane, lanes, live, deps.runsMax) : null;
     return {
       conversation: lane.conversation,
       channel: channelOf(lane.conversation),
-      name: nameOf(lane, recent),
+      name: nameOf(lane),
       workspace: lane.workspace,
       state: laneState(lane, run),
       driver: run?.driver ?? null,
       startedAtMs: run?.startedAtMs ?? null,
       queued: lane.queued,
       held: lane.held,
-      waitsFor,
-      usedAtMs: recent.at(-1)?.acceptedAtMs ?? null,
+      waitsFor: run === null && lane.queued > 0 ? waitsFor(lane, lanes, live) : null,
+      usedAtMs: newest?.acceptedAtMs ?? null,
     };
   }
 
@@ -154,27 +160,9 @@ function activity(lane: LaneView): number {
   return lane.state === "idle" ? 0 : lane.state === "waiting" ? 1 : 2;
 }
 
-function findHindrance(
-  lane: LaneRow,
-  lanes: readonly LaneRow[],
-  live: readonly LiveRun[],
-  runsMax: number,
-): WaitsFor | null {
-  const holder = live.find(({ workspace }) => workspace === lane.workspace)?.owner.conversation;
-  if (holder !== undefined) {
-    const title = lanes.find(({ conversation }) => conversation === holder)?.title;
-    return { kind: "workspace", holder, holderName: title ?? plainName(holder) };
-  }
-  return live.length >= runsMax ? { kind: "slot" } : null;
-}
-
-function nameOf(lane: LaneRow, recent: readonly StoredItem[]): string {
-  if (lane.title !== null) return lane.title;
-  const prompt = recent.findLast(({ request }) => request.kind === "prompt");
-  return prompt === undefined ? plainName(lane.conversation) : excerpt(textOf(prompt.request));
-}
-
-function plainName(conversation: ConversationId): string {
+/** The engine takes the first thing said for a title; before it there is only the address. */
+function nameOf({ conversation, title }: Lane): string {
+  if (title !== null) return title;
   return channelOf(conversation) === "telegram" ? `Telegram ${conversation.slice("telegram:".length)}` : "Page thread";
 }
 
@@ -221,7 +209,7 @@ function placeItem(item: StoredItem, begins: ReadonlyMap<RunId, number>): Placed
     text: textOf(item.request),
     isCommand: item.request.kind === "command",
     isInterrupt: isInterrupt(item.request),
-    state: item.state,
+    state: item.state === "cancelled" && item.run !== null ? "stopped" : item.state,
     atMs: item.acceptedAtMs,
   };
   return [{ entry, atMs: Math.max(item.acceptedAtMs, beganAtMs), rank: 0, id: item.id }];
@@ -306,12 +294,7 @@ function toneOf(notice: Notice): Tone {
 
 function waitingOf(items: readonly StoredItem[], state: "queued" | "held", buttons: ButtonPicker): readonly Waiting[] {
   const waiting = items.filter((item) => item.state === state && item.request.kind === "prompt");
-  // An interrupt goes to the front of its lane, so it is shown there.
-  const [urgent, ordinary] = [
-    waiting.filter(({ request }) => isInterrupt(request)),
-    waiting.filter(({ request }) => !isInterrupt(request)),
-  ];
-  return [...urgent.toReversed(), ...ordinary].map((item) => ({
+  return buttons.inLine(waiting).map((item) => ({
     item: item.id,
     key: pageKey(item),
     text: textOf(item.request),
@@ -365,6 +348,8 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
 // ---------------------------------------------------------------- buttons
 
 type ButtonPicker = {
+  /** What was moved to the front last is first; what never was keeps the order of admission. */
+  inLine(waiting: readonly StoredItem[]): readonly StoredItem[];
   ofItem(item: ItemId): readonly ButtonView[];
   ofNotice(rows: readonly (readonly Button[])[]): readonly (readonly ButtonView[])[];
   ofHeld(): readonly ButtonView[];
@@ -381,14 +366,21 @@ function createButtonPicker(
   run: LiveRun | null,
   lane: LaneRow | null,
 ): ButtonPicker {
+  const pressed = new Set(items.flatMap(({ request }) => (request.kind === "press" ? [request.button] : [])));
+  const actions = new Map<ButtonId, ButtonAction>();
   const byItem = new Map<ItemId, Map<ItemAction["kind"], ButtonView>>();
   let held: readonly ButtonView[] = [];
   for (const { body } of rows) {
     if (body.kind !== "notice") continue;
     const buttons = body.buttons.flat();
-    for (const button of buttons) if (isItemAction(button.action)) addItemButton(byItem, button.action, button);
-    if (body.notice.kind === "held") held = buttons.map(buttonView);
+    for (const button of buttons) {
+      actions.set(button.id, button.action);
+      if (isItemAction(button.action) && !pressed.has(button.id)) addItemButton(byItem, button.action, button);
+    }
+    const offer = buttons.filter(({ action }) => action.kind === "held");
+    if (offer.length > 0) held = offer.map(buttonView);
   }
+  const moves = frontMoves(items, actions);
   const states = new Map(items.map(({ id, state }) => [id, state]));
 
   function isAlive(action: ButtonAction): boolean {
@@ -401,7 +393,7 @@ function createButtonPicker(
       case "clear-queue":
         return (lane?.queued ?? 0) > 0;
       case "held":
-        return (lane?.held ?? 0) > 0;
+        return false; // shown with the messages on hold
       case "end-background":
         return true;
       case "steer":
@@ -415,6 +407,7 @@ function createButtonPicker(
   }
 
   return {
+    inLine: (waiting) => waiting.toSorted((a, b) => (moves.get(b.id) ?? 0) - (moves.get(a.id) ?? 0) || a.id - b.id),
     ofItem(item) {
       const found = byItem.get(item);
       // Steering and stopping need something that runs; without it the message is about to start by itself.
@@ -423,10 +416,25 @@ function createButtonPicker(
     },
     ofNotice: (buttonRows) =>
       buttonRows
-        .map((row) => row.filter(({ action }) => isAlive(action)).map(buttonView))
+        .map((row) => row.filter(({ id, action }) => !pressed.has(id) && isAlive(action)).map(buttonView))
         .filter((row) => row.length > 0),
     ofHeld: () => ((lane?.held ?? 0) > 0 ? held : []),
   };
+}
+
+/** Which waiting messages were put before all others, as a number that grows; read from what came in, in its order. */
+function frontMoves(
+  items: readonly StoredItem[],
+  actions: ReadonlyMap<ButtonId, ButtonAction>,
+): ReadonlyMap<ItemId, number> {
+  const moves = new Map<ItemId, number>();
+  for (const { id, request } of items) {
+    if (isInterrupt(request)) moves.set(id, id);
+    if (request.kind !== "press") continue;
+    const action = actions.get(request.button);
+    if (action?.kind === "move-first" || action?.kind === "stop-and-run") moves.set(action.item, id);
+  }
+  return moves;
 }
 
 function isItemAction(action: ButtonAction): action is ItemAction {
@@ -445,5 +453,27 @@ function addItemButton(
 }
 
 function buttonView({ id, action }: Button): ButtonView {
-  return { id, label: buttonLabel(action), does: action.kind };
+  return { id, label: buttonLabel(action), weight: weightOf(action) };
+}
+
+function weightOf(action: ButtonAction): ButtonView["weight"] {
+  switch (action.kind) {
+    case "steer":
+    case "run-again":
+      return "main";
+    case "held":
+      return action.how === "discard" ? "quiet" : "main";
+    case "cancel":
+    case "clear-queue":
+      return "quiet";
+    case "stop":
+    case "force-release":
+      return "danger";
+    case "stop-and-run":
+    case "move-first":
+    case "end-background":
+      return "plain";
+    default:
+      return action satisfies never;
+  }
 }

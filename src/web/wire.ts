@@ -5,7 +5,6 @@
  * 2. A view is a snapshot: the newest replaces the one before it (I12).
  */
 import type { Usage } from "../domain/agent-event.ts";
-import type { ButtonAction } from "../domain/button.ts";
 import type { ChannelName } from "../domain/conversation.ts";
 import type { ItemState } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
@@ -38,7 +37,7 @@ export type LaneViewState = "idle" | "waiting" | "starting" | "running" | "stopp
 export type LaneView = {
   readonly conversation: string;
   readonly channel: ChannelName;
-  /** What a list calls it: its title, else the head of what was said last. */
+  /** What a list calls it: its title, else the head of the first thing said. */
   readonly name: string;
   readonly workspace: string;
   readonly state: LaneViewState;
@@ -70,7 +69,12 @@ export type ConversationView = {
   readonly isCut: boolean;
 };
 
-export type ButtonView = { readonly id: string; readonly label: string; readonly does: ButtonAction["kind"] };
+/** `weight` says how it looks beside others: what most people want, what ends something, what is risky. */
+export type ButtonView = {
+  readonly id: string;
+  readonly label: string;
+  readonly weight: "main" | "plain" | "quiet" | "danger";
+};
 
 /** A message that waits. `key` is the one that the page sent it with, null for another channel's. */
 export type Waiting = {
@@ -91,7 +95,8 @@ export type Entry =
       readonly text: string;
       readonly isCommand: boolean;
       readonly isInterrupt: boolean;
-      readonly state: ItemState;
+      /** "stopped": cancelled after it had begun to run. */
+      readonly state: ItemState | "stopped";
       readonly atMs: number;
     }
   | { readonly kind: "answer"; readonly id: string; readonly markdown: string; readonly atMs: number }

@@ -7,14 +7,14 @@ import type { LaneViewState } from "../wire.ts";
 export function Aspect({ state, isLarge = false }: { state: LaneViewState; isLarge?: boolean }) {
   return (
     <svg class={`aspect aspect-${state} ${isLarge ? "aspect-large" : ""}`} viewBox="0 0 20 20" aria-hidden="true">
-      <rect class="aspect-post" x="14" y="2" width="2" height="17" rx="1" />
+      <rect class="aspect-post" x="14" y="1.5" width="2" height="17.5" rx="1" />
       <g class="aspect-arm">
-        <rect x="1.5" y="4.5" width="14" height="4" rx="1" />
-        <rect class="aspect-band" x="4" y="4.5" width="1.6" height="4" />
+        <rect x="2" y="5.75" width="14" height="4.5" rx="1" />
+        <rect class="aspect-band" x="4.6" y="5.75" width="1.7" height="4.5" />
       </g>
       {state === "quarantined" && (
         <g class="aspect-cross">
-          <path d="M4.5 2.5 L11.5 10.5 M11.5 2.5 L4.5 10.5" />
+          <path d="M4.5 3.5 L12 12.5 M12 3.5 L4.5 12.5" />
         </g>
       )}
     </svg>

@@ -67,7 +67,7 @@ export function Composer({ model }: { model: Model }) {
           id="composer"
           ref={box}
           rows={Math.min(rowsMax, text.split("\n").length)}
-          placeholder={isBusy ? "Write the next message; it waits in line" : "Write a message"}
+          placeholder={isBusy ? "Write the next message" : "Write a message"}
           value={text}
           onInput={(event) => (model.draft.value = event.currentTarget.value)}
           onKeyDown={onKeyDown}

@@ -48,7 +48,7 @@ function Said({ model, entry }: { model: Model; entry: Entry & { kind: "said" } 
   );
 }
 
-const stateNotes: Record<ItemState, string> = {
+const stateNotes: Record<ItemState | "stopped", string> = {
   queued: "in line",
   held: "on hold",
   running: "",
@@ -56,12 +56,13 @@ const stateNotes: Record<ItemState, string> = {
   failed: "failed",
   interrupted: "interrupted",
   cancelled: "cancelled",
+  stopped: "stopped",
   rejected: "not accepted",
   merged: "given to the running turn",
 };
 
 function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
-  const parts = [outcomeLabels[entry.outcome], duration(entry.durationMs)];
+  const parts = [`${outcomeLabels[entry.outcome]} ${duration(entry.durationMs)}`];
   if (entry.toolCount > 0) parts.push(entry.toolCount === 1 ? "1 tool" : `${entry.toolCount} tools`);
   if (entry.usage !== null) parts.push(`${compact(tokens(entry.usage))} tokens`);
   if (entry.usage?.costUsd !== null && entry.usage !== null) parts.push(`$${entry.usage.costUsd.toFixed(2)}`);
@@ -112,11 +113,11 @@ export function Buttons({ model, buttons, about }: { model: Model; buttons: read
   if (buttons.length === 0) return null;
   return (
     <div class="buttons">
-      {buttons.map(({ id, label, does }) => (
+      {buttons.map(({ id, label, weight }) => (
         <button
           key={id}
           type="button"
-          class={`small does-${does}`}
+          class={`small weight-${weight}`}
           disabled={model.pressed.value.has(id)}
           aria-label={`${label}: ${about.slice(0, aboutCharsMax)}`}
           onClick={() => model.press(id)}

@@ -1,6 +1,8 @@
 /** What a new thread shows: where it will work, what to try, and the three things to know. */
 import type { Model } from "./model.ts";
 
+const demoSuggestions = ["run 30", "count to 200", "run 60 stubborn"];
+
 const suggestions = [
   "What is in this directory? Give me a short tour.",
   "Write a small script that prints the ten largest files here, and run it.",
@@ -21,13 +23,13 @@ export function FirstSteps({ model }: { model: Model }) {
       {overview.agent.isDemo && (
         <div class="notice tone-warning">
           <p class="notice-text">
-            <strong>This is the demo agent.</strong> It shows how Signalbox works and changes nothing. To connect a real
-            one, install Claude Code, run <code>claude</code> once to log in, then restart Signalbox.
+            <strong>This is the demo agent.</strong> It starts real processes that only sleep, and changes nothing. To
+            connect a real one, install Claude Code, run <code>claude</code> once to log in, then restart Signalbox.
           </p>
         </div>
       )}
       <ul class="suggestions" aria-label="Suggestions">
-        {suggestions.map((text) => (
+        {(overview.agent.isDemo ? demoSuggestions : suggestions).map((text) => (
           <li key={text}>
             <button
               type="button"
@@ -59,7 +61,7 @@ export function FirstSteps({ model }: { model: Model }) {
             <option key={path} value={path} />
           ))}
         </datalist>
-        <span class="field-note">Where the agent works in this thread. Empty: {overview.workspaceDefault}</span>
+        <span class="field-note">Where the agent works in this thread. Leave it empty for the default one.</span>
       </p>
       <dl class="know">
         <div>

@@ -41,7 +41,7 @@ export function Lanes({ model }: { model: Model }) {
         <p>
           Agent: {overview.agent.name}
           {overview.agent.version === null ? "" : ` ${overview.agent.version}`}
-          {overview.agent.isDemo ? " (a demonstration)" : ""}
+          {overview.agent.isDemo ? ", not a real one" : ""}
         </p>
         <p>Signalbox {overview.version}</p>
       </footer>
@@ -82,7 +82,7 @@ function LaneTime({ model, lane }: { model: Model; lane: LaneView }) {
 
 function laneText(lane: LaneView, run: RunView | undefined): string {
   const parts = [lane.state === "running" && run !== undefined ? phaseLabel(run) : stateLabels[lane.state]];
-  if (lane.waitsFor?.kind === "workspace") parts.push(`for ${lane.waitsFor.holderName}`);
+  if (lane.waitsFor?.kind === "workspace") parts.push(`for \u201c${lane.waitsFor.holderName}\u201d`);
   if (lane.waitsFor?.kind === "slot") parts.push("for a free slot");
   if (lane.queued > 0) parts.push(`${lane.queued} in line`);
   if (lane.held > 0) parts.push(`${lane.held} on hold`);

@@ -86,13 +86,13 @@ function UnsentRow({ model, one }: { model: Model; one: Unsent }) {
         <strong>{happened}</strong> {kept} {next}
       </p>
       <div class="buttons">
-        <button type="button" class="small does-steer" onClick={() => model.sendAgain(key)}>
+        <button type="button" class="small weight-main" onClick={() => model.sendAgain(key)}>
           Send again
         </button>
         <button type="button" class="small" onClick={() => model.takeBack(key)}>
           Edit
         </button>
-        <button type="button" class="small does-cancel" onClick={() => model.discard(key)}>
+        <button type="button" class="small weight-quiet" onClick={() => model.discard(key)}>
           Discard
         </button>
       </div>
