@@ -9,9 +9,9 @@ import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Evidence, ProcessRef } from "../domain/run.ts";
 import { endProcesses, signalGroup, survivors } from "../lib/process-group.ts";
-import type { Proof } from "../lib/process-group.ts";
+import type { Proof, Spared } from "../lib/process-group.ts";
 import { identify, withMarkers } from "../lib/process-scan.ts";
-import type { ProcessEntry, ProcessQuery, ProcessRef as Ref, Scan } from "../lib/process-scan.ts";
+import type { ProcessEntry, ProcessQuery, Scan } from "../lib/process-scan.ts";
 
 /** The tail of stderr that is kept, in UTF-16 units: a stack trace's last lines. */
 const stderrCharsMax = 2_000;
@@ -42,9 +42,9 @@ export type AgentProcess = {
   /** To its whole group; nothing happens when it is gone already. Never rejects for a process that is gone. */
   signal(kill: "SIGTERM" | "SIGKILL"): Promise<void>;
   /** The agent itself and everything it started that is alive now, without the spared. */
-  survivors(spared: readonly Ref[]): Promise<ProcessEntry[]>;
+  survivors(spared: readonly Spared[]): Promise<ProcessEntry[]>;
   /** Signals and proves; see `endProcesses`. */
-  end(spared: readonly Ref[], kill: "SIGTERM" | "SIGKILL", signal: AbortSignal): Promise<Proof>;
+  end(spared: readonly Spared[], kill: "SIGTERM" | "SIGKILL", signal: AbortSignal): Promise<Proof>;
 };
 
 /** Never throws for a command that cannot be started: `exited` then resolves with the failure. */

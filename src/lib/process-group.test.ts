@@ -113,6 +113,17 @@ test("spared processes (the resident set) are not signalled and do not stand in 
   expect(tree.pids.filter(alive)).toEqual([]);
 });
 
+test("a server that is spared with its tree keeps the workers that it forks later", async () => {
+  const tree = await run(`bash -c 'echo $BASHPID; sleep 300 & echo $!; wait' & sleep 300 & echo $!; wait`, 3);
+  const others = tree.pids.filter((pid) => pid !== tree.leader.pid);
+  const parents = new Map((await survivors(tree.query, [], scan)).map((entry) => [entry.pid, entry.parent]));
+  const worker = others.find((pid) => others.includes(parents.get(pid) ?? 0)) ?? 0;
+  const server = await identify(parents.get(worker) ?? 0);
+  const spared = [tree.leader, { ...(server ?? tree.leader), reach: "tree" as const }];
+  expect(await endProcesses(tree.query, spared, "SIGKILL", scan, soon())).toEqual({ kind: "gone" });
+  expect(others.filter(alive).toSorted()).toEqual([server?.pid, worker].toSorted());
+});
+
 test("a process that keeps forking successors which replace it is ended none the less", async () => {
   const tree = await run(
     `hop() { [ $1 -eq 0 ] && { echo $BASHPID; exec sleep 300; }; ( hop $(($1-1)) & ) ; }; (hop 20 &) ; sleep 300`,

@@ -20,21 +20,20 @@ import type { ProcessEntry, ProcessQuery, ProcessRef, ProcessSnapshot, Scan } fr
 /** Pacing between two scans while waiting for processes to die: a kill is usually done in 1 to 6 ms. */
 const RESCAN_PACE_MS = 10;
 
+/** A process to leave alone: itself only, or (a server that was left running on purpose) also its group and its descendants. */
+export type Spared = ProcessRef & { readonly reach?: "itself" | "tree" };
+
 export type Proof = { readonly kind: "gone" } | { readonly kind: "alive"; readonly processes: readonly ProcessEntry[] };
 
 /**
  * What belongs to the query and is alive now, without the `spared` ones. Looks again while something could not be judged. An empty
  * answer is *not* proof (it may have been about to fork); use `waitUntilGone` or `endProcesses` for that.
  */
-export async function survivors(
-  query: ProcessQuery,
-  spared: readonly ProcessRef[],
-  scan: Scan,
-): Promise<ProcessEntry[]> {
+export async function survivors(query: ProcessQuery, spared: readonly Spared[], scan: Scan): Promise<ProcessEntry[]> {
   let before: ProcessSnapshot | undefined;
   for (;;) {
     const now = await scan(query.roots);
-    if (judgedAll(now, before)) return unspared(belonging(now, query), spared);
+    if (judgedAll(now, before)) return unspared(now, belonging(now, query), spared);
     before = now;
   }
 }
@@ -45,7 +44,7 @@ export async function survivors(
  */
 export function waitUntilGone(
   query: ProcessQuery,
-  spared: readonly ProcessRef[],
+  spared: readonly Spared[],
   scan: Scan,
   signal: AbortSignal,
 ): Promise<Proof> {
@@ -58,7 +57,7 @@ export function waitUntilGone(
  */
 export function endProcesses(
   query: ProcessQuery,
-  spared: readonly ProcessRef[],
+  spared: readonly Spared[],
   kill: NodeJS.Signals,
   scan: Scan,
   signal: AbortSignal,
@@ -85,7 +84,7 @@ export async function signalGroup(leader: ProcessRef, kill: NodeJS.Signals, scan
 
 async function untilGone(
   query: ProcessQuery,
-  spared: readonly ProcessRef[],
+  spared: readonly Spared[],
   act: (entry: ProcessEntry) => void,
   scan: Scan,
   signal: AbortSignal,
@@ -96,7 +95,7 @@ async function untilGone(
   for (;;) {
     const roots = [...query.roots, ...known];
     const now = await scan(roots);
-    const alive = unspared(belonging(now, { marker: query.marker, roots }), spared);
+    const alive = unspared(now, belonging(now, { marker: query.marker, roots }), spared);
     emptyScans = alive.length === 0 && judgedAll(now, before) ? emptyScans + 1 : 0;
     if (emptyScans === 2) return { kind: "gone" };
     before = now;
@@ -109,8 +108,10 @@ async function untilGone(
   }
 }
 
-function unspared(entries: ProcessEntry[], spared: readonly ProcessRef[]): ProcessEntry[] {
-  return entries.filter((entry) => !spared.some((ref) => sameProcess(ref, entry)));
+function unspared(snapshot: ProcessSnapshot, entries: ProcessEntry[], spared: readonly Spared[]): ProcessEntry[] {
+  const trees = spared.filter((ref) => ref.reach === "tree");
+  const kept = [...spared, ...(trees.length > 0 ? belonging(snapshot, { marker: null, roots: trees }) : [])];
+  return entries.filter((entry) => !kept.some((ref) => sameProcess(ref, entry)));
 }
 
 function judgedAll(now: ProcessSnapshot, before: ProcessSnapshot | undefined): boolean {

@@ -43,8 +43,8 @@ export type ProcessSnapshot = {
   readonly carries: (entry: ProcessEntry, marker: string) => boolean;
 };
 
-/** What belongs to an owner: everything marked, the roots (known by pid and start), their groups and all their descendants. */
-export type ProcessQuery = { readonly marker: string; readonly roots: readonly ProcessRef[] };
+/** What belongs to an owner: everything marked (unless null), the roots (known by pid and start), their groups and all their descendants. */
+export type ProcessQuery = { readonly marker: string | null; readonly roots: readonly ProcessRef[] };
 
 /** `roots` are read in any case. Rejects only when the system's process table cannot be read at all. */
 export type Scan = (roots: readonly ProcessRef[]) => Promise<ProcessSnapshot>;
@@ -80,7 +80,10 @@ export function belonging(snapshot: ProcessSnapshot, query: ProcessQuery): Proce
   const entries = [...snapshot.byPid.values()];
   const roots = query.roots.filter((root) => isPresent(snapshot, root));
   const leaders = new Set(roots.map((root) => root.pid));
-  const marked = entries.filter((entry) => leaders.has(entry.group) || snapshot.carries(entry, query.marker));
+  const { marker } = query;
+  const marked = entries.filter(
+    (entry) => leaders.has(entry.group) || (marker !== null && snapshot.carries(entry, marker)),
+  );
   const members = withDescendants(new Set([...leaders, ...marked.map((entry) => entry.pid)]), entries);
   return entries.filter((entry) => members.has(entry.pid) && entry.life === "alive" && entry.pid !== process.pid);
 }

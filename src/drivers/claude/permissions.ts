@@ -24,9 +24,13 @@ const questions: Readonly<Record<string, string>> = {
   ExitPlanMode: "The mode is 'plan': nothing is carried out. Show the plan as your answer and end your turn.",
 };
 
-export function denialOf(tool: string, input: Readonly<Record<string, unknown>>, mode: PermissionMode): Denial {
+/** The answer to a question that nobody can be shown yet, in any mode; null for a tool that does something. */
+export function questionDenial(tool: string): Denial | null {
   const question = questions[tool];
-  if (question !== undefined) return { forAgent: question, forUser: `${tool} was declined: ${question}` };
+  return question === undefined ? null : { forAgent: question, forUser: `${tool} was declined: ${question}` };
+}
+
+export function denialOf(tool: string, input: Readonly<Record<string, unknown>>, mode: PermissionMode): Denial {
   const target = targetOf(input);
   const what = target === "" ? tool : `${tool} (${target})`;
   const how =

@@ -8,16 +8,24 @@
  *    also the moment at which everything alive is known to be a helper and not a tool: that is the resident set.
  * 4. A process that dies takes its turn with it, and what it leaves is swept by its marker (I2).
  */
-import type { CanUseTool, HookCallback, Options, Query, SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import type {
+  CanUseTool,
+  HookCallback,
+  HookJSONOutput,
+  Options,
+  Query,
+  SDKUserMessage,
+} from "@anthropic-ai/claude-agent-sdk";
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import type { Clock, PermissionMode } from "../../engine/ports.ts";
+import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
 import { spawnAgent } from "../agent-process.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { decode } from "./decode.ts";
 import type { Wire, WireTask } from "./decode.ts";
 import type { ClaudeSdk } from "./locate.ts";
-import { claudeModes, denialOf } from "./permissions.ts";
+import { claudeModes, denialOf, questionDenial } from "./permissions.ts";
 
 export type SessionOptions = {
   readonly workspace: string;
@@ -52,8 +60,8 @@ export type ClaudeSession = {
   /** "untold" with a CLI that does not report its state: there a result is all the evidence of a turn's end. */
   readonly state: "idle" | "running" | "untold";
   /** Processes that outlive a turn by right: the agent's helpers, and what earlier turns left running on purpose. */
-  readonly spared: readonly ProcessRef[];
-  readonly adopted: readonly ProcessRef[];
+  readonly spared: readonly Spared[];
+  readonly adopted: readonly Spared[];
   readonly hasUsedTools: boolean;
   attach(sink: TurnSink): void;
   detach(sink: TurnSink): void;
@@ -93,25 +101,27 @@ export function createSession(
   let agent: AgentProcess | undefined;
   let state: ClaudeSession["state"] = "untold";
   let resident: readonly ProcessRef[] = [];
-  let adopted: readonly ProcessRef[] = [];
+  let adopted: readonly Spared[] = [];
   let tasks: readonly WireTask[] = [];
   let hasUsedTools = false;
   let isAlive = true;
   let straying: Promise<void> = Promise.resolve();
   let closing: Promise<void> | undefined;
 
-  const beforeTool: HookCallback = async () => {
+  const beforeTool: HookCallback = async (call) => {
     const turn = sink;
+    const question = call.hook_event_name === "PreToolUse" ? questionDenial(call.tool_name) : null;
+    if (question !== null) {
+      turn?.show({ kind: "notice", text: question.forUser });
+      return denied(question.forAgent);
+    }
     if (turn && !hasUsedTools) {
       hasUsedTools = true;
       resident = await process.survivors(adopted);
     }
     // I8: asked again after the wait, since a stop may have come meanwhile.
     if (turn && turn === sink && !turn.isStopping) return {};
-    const permissionDecisionReason = "The user has stopped this turn. Do nothing more.";
-    return {
-      hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "deny", permissionDecisionReason },
-    };
+    return denied("The user has stopped this turn. Do nothing more.");
   };
   const canUseTool: CanUseTool = (tool, toolInput) => {
     const denial = denialOf(tool, toolInput, options.permissions);
@@ -128,12 +138,12 @@ export function createSession(
       includePartialMessages: true,
       settingSources: deps.settingSources,
       permissionMode: claudeModes[options.permissions],
-      ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : {}),
+      // Under bypass nobody is asked, and the SDK warns about a callback that is never called.
+      ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : { canUseTool }),
       ...(options.resume === null ? {} : { resume: options.resume }),
       // Plan mode would otherwise hand its decisions to the "auto" mode's classifier, which asks a model.
       settings: { useAutoModeDuringPlan: false },
       hooks: { PreToolUse: [{ hooks: [beforeTool] }] },
-      canUseTool,
       // An interrupt then leaves background tasks alone: those of earlier turns are to live, those of this turn we stop ourselves.
       perTaskStopAffordance: true,
       spawnClaudeCodeProcess: ({ command, args, cwd, env }) => {
@@ -276,7 +286,7 @@ export function createSession(
     interrupt,
     leftovers: () => process.survivors([...resident, ...adopted]),
     adopt(entries) {
-      adopted = [...adopted, ...entries];
+      adopted = [...adopted, ...entries.map((entry) => ({ ...entry, reach: "tree" as const }))];
     },
     regardAsHelpers(entries) {
       resident = [...resident, ...entries];
@@ -286,6 +296,10 @@ export function createSession(
       return closing;
     },
   };
+}
+
+function denied(permissionDecisionReason: string): HookJSONOutput {
+  return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "deny", permissionDecisionReason } };
 }
 
 /** What is pushed reaches the CLI in order; it ends once, and nothing is taken after that. */
