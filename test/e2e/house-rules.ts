@@ -1,0 +1,69 @@
+/**
+ * What must hold at the end of every end-to-end test, whatever it was about: read from the emulator's journal and, once the program is
+ * gone, from its database.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { Emulator } from "../emulator/emulator.ts";
+import type { JournalEntry } from "../emulator/journal.ts";
+import type { Home } from "./home.ts";
+
+/** I8: after "Stopped" or "interrupted" nothing is drawn in a message that is older than it. Throws with what was. */
+export function assertStoppedIsStopped({ journal }: Emulator): void {
+  for (const said of journal.entries.filter(saysTheEnd)) {
+    const late = journal.entries.filter(
+      (entry) =>
+        entry.seq > said.seq &&
+        entry.chatId === said.chatId &&
+        entry.method.startsWith("editMessage") &&
+        Number(entry.params["message_id"]) < messageId(said),
+    );
+    if (late.length > 0) {
+      throw new Error(
+        `I8: after "${String(said.params["text"])}" (#${said.seq}) came ${late.map((entry) => `#${entry.seq} ${entry.method} ${JSON.stringify(entry.params["text"])}`).join(", ")}`,
+      );
+    }
+  }
+}
+
+function saysTheEnd({ method, params, outcome }: JournalEntry): boolean {
+  const text = String(params["text"]);
+  return (
+    method === "sendMessage" &&
+    outcome.kind === "ok" &&
+    /^(Stopped\.|This run was interrupted|The run failed)/.test(text)
+  );
+}
+
+function messageId({ outcome }: JournalEntry): number {
+  return outcome.kind === "ok" ? (outcome.result as { message_id: number }).message_id : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * The database of a program that has ended. I4: every admission is there. I1, I2: no run is live. I6: no message was run twice.
+ * Throws with what is wrong. Nothing is checked when the program never opened one.
+ */
+export function assertBooksBalance(home: Home): void {
+  using database = openDatabase(home);
+  if (database === null) return;
+  const one = (sql: string): unknown => Object.values(database.prepare(sql).get() ?? {})[0];
+  const wrong: string[] = [];
+  const expect = (what: string, found: unknown, wanted: unknown): void => {
+    if (found !== wanted) wrong.push(`${what}: ${String(found)}, not ${String(wanted)}`);
+  };
+  expect("received, less the rows", one("SELECT received - (SELECT count(*) FROM inbox) FROM instance"), 0);
+  expect("live runs", one("SELECT count(*) FROM run WHERE state <> 'settled'"), 0);
+  expect("running items", one("SELECT count(*) FROM inbox WHERE state = 'running'"), 0);
+  expect("items run twice", one("SELECT count(*) FROM (SELECT item FROM run GROUP BY item HAVING count(*) > 1)"), 0);
+  if (wrong.length > 0) throw new Error(`the books do not balance: ${wrong.join("; ")}`);
+}
+
+/** Null when there is none. */
+export function openDatabase(home: Home): (DatabaseSync & Disposable) | null {
+  const file = readdirSync(home.path)
+    .filter((name) => name === "state")
+    .flatMap(() => readdirSync(home.state))
+    .find((name) => /\.(db|sqlite)$/.test(name));
+  return file === undefined ? null : new DatabaseSync(join(home.state, file), { readOnly: true });
+}

@@ -1,0 +1,166 @@
+// Messages that come while a turn runs (issue rows L1, L2, L3, L7, L8; I4, I9), with the real Claude Code.
+
+import { expect } from "vitest";
+import type { Person } from "../emulator/people.ts";
+import { scripted } from "../model/script.ts";
+import { labels } from "./look.ts";
+import type { Scene } from "./scene.ts";
+import { sceneTest } from "./scene-test.ts";
+
+const test = sceneTest({ driver: "claude" });
+
+/** A turn that goes on until it is let go. Resolves when the model is asked. */
+async function busy({ model }: Scene, person: Person, last: string): Promise<{ letGo(): void }> {
+  const gate = model.gate(`${person.id} busy`);
+  person.sends(scripted([[{ gate: `${person.id} busy` }, last]]));
+  await gate.reached;
+  return { letGo: gate.release };
+}
+
+function botSaid(person: Person, wanted: RegExp): string[] {
+  return person
+    .chat()
+    .fromBot.map((message) => message.text)
+    .filter((text) => wanted.test(text));
+}
+
+function promptsSeen({ model }: Scene): string[] {
+  return model.requests.map((request) => request.prompt);
+}
+
+test("messages during a turn are acknowledged with their place, and run after it in their order", async ({
+  scene,
+  person,
+}) => {
+  const turn = await busy(scene, person, "one is done");
+  const two = person.sends("two");
+  const second = await scene.said(person, "number 1 in line");
+  person.sends("three");
+  const third = await scene.said(person, "number 2 in line");
+  expect(labels(second)).toEqual([["Steer now", "Stop and run"], ["Cancel"]]);
+  expect(second.replyTo).toBe(two.message_id);
+  expect(labels(third)).toEqual([["Steer now", "Stop and run"], ["Cancel"]]);
+
+  turn.letGo();
+  await scene.said(person, "echo: three");
+  expect(botSaid(person, /^(one is done|echo: )/)).toEqual(["one is done", "echo: two", "echo: three"]);
+});
+
+test("Cancel takes a waiting message out: the agent never sees it", async ({ scene, person }) => {
+  const turn = await busy(scene, person, "first done");
+  person.sends("never mind this");
+  await scene.said(person, "number 1 in line");
+  expect((await person.taps("Cancel")).text).toBe("Cancelled.");
+  await scene.said(person, "Cancelled: never mind this");
+  person.sends("but this");
+  await scene.said(person, "number 1 in line", { after: person.chat().find("Cancelled:")! });
+  turn.letGo();
+  await scene.said(person, "echo: but this");
+  expect(promptsSeen(scene)).not.toContain("never mind this");
+});
+
+test("Steer now hands a message to the running turn at its next tool boundary, and it does not run again", async ({
+  scene,
+  person,
+}) => {
+  const gate = scene.model.gate(`${person.id} before the tool`);
+  person.sends(
+    scripted([
+      [{ gate: `${person.id} before the tool` }, { tool: "Bash", input: { command: "echo from the tool" } }],
+      ["steered and done"],
+    ]),
+  );
+  await gate.reached;
+  person.sends("use metric units");
+  await scene.said(person, "number 1 in line");
+  expect((await person.taps("Steer now")).text).toBe("Handed to the running turn.");
+  gate.release();
+  await scene.said(person, "steered and done");
+  const afterTool = JSON.stringify(scene.model.requests.at(-1)?.body.messages);
+  expect(afterTool).toContain("from the tool");
+  expect(afterTool).toContain("use metric units");
+  expect(promptsSeen(scene)).not.toContain("use metric units");
+});
+
+test("Stop and run ends the turn with proof and runs that message before the others", async ({ scene, person }) => {
+  const child = scene.child();
+  person.sends(scripted([[{ tool: "Bash", input: { command: child.command } }], ["never said"]]));
+  await child.started();
+  person.sends("waits");
+  const waits = await scene.said(person, "number 1 in line");
+  person.sends("urgent");
+  const urgent = await scene.said(person, "number 2 in line");
+  await person.taps("Stop and run", { message: urgent.id });
+  const stopped = await scene.bridge.until(
+    () => person.chat().find("Running your message next.") && { childIsAlive: child.isAlive() },
+    "the proof of the stop",
+  );
+  expect(stopped.childIsAlive).toBe(false);
+  await scene.said(person, "echo: waits", { after: waits });
+  expect(botSaid(person, /^(echo: |never said)/)).toEqual(["echo: urgent", "echo: waits"]);
+});
+
+test("/queue shows what waits, moves a message to the front and clears the rest, without waiting for the turn", async ({
+  scene,
+  person,
+}) => {
+  const turn = await busy(scene, person, "at last");
+  person.sends("alpha");
+  person.sends("beta");
+  await scene.said(person, "number 2 in line");
+  person.sends("/queue");
+  const queue = await scene.said(person, "2 messages waiting:");
+  expect(queue.text).toMatch(/1\. alpha\n2\. beta/);
+  expect(labels(queue)).toEqual([["Cancel"], ["Cancel", "Move to front"], ["Clear the queue"]]);
+  expect((await person.taps("Move to front")).text).toBe("It is next in line.");
+  turn.letGo();
+  await scene.said(person, "echo: alpha");
+  expect(botSaid(person, /^(at last|echo: )/)).toEqual(["at last", "echo: beta", "echo: alpha"]);
+
+  const again = scene.model.gate(`${person.id} again`);
+  person.sends(scripted([[{ gate: `${person.id} again` }, "second turn"]]));
+  await again.reached;
+  person.sends("gamma");
+  person.sends("delta");
+  await scene.said(person, "number 2 in line", { after: queue });
+  person.sends("/queue");
+  await scene.said(person, "2 messages waiting:", { after: queue });
+  expect((await person.taps("Clear the queue")).text).toBe("2 messages cancelled.");
+  again.release();
+  await scene.said(person, "second turn");
+  person.sends("/queue");
+  await scene.said(person, "No messages waiting.");
+  expect(promptsSeen(scene)).not.toContain("gamma");
+});
+
+test("a conversation whose directory another one works in is told so, and starts by itself when that is free (L7, DQ-1)", async ({
+  scene,
+  person,
+}) => {
+  const turn = await busy(scene, person, "the first is done");
+  const other = scene.person();
+  other.sends("mine, please");
+  const told = await scene.said(other, "Another conversation is working in");
+  expect(told.text).toContain(scene.home.workspace);
+  expect(labels(told)).toEqual([["Cancel"]]);
+  expect(promptsSeen(scene)).not.toContain("mine, please");
+  turn.letGo();
+  await scene.said(other, "echo: mine, please"); // nobody wrote anything in between
+});
+
+test("when 20 messages wait, the next one is refused with a text, and nothing that waits is lost (I4, I14)", async ({
+  scene,
+  person,
+}) => {
+  const turn = await busy(scene, person, "enough");
+  for (let n = 1; n <= 20; n += 1) person.sends(`waiting ${n}`);
+  const refused = person.sends("one too many");
+  const said = await scene.said(person, "already has 20 messages waiting", { withinMs: 40_000 });
+  expect(said.replyTo).toBe(refused.message_id);
+  person.sends("/queue");
+  await scene.said(person, "20 messages waiting:", { after: said });
+  await person.taps("Clear the queue");
+  turn.letGo();
+  await scene.said(person, "enough");
+  expect(promptsSeen(scene)).not.toContain("one too many");
+}, 60_000);

@@ -1,0 +1,99 @@
+/**
+ * One program in one home before one emulator and one model, for all tests of a file: each test takes a person of its own, whose
+ * private chat is a conversation of its own. They share the workspace, so a test ends what it starts.
+ */
+import { createEmulator, type Emulator, type EmulatorOptions } from "../emulator/emulator.ts";
+import type { MessageView } from "../emulator/chat-view.ts";
+import type { Person } from "../emulator/people.ts";
+import { createModelServer, type ModelServer } from "../model/model-server.ts";
+import { type Bridge, startBridge } from "./bridge.ts";
+import { createHome, type Home } from "./home.ts";
+import { assertBooksBalance, assertStoppedIsStopped } from "./house-rules.ts";
+import { type ChildKind, shellChild, type ShellChild } from "./shell-child.ts";
+
+export type SceneOptions = {
+  readonly driver: "claude" | "demo";
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly emulator?: EmulatorOptions;
+};
+
+export type Scene = AsyncDisposable & {
+  readonly emulator: Emulator;
+  readonly model: ModelServer;
+  readonly home: Home;
+  /** The present life of the program. */
+  readonly bridge: Bridge;
+  /** Someone who may use the bot and has not written yet. */
+  person(): Person;
+  /** Someone who may not. */
+  stranger(): Person;
+  /** The next life in the same home, after the present one ended. */
+  start(env?: Readonly<Record<string, string | undefined>>): Promise<Bridge>;
+  /** The newest message of the bot in the person's chat that contains this, once it is there; only those after `after`. */
+  said(person: Person, wanted: string | RegExp, options?: SaidOptions): Promise<MessageView>;
+  child(kind?: ChildKind): ShellChild;
+};
+
+export type SaidOptions = { readonly after?: { readonly id: number }; readonly withinMs?: number };
+
+/** More than any file has tests. */
+const peopleMax = 40;
+
+export async function openScene({ driver, env, emulator: options }: SceneOptions): Promise<Scene> {
+  const stack = new AsyncDisposableStack();
+  const emulator = stack.use(await createEmulator(options));
+  const model = stack.use(await createModelServer());
+  const home = stack.use(createHome());
+  const pool = Array.from({ length: peopleMax }, (_, index) =>
+    emulator.user({ firstName: `Person ${index}`, started: true }),
+  );
+  const users = [emulator.owner, ...pool];
+  let bridge: Bridge;
+  let children = 0;
+
+  async function start(more: Readonly<Record<string, string | undefined>> = {}): Promise<Bridge> {
+    bridge = await startBridge({ home, emulator, model, driver, users, env: { ...env, ...more } });
+    return bridge;
+  }
+
+  try {
+    await start();
+  } catch (error) {
+    await stack.disposeAsync().catch(() => undefined); // the first failure is the one to be told
+    throw error;
+  }
+
+  return {
+    emulator,
+    model,
+    home,
+    get bridge() {
+      return bridge;
+    },
+    person() {
+      const person = pool.shift();
+      if (person === undefined) throw new Error(`a scene has ${peopleMax} people`);
+      return person;
+    },
+    stranger: () => emulator.user({ firstName: "Stranger", started: true }),
+    start,
+    said(person, wanted, { after, withinMs } = {}) {
+      const matches = (text: string): boolean =>
+        typeof wanted === "string" ? text.includes(wanted) : wanted.test(text);
+      const look = () =>
+        person.chat().fromBot.findLast((message) => message.id > (after?.id ?? 0) && matches(message.text));
+      return bridge.until(look, `${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
+    },
+    child: (kind) => shellChild(home.workspace, `child${(children += 1)}`, kind),
+    async [Symbol.asyncDispose]() {
+      try {
+        await bridge[Symbol.asyncDispose]();
+        assertBooksBalance(home);
+        assertStoppedIsStopped(emulator);
+        emulator.journal.assertClean();
+      } finally {
+        await stack.disposeAsync();
+      }
+    },
+  };
+}
