@@ -18,7 +18,9 @@ export type LifeDeps = {
   readonly number: number;
   readonly subject: Subject;
   readonly database: DatabaseSync;
-  readonly journal: () => Journal;
+  readonly journal: Journal;
+  /** Told when the store may have committed something. */
+  readonly flushed: () => void;
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly clock: VirtualClock;
@@ -76,7 +78,10 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     newId: deps.newId,
     defer: (flush) => {
       if (state === "cut" || state === "ended") return;
-      const run = (): void => void flush(); // never rejects; drained within the step
+      const run = (): void => {
+        deps.flushed();
+        void flush(); // never rejects; drained within the step
+      };
       scheduler.offer({ kind: "flush", label: `life ${number}`, life: number, run });
     },
   });
@@ -92,7 +97,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
 
   function transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T> {
     const committed = store.transact(async (tx) => {
-      deps.journal().mark(number);
+      deps.journal.mark(number);
       const value = await decide(fuse === null ? tx : fusedTx(tx));
       if (deps.commitFails()) throw new DiskFull("the disk is full");
       return value;

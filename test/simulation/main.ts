@@ -4,6 +4,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { createArena } from "./arena.ts";
 import { defaultOptions, simulate } from "./simulation.ts";
 import { loadSubject } from "./subject.ts";
 
@@ -18,14 +19,14 @@ const { values } = parseArgs({
     keep: { type: "boolean", default: false },
   },
 });
-const subject = await loadSubject(values.sources);
+const arena = await createArena(await loadSubject(values.sources));
 const first = Number(values.seed ?? values.from);
 const last = values.seed === undefined ? first + Number(values.seeds) - 1 : first;
 const begun = performance.now();
 const found = new Map<string, { count: number; seed: number; what: string }>();
 let steps = 0, runs = 0, crashes = 0, failed = 0;
 for (let seed = first; seed <= last; seed += 1) {
-  const outcome = await simulate(seed, subject, { stepsMax: Number(values.steps), tailLines: Number(values.tail) });
+  const outcome = await simulate(arena, seed, { stepsMax: Number(values.steps), tailLines: Number(values.tail) });
   steps += outcome.steps; runs += outcome.tally.runs; crashes += outcome.tally.crashes;
   if (values.seed !== undefined) console.log(outcome.hash, outcome.tally);
   if (outcome.failure === null) continue;

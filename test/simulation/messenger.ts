@@ -36,6 +36,9 @@ type MessengerDeps = {
 const pauseMsMax = 30_000;
 const dueMax = 5;
 
+/** Only a life that was succeeded is refused by the store; it has nobody to tell. */
+const refused = (): void => {};
+
 export function createMessenger(deps: MessengerDeps): Messenger {
   const { mirror, scheduler, random, clock, habits } = deps;
   const blocked = new Set<ConversationId>();
@@ -96,10 +99,10 @@ export function createMessenger(deps: MessengerDeps): Messenger {
       serving = null;
       busy = 0;
       blocked.clear();
-      // Its failure is a dead program: nobody is left to see it.
-      void outbox.recover("telegram").then(() => {
+      const serve = (): void => {
         serving = { life, outbox };
-      });
+      };
+      void outbox.recover("telegram").then(serve, refused);
     },
     calm: () => {
       isCalm = true;
@@ -111,7 +114,7 @@ export function createMessenger(deps: MessengerDeps): Messenger {
         if (!mayGo(row)) continue;
         const run = (): void => {
           busy += 1;
-          void pump(life, outbox); // no verb of the outbox rejects here
+          void pump(life, outbox).catch(refused);
         };
         return { kind: "channel", label: "look for messages", life, run };
       }

@@ -56,11 +56,12 @@ export interface Scheduler {
   offer(choice: Choice): void;
   withdraw(choice: Choice): void;
   /** A promise that resolves when the scheduler chooses so, with the value of that moment. */
-  pending<T>(kind: ChoiceKind, label: string, life: number | null, value: () => T): Promise<T>;
+  pending<T>(kind: ChoiceKind, label: string, life: number | null, value: () => T | Promise<T>): Promise<T>;
   addSource(source: Source): void;
   setWeights(weights: Weights): void;
   /** How many choices of these kinds wait; sources are not counted. */
   waiting(kinds: readonly ChoiceKind[], life: number | null): number;
+  /** Nothing that this life waits for happens any more, whatever it still asks for. */
   endLife(life: number): void;
   /** Takes one choice and lets everything follow from it; false when nothing can happen. */
   step(): Promise<boolean>;
@@ -75,6 +76,12 @@ export function createScheduler(random: Random, trace: Trace, resolveOrder: Reso
   const waiting = new Map<ChoiceKind, Choice[]>(choiceKinds.map((kind) => [kind, []]));
   let weights = Object.fromEntries(choiceKinds.map((kind) => [kind, 1])) as Weights;
   let steps = 0;
+
+  const ended = new Set<number>();
+
+  const add = (choice: Choice): void => {
+    if (choice.life === null || !ended.has(choice.life)) listOf(choice.kind).push(choice);
+  };
 
   const listOf = (kind: ChoiceKind): Choice[] => waiting.get(kind)!;
 
@@ -111,13 +118,11 @@ export function createScheduler(random: Random, trace: Trace, resolveOrder: Reso
   }
 
   return {
-    offer: (choice) => {
-      listOf(choice.kind).push(choice);
-    },
+    offer: add,
     withdraw,
-    pending: (kind, label, life, value) =>
-      new Promise((resolve) => {
-        listOf(kind).push({ kind, label, life, run: () => resolve(value()) });
+    pending: <T>(kind: ChoiceKind, label: string, life: number | null, value: () => T | Promise<T>) =>
+      new Promise<T>((resolve) => {
+        add({ kind, label, life, run: () => resolve(value()) });
       }),
     addSource: (source) => {
       sources.push(source);
@@ -128,6 +133,7 @@ export function createScheduler(random: Random, trace: Trace, resolveOrder: Reso
     waiting: (kinds, life) =>
       kinds.reduce((sum, kind) => sum + listOf(kind).filter((choice) => choice.life === life).length, 0),
     endLife: (life) => {
+      ended.add(life);
       for (const kind of choiceKinds) {
         waiting.set(
           kind,

@@ -91,15 +91,16 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   }
 
   function endOneTool(): void {
-    const tool = ledger.processes.find((process) => process.alive && process.role === "tool");
-    if (tool !== undefined && tool.toughness !== "never") world.end(tool);
+    const tool = toolsAlive().find((one) => one.toughness !== "never");
+    if (tool !== undefined) world.end(tool);
   }
 
   /** The agent's own end of the turn. */
   function finish(end: TurnEnd): void {
-    if (!script.leavesBackground) while (toolsAlive().some((tool) => tool.toughness !== "never")) endOneTool();
+    if (!script.leavesBackground) for (const _ of toolsAlive()) endOneTool();
     say(end);
-    if (!script.lingers) world.end(agent);
+    // Who lingers without having said the end is one who hangs, and that is a fault of its own.
+    if (!script.lingers || script.lastWord === "none") world.end(agent);
   }
 
   function say(end: TurnEnd): void {

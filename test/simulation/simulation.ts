@@ -2,10 +2,10 @@
  * One seed: a storm of messages, faults and crashes on the real engine and the real store, then a calm in which everything
  * must come to rest by itself. After every step the rows and the ledger are held against the invariants.
  */
-import { DatabaseSync } from "node:sqlite";
-import type { Log } from "../../src/engine/ports.ts";
+import type { Log, RunSnapshot } from "../../src/engine/ports.ts";
+import type { Arena } from "./arena.ts";
 import { createChat } from "./chat.ts";
-import { createJournal, type Change, type Journal } from "./journal.ts";
+import type { Change } from "./journal.ts";
 import { beginLife, downtimeMs, type Life } from "./life.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
@@ -20,7 +20,6 @@ import { rulesOfRuns } from "./rules-of-runs.ts";
 import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
 import { type Choice, createScheduler, settled } from "./scheduler.ts";
 import { createScriptedAgents } from "./scripted-driver.ts";
-import type { Subject } from "./subject.ts";
 import { createTrace } from "./trace.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 import { createWorld } from "./world.ts";
@@ -56,33 +55,37 @@ const calmStepsMax = 4_000;
 const afterLastActionMax = 60;
 
 /** Resolves, never rejects: what the program throws at its owner is a failure of the seed. */
-export async function simulate(seed: number, subject: Subject, options: SimulateOptions): Promise<Outcome> {
-  const simulation = createSimulation(seed, subject, options);
+export async function simulate(arena: Arena, seed: number, options: SimulateOptions): Promise<Outcome> {
+  arena.clear();
+  const simulation = createSimulation(arena, seed, options);
   try {
     await simulation.run();
   } catch (error) {
     simulation.violated("internal", error instanceof Error ? `${error.stack ?? error.message}` : String(error));
   }
+  await simulation.end();
   return simulation.outcome();
 }
 
-function createSimulation(seed: number, subject: Subject, options: SimulateOptions) {
+function createSimulation(arena: Arena, seed: number, options: SimulateOptions) {
+  const { database, journal, subject } = arena;
   const random = createRandom(seed);
   const scenario: Scenario = drawScenario(random);
   const trace = createTrace();
   const scheduler = createScheduler(random, trace, scenario.resolveOrder);
   const clock = createVirtualClock(scheduler, random);
-  const database = new DatabaseSync(":memory:");
   const mirror = createMirror();
   let failure: Failure | null = null;
   let life: Life | null = null;
+  const ghosts: Life[] = [];
   let lives = 0;
   let ids = 0;
   let bootedAtMs = 0;
   let boot: "booting" | "open" | "failed" = "booting";
   let crashesLeft = scenario.crashesMax;
   let isCalm = false;
-  let journal: Journal | null = null;
+  /** Something may have been committed since the journal was read. */
+  let isDirty = false;
 
   const violated = (invariant: string, what: string): void => {
     failure ??= { invariant, what, step: scheduler.steps(), tail: [] };
@@ -124,7 +127,10 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
       number,
       subject,
       database,
-      journal: () => journal!,
+      journal,
+      flushed: () => {
+        isDirty = true;
+      },
       scheduler,
       random,
       clock,
@@ -136,9 +142,8 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
       commitFails: () => !isCalm && scenario.commitFails > 0 && random.chance(scenario.commitFails),
       log: quiet,
     });
-    journal ??= createJournal(database);
     life = begun;
-    watchLate(begun);
+    begun.engine.watch({ changed: () => {}, progressed: watchLate(begun) });
     void begun.engine.boot().then(
       () => void (boot = "open"),
       () => void (boot = "failed"),
@@ -148,15 +153,11 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
   }
 
   /** I12: a view never hears of a run that is over for the engine. */
-  function watchLate(begun: Life): void {
-    begun.engine.watch({
-      changed: () => {},
-      progressed: ({ owner }) => {
-        if (life === begun && begun.engine.snapshot(owner.run) === null) {
-          violated("I12", `${owner.run} is shown although it is over`);
-        }
-      },
-    });
+  function watchLate(begun: Life): (snapshot: RunSnapshot) => void {
+    return ({ owner }) => {
+      if (life !== begun || begun.engine.snapshot(owner.run) !== null) return;
+      violated("I12", `${owner.run} is shown although it is over`);
+    };
   }
 
   function crashes(): Choice | null {
@@ -185,8 +186,10 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
     life = null;
     chat.attach(null);
     const isGhost = boot === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
-    if (isGhost) dead.haunt();
-    else {
+    if (isGhost) {
+      dead.haunt();
+      ghosts.push(dead);
+    } else {
       dead.end();
       scheduler.endLife(dead.number);
       clock.endLife(dead.number);
@@ -207,7 +210,8 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
   // ---- checks
 
   function readJournal(): void {
-    if (database.isTransaction || journal === null) return;
+    if (database.isTransaction || !isDirty) return;
+    isDirty = false;
     const changes = journal.read();
     if (changes.length === 0) return;
     for (const change of changes) {
@@ -287,12 +291,17 @@ function createSimulation(seed: number, subject: Subject, options: SimulateOptio
     const found = failure === null ? null : { ...failure, tail: trace.tail(options.tailLines) };
     const messages = mirror.said.size;
     const tally = { runs: mirror.runs.size, crashes: lives - 1, items: mirror.items.size, messages };
-    life?.end();
-    database.close();
     return { seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
   }
 
-  return { run, outcome, violated };
+  /** Nothing of this seed is left when the next one begins. */
+  async function end(): Promise<void> {
+    for (const one of [...ghosts, ...(life === null ? [] : [life])]) one.end();
+    await settled();
+    await settled();
+  }
+
+  return { run, end, outcome, violated };
 }
 
 /** What the engine logs is not looked at: a log line proves nothing. */
