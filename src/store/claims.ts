@@ -11,7 +11,7 @@ import type { Lane, StoredItem, Tx } from "../engine/ports.ts";
 import { readHead } from "./inbox.ts";
 import { readLane } from "./lanes.ts";
 import { liveStates } from "./migrations.ts";
-import { refreshLane, refreshWorkspace } from "./readiness.ts";
+import { runBegan } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 import { StoreFault } from "./store-fault.ts";
 
@@ -130,7 +130,6 @@ function insertRun(sql: Sql, incarnation: number, { run, lane, item, slot, drive
     incarnation,
     atMs,
   );
-  refreshLane(sql, conversation);
-  refreshWorkspace(sql, claimed.workspace);
+  runBegan(sql, conversation, claimed.workspace);
   return { conversation, run, epoch: claimed.epoch };
 }

@@ -8,7 +8,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import { type InboxItem, type ItemId, type ItemState, itemStates, type Request } from "../domain/inbox-item.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Counts, StoredItem, Tx } from "../engine/ports.ts";
-import { refreshLane } from "./readiness.ts";
+import { queueChanged } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
 type InboxVerbs = Pick<
@@ -82,7 +82,7 @@ function addItem(sql: Sql, item: InboxItem, state: ItemState, atMs: number): Ite
   );
   if (added === undefined) return null;
   sql.run("UPDATE instance SET received = received + 1"); // I4
-  if (state === "queued") refreshLane(sql, item.conversation);
+  if (state === "queued") queueChanged(sql, item.conversation);
   return added.id;
 }
 
@@ -139,7 +139,7 @@ function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: Run
           from,
         );
   if (moved === undefined) return false;
-  if (from === "queued" || to === "queued") refreshLane(sql, moved.conversation);
+  if (from === "queued" || to === "queued") queueChanged(sql, moved.conversation);
   return true;
 }
 

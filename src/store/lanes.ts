@@ -6,7 +6,7 @@ import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
 import type { Lane, Tx } from "../engine/ports.ts";
 import { liveStates } from "./migrations.ts";
-import { refreshWorkspace } from "./readiness.ts";
+import { lanesMoved } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
 type LaneVerbs = Pick<Tx, "lane" | "openLane" | "lanes" | "newSession" | "setTitle" | "moveDefaultLanes">;
@@ -126,7 +126,7 @@ function setTitle(sql: Sql, conversation: ConversationId, title: string): void {
 function moveDefaultLanes(sql: Sql, workspace: string): void {
   addWorkspace(sql, workspace);
   sql.run("UPDATE lane SET workspace = ? WHERE is_chosen = 0 AND workspace <> ?", workspace, workspace);
-  for (const { path } of sql.all<{ path: string }>("SELECT path FROM workspace")) refreshWorkspace(sql, path);
+  lanesMoved(sql);
 }
 
 function addWorkspace(sql: Sql, path: string): void {

@@ -32,7 +32,7 @@ const migrations: readonly string[] = [
   CREATE TABLE workspace (
     path TEXT PRIMARY KEY,
     head_ticket INTEGER
-  ) STRICT;
+  ) STRICT, WITHOUT ROWID;
   CREATE INDEX workspace_ready ON workspace (head_ticket) WHERE head_ticket IS NOT NULL;
 
   -- No foreign key on conversation: the lane points here, and is inserted after its session.

@@ -9,9 +9,31 @@ import type { ConversationId } from "../domain/conversation.ts";
 import { liveStates } from "./migrations.ts";
 import { one, type Sql } from "./sql.ts";
 
-/** To be called after items of the lane came, went or changed state, and after a run of it began or ended. */
-export function refreshLane(sql: Sql, conversation: ConversationId): void {
-  const lane = one(
+/** Items of the lane came to be queued, or ceased to be. */
+export function queueChanged(sql: Sql, conversation: ConversationId): void {
+  const { workspace, isChanged } = refreshTicket(sql, conversation);
+  if (isChanged) refreshHead(sql, workspace);
+}
+
+export function runBegan(sql: Sql, conversation: ConversationId, workspace: string): void {
+  sql.run("UPDATE lane SET ticket = NULL WHERE conversation = ?", conversation);
+  sql.run("UPDATE workspace SET head_ticket = NULL WHERE path = ?", workspace);
+}
+
+/** `workspace` is where the run was; its lane may have moved to another one meanwhile. */
+export function runEnded(sql: Sql, conversation: ConversationId, workspace: string): void {
+  const lane = refreshTicket(sql, conversation);
+  refreshHead(sql, workspace);
+  if (lane.workspace !== workspace) refreshHead(sql, lane.workspace);
+}
+
+/** Lanes moved from workspace to workspace. */
+export function lanesMoved(sql: Sql): void {
+  for (const { path } of sql.all<{ path: string }>("SELECT path FROM workspace")) refreshHead(sql, path);
+}
+
+function refreshTicket(sql: Sql, conversation: ConversationId): { workspace: string; isChanged: boolean } {
+  const { workspace, ticket, isReady } = one(
     sql.get<{ workspace: string; ticket: number | null; isReady: 0 | 1 }>(
       `SELECT workspace, ticket,
          EXISTS (SELECT 1 FROM inbox WHERE conversation = lane.conversation AND state = 'queued')
@@ -21,14 +43,13 @@ export function refreshLane(sql: Sql, conversation: ConversationId): void {
     ),
     `lane ${conversation}`,
   );
-  if ((lane.isReady === 1) === (lane.ticket !== null)) return;
-  const ticket = lane.isReady === 1 ? drawTicket(sql) : null;
-  sql.run("UPDATE lane SET ticket = ? WHERE conversation = ?", ticket, conversation);
-  refreshWorkspace(sql, lane.workspace);
+  if ((isReady === 1) === (ticket !== null)) return { workspace, isChanged: false };
+  const next = isReady === 1 ? drawTicket(sql) : null;
+  sql.run("UPDATE lane SET ticket = ? WHERE conversation = ?", next, conversation);
+  return { workspace, isChanged: true };
 }
 
-/** To be called after a run began or ended in the workspace. */
-export function refreshWorkspace(sql: Sql, path: string): void {
+function refreshHead(sql: Sql, path: string): void {
   sql.run(
     `UPDATE workspace SET head_ticket = CASE
        WHEN EXISTS (SELECT 1 FROM run WHERE workspace = workspace.path AND state IN ${liveStates}) THEN NULL

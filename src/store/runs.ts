@@ -9,7 +9,7 @@ import type { Evidence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/r
 import type { Transcript } from "../domain/transcript.ts";
 import type { LiveRun, Tx } from "../engine/ports.ts";
 import { liveStates } from "./migrations.ts";
-import { refreshLane, refreshWorkspace } from "./readiness.ts";
+import { runEnded } from "./readiness.ts";
 import type { Sql } from "./sql.ts";
 
 type RunVerbs = Pick<
@@ -116,8 +116,7 @@ function settleRun(sql: Sql, owner: RunOwner, outcome: RunOutcome, transcript: T
     ...ownerValues(owner),
   );
   if (settled === undefined) return false;
-  refreshLane(sql, owner.conversation);
-  refreshWorkspace(sql, settled.workspace);
+  runEnded(sql, owner.conversation, settled.workspace);
   return true;
 }
 
