@@ -51,6 +51,7 @@ export type Wire =
   | { readonly kind: "init"; readonly session: string; readonly version: string }
   | { readonly kind: "state"; readonly state: "idle" | "running" | "requires_action" }
   | { readonly kind: "lifecycle"; readonly message: string; readonly state: string }
+  | { readonly kind: "text-begins" }
   | { readonly kind: "text"; readonly delta: string }
   | { readonly kind: "thinking"; readonly delta: string }
   /** `isMain` is false for what a subagent says. `error` is the CLI's code for a failed request, "" for none. */
@@ -149,11 +150,18 @@ function decodeSystem(fields: Fields): Wire {
 /** Deltas of the main thread; what subagents stream is not part of the answer. */
 function decodeStream(fields: Fields): Wire {
   const event = record(fields["event"]);
-  const delta = record(event["delta"]);
-  const deltaType = fields["parent_tool_use_id"] === null ? delta["type"] : undefined;
-  if (deltaType === "text_delta") return { kind: "text", delta: text(delta["text"]) };
-  if (deltaType === "thinking_delta") return { kind: "thinking", delta: text(delta["thinking"]) };
-  return { kind: "ignored", type: "stream_event" };
+  const isMain = fields["parent_tool_use_id"] === null;
+  const part = record(event["delta"] ?? event["content_block"]);
+  switch (isMain ? `${text(event["type"])}/${text(part["type"])}` : "") {
+    case "content_block_start/text":
+      return { kind: "text-begins" };
+    case "content_block_delta/text_delta":
+      return { kind: "text", delta: text(part["text"]) };
+    case "content_block_delta/thinking_delta":
+      return { kind: "thinking", delta: text(part["thinking"]) };
+    default:
+      return { kind: "ignored", type: "stream_event" };
+  }
 }
 
 function decodeBlock(block: unknown): WireBlock[] {

@@ -2,7 +2,8 @@
  * What Claude Code's messages mean in the domain's words. Pure.
  *
  * 1. Faults are told by code, HTTP status and type; a foreign text only ever becomes a detail for people.
- * 2. An answer is what results carry. One turn may have several (a background agent reports back): their texts are joined.
+ * 2. An answer is what the main thread said since its last tool call. (A result's own text is only the last block of that.) One turn
+ *    may have several results (a background agent reports back): their answers are joined.
  */
 import { toolTargetCharsMax } from "../../domain/agent-event.ts";
 import type { AgentEvent, TurnEnd, Usage } from "../../domain/agent-event.ts";
@@ -17,6 +18,10 @@ export const loginRemedy =
 
 /** What a turn has gathered for its end. */
 export type Gathered = {
+  /** Blocks of text since the last tool call or result. */
+  readonly blocks: readonly string[];
+  /** Whether a text was shown since the last tool call, to which another block would be glued. */
+  readonly isTextOpen: boolean;
   readonly answers: readonly string[];
   readonly usage: Usage;
   /** The account's limit was reported as exhausted; when it opens again, if that was said. */
@@ -28,6 +33,8 @@ export type Gathered = {
 };
 
 export const nothingGathered: Gathered = {
+  blocks: [],
+  isTextOpen: false,
   answers: [],
   usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
   limit: null,
@@ -43,14 +50,17 @@ export function translate(
   switch (wire.kind) {
     case "init":
       return { events: [{ kind: "session", resume: wire.session }], after: before };
+    case "text-begins":
+      return { events: before.isTextOpen ? [{ kind: "text", delta: blockBreak }] : [], after: before };
     case "text":
     case "thinking":
-      return { events: wire.delta === "" ? [] : [{ kind: wire.kind, delta: wire.delta }], after: before };
-    case "assistant":
+      if (wire.delta === "") return { events: [], after: before };
       return {
-        events: wire.blocks.flatMap(toolStarted),
-        after: { ...before, requestError: wire.error === "" ? before.requestError : wire.error },
+        events: [{ kind: wire.kind, delta: wire.delta }],
+        after: { ...before, isTextOpen: before.isTextOpen || wire.kind === "text" },
       };
+    case "assistant":
+      return { events: wire.blocks.flatMap(toolStarted), after: gatherMessage(before, wire) };
     case "tool-results":
       return {
         events: wire.results.map((result) => ({ kind: "tool-ended", id: result.id, ok: !result.isError })),
@@ -91,6 +101,19 @@ export function deathOf(exit: AgentExit): Fault {
   return { kind: "agent-died", agent: agentName, detail: bounded(lastLine === "" ? how : `${how}: ${lastLine}`) };
 }
 
+/** Between two blocks of text that follow each other. */
+const blockBreak = "\n\n";
+
+function gatherMessage(before: Gathered, message: Extract<Wire, { kind: "assistant" }>): Gathered {
+  const requestError = message.error === "" ? before.requestError : message.error;
+  // The text of a failed request is the CLI's own, and the fault says it.
+  if (!message.isMain || message.error !== "") return { ...before, requestError };
+  const tool = message.blocks.findLastIndex((block) => block.kind === "tool");
+  const texts = message.blocks.slice(tool + 1).flatMap((block) => (block.kind === "text" ? [block.text] : []));
+  const blocks = tool < 0 ? [...before.blocks, ...texts] : texts;
+  return { ...before, requestError, blocks, isTextOpen: tool < 0 && before.isTextOpen };
+}
+
 function gatherResult(before: Gathered, result: WireResult): Gathered {
   const { usage } = before;
   const added = result.usage;
@@ -101,13 +124,14 @@ function gatherResult(before: Gathered, result: WireResult): Gathered {
     cacheWriteTokens: usage.cacheWriteTokens + added.cacheWriteTokens,
     costUsd: usage.costUsd === null || added.costUsd === null ? null : usage.costUsd + added.costUsd,
   };
-  const answers = result.isError || result.text === "" ? before.answers : [...before.answers, result.text];
-  return { ...before, answers, usage: sum, end: endOf(before, result, answers) };
+  const said = before.blocks.length > 0 ? before.blocks.join(blockBreak) : result.text;
+  const answers = result.isError || said === "" ? before.answers : [...before.answers, said];
+  return { ...before, blocks: [], answers, usage: sum, end: endOf(before, result, answers) };
 }
 
 function endOf(before: Gathered, result: WireResult, answers: readonly string[]): TurnEnd {
   // The CLI says "success" of a turn whose request failed; only is_error tells.
-  if (result.subtype === "success" && !result.isError) return { kind: "completed", answer: answers.join("\n\n") };
+  if (result.subtype === "success" && !result.isError) return { kind: "completed", answer: answers.join(blockBreak) };
   if (result.reason === "aborted_streaming" || result.reason === "aborted_tools") return { kind: "interrupted" };
   return { kind: "failed", fault: resultFault(before, result) };
 }
