@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 let scratch: string;
 let checkout: string;
+const children: ChildProcess[] = [];
 
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), "signalbox bootstrap "));
@@ -22,7 +23,11 @@ beforeEach(() => {
   put("../npm-cli.js", npmStandIn);
 });
 
-afterEach(() => rmSync(scratch, { recursive: true, force: true }));
+afterEach(() => {
+  // A test that failed half-way leaves nothing running.
+  for (const child of children.splice(0)) endGroup(child);
+  rmSync(scratch, { recursive: true, force: true });
+});
 
 describe("a fresh clone", () => {
   test("installs once, then runs the program with its arguments and passes its exit code on", () => {
@@ -200,6 +205,14 @@ describe("signals", () => {
     },
   );
 
+  test("npm start that is told to end lets the program drain (no shell in between swallows the signal)", async () => {
+    put("package.json", readFileSync(join(import.meta.dirname, "../package.json"), "utf8"));
+    const npm = inOwnGroup("npm", ["start"]);
+    await line(npm, /^up/m);
+    npm.kill("SIGTERM");
+    expect(await finished(npm)).toMatchObject({ status: 5, stdout: expect.stringContaining("drained after 1") });
+  });
+
   test("a program ended by a signal is reported as 128 + its number", async () => {
     const child = start("start");
     const [, pid] = (await line(child, /^up (\d+)/)) ?? [];
@@ -213,9 +226,9 @@ describe("signals", () => {
     const quoted = [process.execPath, join(checkout, "scripts/bootstrap.mjs"), "start"]
       .map((word) => `'${word}'`)
       .join(" ");
-    const terminal = spawn("script", ["-qec", quoted, "/dev/null"], { stdio: "pipe", env: environment({}) });
+    const terminal = inOwnGroup("script", ["-qec", quoted, "/dev/null"]);
     await line(terminal, /up/);
-    terminal.stdin.write("\x03");
+    terminal.stdin?.write("\x03");
     const { stdout } = await finished(terminal);
     expect(stdout).toContain("drained after 1");
   });
@@ -284,8 +297,21 @@ function bootstrap(...words: (string | Record<string, string>)[]): Run {
 
 /** Starts it without a terminal, as a supervisor does. */
 function start(...args: string[]): ChildProcess {
-  const script = join(checkout, "scripts/bootstrap.mjs");
-  return spawn(process.execPath, [script, ...args], { stdio: "pipe", env: environment({}), detached: true });
+  return inOwnGroup(process.execPath, [join(checkout, "scripts/bootstrap.mjs"), ...args]);
+}
+
+function inOwnGroup(command: string, args: string[]): ChildProcess {
+  const child = spawn(command, args, { cwd: checkout, stdio: "pipe", env: environment({}), detached: true });
+  children.push(child);
+  return child;
+}
+
+function endGroup(child: ChildProcess): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It ended as it should have.
+  }
 }
 
 const outputs = new WeakMap<ChildProcess, { text: string; look: () => void }>();
