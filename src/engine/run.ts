@@ -58,6 +58,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   const { clock, commit, log } = deps;
   const stopAsked = new AbortController();
   const released = new AbortController();
+  /** Fires when the last word is taken: what the driver still says of this turn is heard by nobody (I12). */
+  const over = new AbortController();
   let strengthened = new AbortController();
   let transcript: Transcript = emptyTranscript;
   let state: RunSnapshot["state"] = "starting";
@@ -78,6 +80,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     } catch (error) {
       if (!(error instanceof Deposed)) throw error;
       log.warn({ run: owner.run, epoch: owner.epoch }, "deposed: this run writes nothing more");
+      over.abort();
       turn?.interrupt("kill");
     }
   }
@@ -92,6 +95,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   function release(): void {
     released.abort();
+    over.abort();
   }
 
   async function steer(prompt: Prompt): Promise<"accepted" | "too-late"> {
@@ -142,6 +146,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   async function consume(started: Turn): Promise<TurnEnd> {
     try {
       for await (const event of started.events) {
+        if (over.signal.aborted) break;
         observe(event);
         if (event.kind === "ended") return event.end;
       }
@@ -185,7 +190,6 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   /** The events may trail the proof by a moment. A turn that is proven gone and gives no end was cut. */
   async function lastWord(ended: Promise<TurnEnd>): Promise<TurnEnd> {
-    const over = new AbortController();
     // Bound: a driver that never says the end must not hold a lane whose turn is proven gone.
     const silence = clock.sleep(lastEventsMs, over.signal).then((): TurnEnd => ({ kind: "interrupted" }));
     const end = await Promise.race([ended, silence]);
