@@ -87,27 +87,27 @@ async function serve(house: House): Promise<number> {
   );
   const telegram =
     config.telegram === null ? null : await connectTelegram(house, config.telegram, { store, engine, parts });
+  // Before anything else is loaded: loading keeps the program busy, and the first poll would wait for it.
+  const answer = telegram === null ? null : await firstAnswer(telegram, house);
+  if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
   const choice = await agents.choose(stop.asked);
-  const page =
-    config.web === null
-      ? null
-      : await openPage(house, config.web, { workspace, store, engine, choice, telegram, parts });
-  const answer = telegram === null ? null : await firstAnswer(telegram, clock);
-  if (answer !== null && answer !== "unreachable" && answer.kind === "unauthorised")
-    throw new StartFailure(tokenRefused, 2);
+  const around = { workspace, store, engine, choice, telegram, parts };
+  const page = config.web === null ? null : await openPage(house, config.web, around);
   if (stop.asked.aborted) return 0;
   await engine.boot();
   greet(house, { choice, workspace, page, answer });
+  // Without a page, a Telegram that is lost leaves no way in.
   const end = await Promise.race([stop.first, ...(telegram !== null && page === null ? [telegram.lost] : [])]);
+  if (end !== undefined) log.error({ reason: end }, "Telegram was the only way in, and it is lost: Signalbox ends");
   await drain(house, engine);
-  return end === undefined ? 0 : exitCodeOf(end);
+  return end === undefined ? 0 : end === "unauthorised" ? 2 : 1;
 }
 
 type Greeting = {
   readonly choice: Choice;
   readonly workspace: string;
   readonly page: Page | null;
-  readonly answer: TelegramStart | "unreachable" | null;
+  readonly answer: FirstAnswer | null;
 };
 
 function greet({ config, log, terminal, version }: House, { choice, workspace, page, answer }: Greeting): void {
@@ -132,7 +132,7 @@ type TelegramLine = {
 
 /** A program without Telegram must not wait for its code. */
 async function connectTelegram(
-  { config, clock, log }: House,
+  { clock, log }: House,
   { token, users, apiRoot }: NonNullable<Config["telegram"]>,
   { store, engine, parts }: { store: Store; engine: Engine; parts: AsyncDisposableStack },
 ): Promise<TelegramLine> {
@@ -148,40 +148,54 @@ async function connectTelegram(
       clock,
       random: Math.random,
       log,
-      onFatal: (reason) => {
-        lost.resolve(reason);
-        if (config.web === null) log.error({ reason }, "Telegram was the only way in: Signalbox ends");
-      },
+      onFatal: (reason) => lost.resolve(reason),
     }),
   );
   // Polling goes on while runs are drained, so that a stop still arrives (I7); the disposal ends it.
   const started = telegram.start(new AbortController().signal);
+  // An answer that comes after the start went on without it. Never rejects.
+  void started.then((answer) => {
+    if (answer.kind === "unauthorised") lost.resolve("unauthorised");
+  });
   return { started, lost: lost.promise, health: () => telegram.health() };
 }
 
-/** A refused token stops the start; a network that is away does not. */
-const telegramAnswerMs = 3_000;
+/** The bot's name, or why there is none. */
+type FirstAnswer = { readonly username: string } | "unauthorised" | "unreachable";
 
-async function firstAnswer(telegram: TelegramLine, clock: Clock): Promise<TelegramStart | "unreachable"> {
+/** A refused token stops the start; a network that is away does not. */
+const telegramAnswerMs = 2_000;
+
+async function firstAnswer(telegram: TelegramLine, { clock, log, stop }: House): Promise<FirstAnswer> {
   const over = new AbortController();
   // Bound: after it Telegram goes on trying by itself, and the rest starts without it.
-  const silence = clock.sleep(telegramAnswerMs, over.signal).then(() => "unreachable" as const);
+  const silence = clock.sleep(telegramAnswerMs, AbortSignal.any([stop.asked, over.signal])).then(() => null);
   const answer = await Promise.race([telegram.started, silence]);
   over.abort();
-  return answer;
+  switch (answer?.kind) {
+    case "started":
+      // One turn of the event loop puts the first poll on its way.
+      await new Promise((resolve) => void setImmediate(resolve));
+      return { username: answer.username };
+    case "unauthorised":
+      return "unauthorised";
+    case "stopped":
+    case undefined:
+      // Never rejects.
+      void telegram.started.then(({ kind }) => kind === "unauthorised" && log.error({}, tokenRefused));
+      return "unreachable";
+    default:
+      return answer satisfies never;
+  }
 }
 
 function telegramLine({ telegram }: Config, answer: Greeting["answer"]): string {
-  if (telegram === null || answer === null) return "off. Set TELEGRAM_BOT_TOKEN and TELEGRAM_ALLOWED_USERS to use it.";
-  if (answer === "unreachable" || answer.kind !== "started") return "not reachable yet; trying again.";
+  if (telegram === null) return "off. Set TELEGRAM_BOT_TOKEN and TELEGRAM_ALLOWED_USERS to use it.";
+  if (answer === null || typeof answer === "string") return "not reachable yet; trying again.";
   return `@${answer.username}, for ${telegram.users.length === 1 ? "1 user" : `${telegram.users.length} users`}.`;
 }
 
 const tokenRefused = "Telegram refuses TELEGRAM_BOT_TOKEN (401). Get the right one from @BotFather.";
-
-function exitCodeOf(reason: TelegramFatal): number {
-  return reason === "unauthorised" ? 2 : 1;
-}
 
 // ---- The page
 

@@ -174,6 +174,7 @@ async function say(
 ): Promise<void> {
   const words = text.split(/(?<=\s)(?=\S)/);
   for (let i = 0; i < words.length; i += wordsPerDelta) {
+    // Pacing: as fast as a person likes to see text appear.
     await deps.clock.sleep(paceMs, signal);
     if (signal.aborted) return;
     stream.emit({ kind, delta: words.slice(i, i + wordsPerDelta).join("") });
