@@ -33,7 +33,7 @@ test("a house in order breaks no rule", () => {
     },
     {
       path: "src/web/page/app.tsx",
-      text: `import type { Run } from "../../domain/run.ts";\nimport "preact";\nimport "./app.css";`,
+      text: `import type { Run } from "../../domain/run.ts";\nimport type { W } from "../wire.ts";\nimport "preact";\nimport "./app.css";`,
     },
     { path: "src/config.ts", text: `export const home = () => process.env["SIGNALBOX_HOME"];` },
     { path: "src/main.ts", text: `import "./store/runs.ts";\nimport "./telegram/poll.ts";\nprocess.exit(0);` },
@@ -63,6 +63,7 @@ describe("each rule sees its violation", () => {
     ["src/drivers/a.ts", `import { b } from "./demo/b.ts";`, /must not import src\/drivers\/demo\/b\.ts/],
     ["src/store/a.ts", `import { b } from "../../test/contracts/b.ts";`, /must not import test\/contracts\/b\.ts/],
     ["src/store/a.ts", `import { b } from "./b.test.ts";`, /must not import src\/store\/b\.test\.ts/],
+    ["src/store/a.ts", `import { b } from "./b.test-kit.ts";`, /must not import src\/store\/b\.test-kit\.ts/],
     ["src/store/a.ts", `export const load = (name: string) => import(name);`, /computed name/],
     // The domain is pure.
     ["src/domain/a.ts", `import { readFileSync } from "node:fs";`, /not node:fs/],
@@ -75,6 +76,7 @@ describe("each rule sees its violation", () => {
     ["src/domain/a.ts", `export const now = () => new Date();`, /time is a parameter/],
     // The page.
     ["src/web/page/a.tsx", `import { reduce } from "../../domain/transcript.ts";`, /must not import/],
+    ["src/web/page/a.tsx", `import { decode } from "../wire.ts";`, /must not import src\/web\/wire\.ts/],
     ["src/web/page/a.tsx", `import type { S } from "../server.ts";`, /must not import src\/web\/server\.ts/],
     ["src/web/page/a.tsx", `import type { S } from "../../store/a.ts";`, /must not import src\/store\/a\.ts/],
     // Environment and exit.

@@ -4,7 +4,8 @@
 // 1. lib <- domain <- engine <- { store, drivers, telegram, web, schedule, media } <- main.ts, cli.ts, config.ts.
 //    Siblings in braces never import each other, nor does one agent's driver another's.
 // 2. The domain is pure: it imports domain and lib only, and names no promise, timer, clock, process or network.
-// 3. The page takes types from domain and engine/ports.ts, and nothing else from the server; the server never imports the page.
+// 3. The page takes types from domain, engine/ports.ts and web/wire.ts (what the server sends it), and nothing else from the
+//    server; the server never imports the page.
 // 4. Only config.ts reads the environment; only main.ts and cli.ts exit the process.
 // 5. No state at module level, no barrels.
 // 6. A timer says in a comment above which bound or pacing it is: time proves nothing.
@@ -80,8 +81,9 @@ function importOf(path: string, node: Node): Import[] {
   }
 }
 
+/** A test, or what only tests of its folder use (`x.test-kit.ts`, `test-x.ts`). */
 function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path);
+  return /(\.test(-kit)?|\/test-[^/]+)\.tsx?$/.test(path);
 }
 
 // ---- Where a file stands in the house ----
@@ -111,7 +113,7 @@ function mayImport(from: Place, target: string, isTypeOnly: boolean): boolean {
       return true;
     case "page":
       if (to.kind === "page") return true;
-      return isTypeOnly && (target.startsWith("src/domain/") || target === "src/engine/ports.ts");
+      return isTypeOnly && /^src\/(domain\/.*|engine\/ports\.ts|web\/wire\.ts)$/.test(target);
     case "inside":
       if (to.kind !== "inside" || isTest(target)) return false;
       if (to.layer !== from.layer) return to.layer < from.layer;
