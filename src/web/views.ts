@@ -8,7 +8,7 @@
 import { type Button, type ButtonAction, type ButtonId, buttonLabel } from "../domain/button.ts";
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
 import { type ItemId, promptCharsMax, type Request } from "../domain/inbox-item.ts";
-import { commandList, describeNotice, excerpt, type Notice } from "../domain/notice.ts";
+import { commandList, describeNotice, type Notice } from "../domain/notice.ts";
 import type { RunId } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
 import type { Engine, History, Lane, LiveRun, OutboxRow, RunSnapshot, StoredItem } from "../engine/ports.ts";
@@ -168,7 +168,10 @@ function nameOf({ conversation, title }: Lane): string {
 
 // ---------------------------------------------------------------- entries
 
-type Placed = { readonly entry: Entry; readonly atMs: number; readonly rank: 0 | 1; readonly id: number };
+/** `place` orders what happened in one millisecond: rows by their id, a message just before the first row of its run. */
+type Placed = { readonly entry: Entry; readonly atMs: number; readonly place: number };
+
+type Beginnings = ReadonlyMap<RunId, { readonly atMs: number; readonly place: number }>;
 
 function entriesOf(items: readonly StoredItem[], rows: readonly OutboxRow[], buttons: ButtonPicker): readonly Entry[] {
   const begins = runBeginnings(rows);
@@ -182,7 +185,7 @@ function entriesOf(items: readonly StoredItem[], rows: readonly OutboxRow[], but
   );
   return placed
     .filter(({ atMs }) => atMs >= knownFromMs)
-    .toSorted((a, b) => a.atMs - b.atMs || a.rank - b.rank || a.id - b.id)
+    .toSorted((a, b) => a.atMs - b.atMs || a.place - b.place)
     .map(({ entry }) => entry);
 }
 
@@ -191,17 +194,18 @@ function cutAtMs(timesMs: readonly number[]): number {
   return timesMs.length < entriesShownMax ? 0 : (timesMs[0] ?? 0);
 }
 
-function runBeginnings(rows: readonly OutboxRow[]): ReadonlyMap<RunId, number> {
-  const begins = new Map<RunId, number>();
-  for (const { run, createdAtMs } of rows) {
-    if (run !== null) begins.set(run, Math.min(begins.get(run) ?? Infinity, createdAtMs));
+function runBeginnings(rows: readonly OutboxRow[]): Beginnings {
+  const begins = new Map<RunId, { atMs: number; place: number }>();
+  for (const { run, createdAtMs, id } of rows) {
+    if (run !== null && !begins.has(run)) begins.set(run, { atMs: createdAtMs, place: id - 0.5 });
   }
   return begins;
 }
 
-function placeItem(item: StoredItem, begins: ReadonlyMap<RunId, number>): Placed[] {
+function placeItem(item: StoredItem, begins: Beginnings): Placed[] {
   if (item.request.kind === "press" || item.state === "queued" || item.state === "held") return [];
-  const beganAtMs = item.run === null ? 0 : (begins.get(item.run) ?? 0);
+  const began = item.run === null ? undefined : begins.get(item.run);
+  const accepted = { atMs: item.acceptedAtMs, place: 0 };
   const entry: Entry = {
     kind: "said",
     id: `i${item.id}`,
@@ -212,12 +216,13 @@ function placeItem(item: StoredItem, begins: ReadonlyMap<RunId, number>): Placed
     state: item.state === "cancelled" && item.run !== null ? "stopped" : item.state,
     atMs: item.acceptedAtMs,
   };
-  return [{ entry, atMs: Math.max(item.acceptedAtMs, beganAtMs), rank: 0, id: item.id }];
+  // What was given to a running turn stands where it was said.
+  return [{ entry, ...(began !== undefined && began.atMs >= accepted.atMs ? began : accepted) }];
 }
 
 function placeRow(row: OutboxRow, buttons: ButtonPicker): Placed[] {
   const entry = row.state === "superseded" ? null : rowEntry(row, buttons);
-  return entry === null ? [] : [{ entry, atMs: row.createdAtMs, rank: 1, id: row.id }];
+  return entry === null ? [] : [{ entry, atMs: row.createdAtMs, place: row.id }];
 }
 
 function rowEntry(row: OutboxRow, buttons: ButtonPicker): Entry | null {
@@ -406,13 +411,17 @@ function createButtonPicker(
     }
   }
 
+  /** Steering and stopping need a turn that runs, and what is on hold is decided on as a whole. */
+  function isUseful(kind: ItemAction["kind"], item: ItemId): boolean {
+    if (kind === "cancel") return true;
+    return states.get(item) === "queued" && (kind === "move-first" || run?.state === "running");
+  }
+
   return {
     inLine: (waiting) => waiting.toSorted((a, b) => (moves.get(b.id) ?? 0) - (moves.get(a.id) ?? 0) || a.id - b.id),
     ofItem(item) {
       const found = byItem.get(item);
-      // Steering and stopping need something that runs; without it the message is about to start by itself.
-      const useful = itemActions.filter((kind) => run !== null || (kind !== "steer" && kind !== "stop-and-run"));
-      return useful.flatMap((kind) => found?.get(kind) ?? []);
+      return itemActions.filter((kind) => isUseful(kind, item)).flatMap((kind) => found?.get(kind) ?? []);
     },
     ofNotice: (buttonRows) =>
       buttonRows

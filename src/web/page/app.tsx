@@ -63,7 +63,8 @@ function LinkTrouble({ model }: { model: Model }) {
     case "lost":
       return (
         <p class="trouble" role="alert">
-          <strong>Connection lost.</strong> Runs go on without this page, and what you write is kept. Trying again
+          <strong>Connection lost.</strong> What Signalbox has accepted is kept, and so is what you write here. Trying
+          again
           {"\u2026"}
         </p>
       );

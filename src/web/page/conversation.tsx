@@ -62,10 +62,17 @@ function Log({ model, view }: { model: Model; view: ConversationView | null }) {
   useEffect(() => {
     if (isFollowing) toEnd();
   });
+  const deeds = model.deeds.value;
   useEffect(() => {
     setFollowing(true);
     toEnd();
-  }, [view?.conversation]);
+  }, [view?.conversation, deeds]);
+  useEffect(() => {
+    // What waits below takes its room from here; the end stays in sight.
+    const observer = new ResizeObserver(() => isFollowing && toEnd());
+    if (scroll.current !== null) observer.observe(scroll.current);
+    return () => observer.disconnect();
+  }, [isFollowing]);
   const onScroll = (): void => {
     const at = scroll.current;
     if (at !== null) setFollowing(at.scrollHeight - at.scrollTop - at.clientHeight < followPx);

@@ -3,8 +3,8 @@ import type { ItemState } from "../../domain/inbox-item.ts";
 import type { ButtonView, Entry } from "../wire.ts";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
-import { Tool, tokens } from "./run-card.tsx";
-import { clockTime, compact, duration } from "./time.ts";
+import { Tool, usageFacts } from "./run-card.tsx";
+import { clockTime, duration } from "./time.ts";
 
 export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
   switch (entry.kind) {
@@ -64,8 +64,7 @@ const stateNotes: Record<ItemState | "stopped", string> = {
 function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
   const parts = [`${outcomeLabels[entry.outcome]} ${duration(entry.durationMs)}`];
   if (entry.toolCount > 0) parts.push(entry.toolCount === 1 ? "1 tool" : `${entry.toolCount} tools`);
-  if (entry.usage !== null) parts.push(`${compact(tokens(entry.usage))} tokens`);
-  if (entry.usage?.costUsd !== null && entry.usage !== null) parts.push(`$${entry.usage.costUsd.toFixed(2)}`);
+  parts.push(...usageFacts(entry.usage));
   const line = parts.join(" \u00B7 ");
   const hasDetails = entry.tools.length > 0 || entry.notices.length > 0;
   return (

@@ -40,8 +40,7 @@ export function Lanes({ model }: { model: Model }) {
         </p>
         <p>
           Agent: {overview.agent.name}
-          {overview.agent.version === null ? "" : ` ${overview.agent.version}`}
-          {overview.agent.isDemo ? ", not a real one" : ""}
+          {overview.agent.isDemo ? ", not a real one" : ` ${overview.agent.version ?? ""}`}
         </p>
         <p>Signalbox {overview.version}</p>
       </footer>

@@ -34,6 +34,8 @@ export type Model = {
   readonly nowMs: ReadonlySignal<number>;
   /** Buttons that were pressed here: they work once. */
   readonly pressed: ReadonlySignal<ReadonlySet<string>>;
+  /** Counts what this person did: the reader wants to see what comes of it. */
+  readonly deeds: ReadonlySignal<number>;
   /** What is in the box. */
   readonly draft: Signal<string>;
   readonly workspace: Signal<string>;
@@ -73,6 +75,7 @@ export function createModel(window: Window): Model {
   const draft = signal("");
   const workspace = signal("");
   const isStopArmed = signal(false);
+  const deeds = signal(0);
   let toastTimer = 0;
   let armedTimer = 0;
 
@@ -176,6 +179,7 @@ export function createModel(window: Window): Model {
     const chosen = isNew && workspace.value.trim() !== "" ? { workspace: workspace.value.trim() } : {};
     const body: SendBody = { key: newKey(), text: draft.value, ...chosen };
     batch(() => {
+      deeds.value += 1;
       draft.value = "";
       keepDraft();
       setUnsent([...unsent.value, { conversation, body, state: { kind: "sending" } }]);
@@ -211,6 +215,7 @@ export function createModel(window: Window): Model {
 
   /** Owns its request: what goes wrong is said. */
   function act(path: string, body: object): void {
+    deeds.value += 1;
     void request<Accepted>(path, body).then((answer) => {
       if (answer.kind === "failed") return say(`${answer.failure.happened} ${answer.failure.next}`);
       if (answer.value.toast !== null) say(answer.value.toast);
@@ -236,7 +241,22 @@ export function createModel(window: Window): Model {
   }
 
   return {
-    ...{ route, link, overview, view, run, progress, unsent, toast, nowMs, pressed, draft, workspace, isStopArmed },
+    ...{
+      route,
+      link,
+      overview,
+      view,
+      run,
+      progress,
+      unsent,
+      toast,
+      nowMs,
+      pressed,
+      draft,
+      workspace,
+      isStopArmed,
+      deeds,
+    },
     start() {
       draft.value = drafts.value[place.value] ?? "";
       window.addEventListener("hashchange", () => show(readRoute(window.location.hash)));

@@ -95,12 +95,15 @@ export function phaseLabel(run: RunView): string {
 }
 
 function facts(run: RunView, nowMs: number): string {
-  const parts = [elapsed(nowMs - run.startedAtMs), run.driver];
-  if (run.usage !== null) parts.push(`${compact(tokens(run.usage))} tokens`);
+  const parts = [elapsed(nowMs - run.startedAtMs), run.driver, ...usageFacts(run.usage)];
   if (run.phase.kind === "retrying") parts.push(run.phase.text);
   return parts.join(" \u00B7 ");
 }
 
-export function tokens(usage: NonNullable<RunView["usage"]>): number {
-  return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+/** Nothing where the agent counts nothing, or asks no model. */
+export function usageFacts(usage: RunView["usage"]): string[] {
+  if (usage === null) return [];
+  const tokens = usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+  const cost = usage.costUsd ?? 0;
+  return [...(tokens > 0 ? [`${compact(tokens)} tokens`] : []), ...(cost > 0 ? [`$${cost.toFixed(2)}`] : [])];
 }
