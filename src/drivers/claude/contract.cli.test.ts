@@ -31,4 +31,4 @@ const prompts: DriverPrompts = {
   dies: scripted([[bash("kill -9 $PPID")], ["not reached"]]),
 };
 
-driverContract("claude", () => createClaudeStage(prompts), prompts, { timeoutMs: 30_000 });
+driverContract("claude", async () => ({ ...(await createClaudeStage()), prompts }), prompts, { timeoutMs: 30_000 });

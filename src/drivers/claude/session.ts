@@ -210,7 +210,8 @@ export function createSession(
   function interrupt(): Promise<void> {
     // `cancelQueued` is known to the SDK's code and not to its types.
     const interruptAll: (how: { cancelQueued: true }) => Promise<unknown> = query.interrupt.bind(query);
-    return ask(() => interruptAll({ cancelQueued: true }));
+    // Never before the message that it is to stop: the CLI reads both from one stream, and we write them by two roads.
+    return ask(() => input.written().then(() => interruptAll({ cancelQueued: true })));
   }
 
   /** A question to the CLI whose answer is only waited for. */
@@ -302,33 +303,47 @@ function denied(permissionDecisionReason: string): HookJSONOutput {
   return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "deny", permissionDecisionReason } };
 }
 
-/** What is pushed reaches the CLI in order; it ends once, and nothing is taken after that. */
-function createInput(): {
+type Input = {
   readonly messages: AsyncIterable<SDKUserMessage>;
   push(message: SDKUserMessage): void;
+  /** Resolves when everything pushed so far was written to the CLI, or never will be. */
+  written(): Promise<void>;
   end(): void;
-} {
+};
+
+/** What is pushed reaches the CLI in order; it ends once. */
+function createInput(): Input {
   const waiting: SDKUserMessage[] = [];
   let hasEnded = false;
   let changed = Promise.withResolvers<void>();
+  let drained = Promise.withResolvers<void>();
+  drained.resolve();
   async function* read(): AsyncGenerator<SDKUserMessage, void, void> {
     for (;;) {
       const next = waiting.shift();
-      if (next) yield next;
-      else if (hasEnded) return;
-      else await changed.promise;
-      if (waiting.length === 0 && !hasEnded) changed = Promise.withResolvers<void>();
+      if (next) {
+        // The SDK comes back for more when it has written this one.
+        yield next;
+        continue;
+      }
+      drained.resolve();
+      if (hasEnded) return;
+      await changed.promise;
+      changed = Promise.withResolvers<void>();
     }
   }
   return {
     messages: read(),
     push(message) {
+      if (waiting.length === 0) drained = Promise.withResolvers<void>();
       waiting.push(message);
       changed.resolve();
     },
+    written: () => drained.promise,
     end() {
       hasEnded = true;
       changed.resolve();
+      drained.resolve();
     },
   };
 }

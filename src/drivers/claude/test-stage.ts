@@ -2,16 +2,16 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DriverHarness, DriverPrompts } from "../../../test/contracts/driver.ts";
+import type { DriverHarness } from "../../../test/contracts/driver.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
-import type { Driver, Log, PermissionMode } from "../../engine/ports.ts";
+import type { Driver, Log } from "../../engine/ports.ts";
 import { createSystemClock } from "../../lib/clock.ts";
 import { createScan } from "../../lib/process-scan.ts";
 import { createClaudeDriver } from "./driver.ts";
 import type { ClaudeDriverDeps } from "./driver.ts";
 
-export type ClaudeStage = DriverHarness & {
+export type ClaudeStage = Omit<DriverHarness, "prompts"> & {
   readonly model: ModelServer;
   readonly environment: Readonly<Record<string, string>>;
   readonly home: string;
@@ -20,10 +20,7 @@ export type ClaudeStage = DriverHarness & {
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-export async function createClaudeStage(
-  prompts: DriverPrompts,
-  permissions: PermissionMode = "bypass",
-): Promise<ClaudeStage> {
+export async function createClaudeStage(): Promise<ClaudeStage> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "signalbox-claude-")));
   const workspace = join(home, "workspace");
   mkdirSync(workspace);
@@ -49,7 +46,7 @@ export async function createClaudeStage(
       createClaudeDriver({
         environment,
         cli: null,
-        permissions,
+        permissions: "bypass",
         settingSources: [],
         instance: `test.${process.pid}`,
         scan,
@@ -62,7 +59,6 @@ export async function createClaudeStage(
     driver: create(),
     workspace,
     home,
-    prompts,
     model,
     environment,
     create,

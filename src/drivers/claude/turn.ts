@@ -122,7 +122,9 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   function followAgents(tasks: readonly WireTask[]): void {
     if (sink.isStopping) stopTasks();
     const now = tasks.filter((task) => task.kind === "agent").length;
-    awaitsWake = agents > 0 && now === 0 && !sink.isStopping;
+    // While the CLI is running, its return is part of what runs; only an idle CLI has to be waited for.
+    const isIdle = phase.kind === "live" && phase.session.state === "idle";
+    awaitsWake = agents > 0 && now === 0 && isIdle && !sink.isStopping;
     agents = now;
     if (!awaitsWake) return;
     // A bound of waiting for more, not a proof of quiet: the CLI has said that it is idle.

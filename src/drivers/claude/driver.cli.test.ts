@@ -1,0 +1,290 @@
+/** What is particular to Claude Code, with the real program against a scripted model. The general promises: contract.cli.test.ts. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { scripted } from "../../../test/model/script.ts";
+import type { Script } from "../../../test/model/script.ts";
+import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
+import { webConversation } from "../../domain/conversation.ts";
+import type { RunId } from "../../domain/run.ts";
+import type { Driver, PermissionMode, Turn } from "../../engine/ports.ts";
+import { createClaudeStage } from "./test-stage.ts";
+import type { ClaudeStage } from "./test-stage.ts";
+
+let stage: ClaudeStage;
+beforeEach(async () => {
+  stage = await createClaudeStage();
+});
+afterEach(() => stage[Symbol.asyncDispose]());
+
+type Session = { readonly id: string; readonly resume: string | null };
+
+type Played = {
+  readonly turn: Turn;
+  readonly events: AgentEvent[];
+  readonly end: Promise<TurnEnd>;
+  first(kind: AgentEvent["kind"]): Promise<AgentEvent>;
+};
+
+let serial = 0;
+
+function play(
+  script: Script | string,
+  session: Session = { id: `s${(serial += 1)}`, resume: null },
+  driver: Driver = stage.driver,
+  permissions: PermissionMode = "bypass",
+): Played {
+  const turn = driver.start({
+    owner: { conversation: webConversation(session.id), run: `r${(serial += 1)}` as RunId, epoch: serial },
+    session,
+    workspace: stage.workspace,
+    prompt: { text: typeof script === "string" ? script : scripted(script) },
+    permissions,
+  });
+  onTestFinished(() => turn[Symbol.asyncDispose]());
+  const events: AgentEvent[] = [];
+  const seen = new Map<AgentEvent["kind"], PromiseWithResolvers<AgentEvent>>();
+  const await_ = (kind: AgentEvent["kind"]): PromiseWithResolvers<AgentEvent> => {
+    const known = seen.get(kind) ?? Promise.withResolvers<AgentEvent>();
+    seen.set(kind, known);
+    return known;
+  };
+  const read = async (): Promise<TurnEnd> => {
+    for await (const event of turn.events) {
+      events.push(event);
+      await_(event.kind).resolve(event);
+    }
+    const last = events.at(-1);
+    if (last?.kind !== "ended") throw new Error("the stream did not end with an end");
+    return last.end;
+  };
+  return { turn, events, end: read(), first: (kind) => await_(kind).promise };
+}
+
+const bash = (command: string, more: object = {}) => ({
+  tool: "Bash",
+  input: { command, description: "test", ...more },
+});
+const resumeOf = (played: Played): string | null =>
+  played.events.findLast((event) => event.kind === "session")?.resume ?? null;
+const noticesOf = (played: Played): string[] =>
+  played.events.flatMap((event) => (event.kind === "notice" ? [event.text] : []));
+
+// ---- faults
+
+test.each([
+  [401, "authentication_error", "agent-not-logged-in"],
+  [429, "rate_limit_error", "rate-limited"],
+  [529, "overloaded_error", "overloaded"],
+])(
+  "HTTP %i of the model service fails the turn as its fault, and the session works afterwards",
+  async (status, type, kind) => {
+    const session = { id: "one", resume: null };
+    const failed = play([[{ status, type }]], session);
+    expect(await failed.end).toMatchObject({ kind: "failed", fault: { kind } });
+    expect(failed.events.find((event) => event.kind === "retrying")).toMatchObject({ fault: { kind } });
+    await failed.turn.quiet;
+    expect(await play([["fine"]], { ...session, resume: resumeOf(failed) }).end).toEqual({
+      kind: "completed",
+      answer: "fine",
+    });
+  },
+);
+
+test("a refused key ends the turn at its second attempt, not after minutes of retries", async () => {
+  const environment = { ...stage.environment, CLAUDE_CODE_MAX_RETRIES: "10" };
+  const turn = play([[{ status: 401, type: "authentication_error" }]], undefined, stage.create({ environment }));
+  expect(await turn.end).toMatchObject({ kind: "failed", fault: { kind: "agent-not-logged-in" } });
+  expect(turn.events.filter((event) => event.kind === "retrying")).toHaveLength(2);
+});
+
+test("a connection that drops in the middle is retried by the agent, and its turn completes", async () => {
+  const turn = play([["fine"]]);
+  expect(await turn.end).toEqual({ kind: "completed", answer: "fine" });
+  const dropped = play([["begin", { drop: true }]]);
+  expect(await dropped.end).toEqual({ kind: "failed", fault: { kind: "model-unreachable" } });
+});
+
+test("a session that cannot be resumed fails with the agent's own words, and nothing is left", async () => {
+  const turn = play("hello", { id: "gone", resume: "00000000-0000-4000-8000-000000000000" });
+  const end = await turn.end;
+  expect(end).toMatchObject({ kind: "failed" });
+  expect(JSON.stringify(end)).toContain("No conversation found");
+  expect(await turn.turn.quiet).toEqual({ adopted: [] });
+});
+
+test("a missing program and a missing login are told before any turn, with what to do", async () => {
+  const signal = AbortSignal.timeout(20_000);
+  const missing = await stage.create({ cli: join(stage.home, "no-such-claude") }).health(signal);
+  expect(missing).toMatchObject({ kind: "unavailable", fault: { kind: "agent-missing" } });
+  const { ANTHROPIC_API_KEY: _key, ...environment } = stage.environment;
+  const anonymous = await stage.create({ environment }).health(signal);
+  expect(anonymous).toMatchObject({ kind: "unavailable", fault: { kind: "agent-not-logged-in" } });
+});
+
+test("a program that cannot be started fails the turn, which is quiet", async () => {
+  const cli = join(stage.home, "claude");
+  writeFileSync(cli, "#!/no/such/interpreter\n", { mode: 0o755 });
+  const turn = play("hello", undefined, stage.create({ cli }));
+  expect(await turn.end).toMatchObject({ kind: "failed", fault: { kind: "agent-missing" } });
+  expect(await turn.turn.quiet).toEqual({ adopted: [] });
+});
+
+// ---- permissions
+
+test("under ask, what needs approval is denied with a reason for the agent and the user, and nothing happens", async () => {
+  const turn = play([[bash("touch forbidden")], [{ tell: "earlier answers" }]], undefined, stage.driver, "ask");
+  await turn.end;
+  expect(existsSync(join(stage.workspace, "forbidden"))).toBe(false);
+  expect(noticesOf(turn).join()).toMatch(/Denied: Bash \(touch forbidden\).*SIGNALBOX_PERMISSIONS/);
+  expect(JSON.stringify(stage.model.requests.at(-1)?.body.messages)).toContain(
+    "Denied by Signalbox: Bash (touch forbidden)",
+  );
+});
+
+test("under ask, what the user's own settings allow is done without asking", async () => {
+  const config = stage.environment["CLAUDE_CONFIG_DIR"] ?? "";
+  mkdirSync(config, { recursive: true });
+  const settings = { permissions: { allow: ["Bash(touch *)"] } };
+  writeFileSync(join(config, "settings.json"), JSON.stringify(settings));
+  const driver = stage.create({ settingSources: ["user", "project"] });
+  const turn = play([[bash("touch allowed")], ["done"]], undefined, driver, "ask");
+  expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
+  expect(existsSync(join(stage.workspace, "allowed"))).toBe(true);
+  expect(noticesOf(turn)).toEqual([]);
+});
+
+test.each([
+  ["plan", false],
+  ["edit", true],
+  ["bypass", true],
+] as const)("under %s a file in the workspace is written: %s", async (mode, isWritten) => {
+  const file = join(stage.workspace, "file.txt");
+  const write = { tool: "Write", input: { file_path: file, content: "x" } };
+  await play([[write], ["done"]], undefined, stage.driver, mode).end;
+  expect(existsSync(file)).toBe(isWritten);
+});
+
+test("a question with choices is declined in words, in every mode, so that the turn does not hang", async () => {
+  const options = ["a", "b"].map((label) => ({ label, description: label }));
+  const input = { questions: [{ question: "Which?", header: "Pick", multiSelect: false, options }] };
+  const script: Script = [[{ tool: "AskUserQuestion", input }], ["I asked."]];
+  const asking = play(script, undefined, stage.driver, "ask");
+  expect(await asking.end).toEqual({ kind: "completed", answer: "I asked." });
+  expect(noticesOf(asking).join()).toContain("AskUserQuestion was declined");
+  expect(await play(script).end).toEqual({ kind: "completed", answer: "I asked." });
+});
+
+// ---- steering, background work
+
+test("a steer that arrives too late to be taken in belongs to the turn, which ends with both answers", async () => {
+  const turn = play([[{ text: ["first", { gate: "late" }] }]]);
+  await turn.first("text");
+  expect(await turn.turn.steer({ text: scripted([["second"]]) })).toBe("accepted");
+  stage.model.gate("late").release();
+  expect(await turn.end).toEqual({ kind: "completed", answer: "first\n\nsecond" });
+});
+
+test("a stop drops what was steered in and not yet taken (it must not run as a turn of its own)", async () => {
+  const session = { id: "one", resume: null };
+  const turn = play([[{ text: ["first", { gate: "shut" }] }]], session);
+  await turn.first("text");
+  await turn.turn.steer({ text: scripted([["second"]]) });
+  turn.turn.interrupt("ask");
+  expect(await turn.end).toEqual({ kind: "interrupted" });
+  await turn.turn.quiet;
+  expect(await play([["third"]], { ...session, resume: resumeOf(turn) }).end).toEqual({
+    kind: "completed",
+    answer: "third",
+  });
+  const texts = stage.model.requests.map((request) => request.prompt);
+  expect(texts).not.toContain(scripted([["second"]]));
+});
+
+const agent = (prompt: string) => ({
+  tool: "Agent",
+  input: { description: "look", prompt, subagent_type: "general-purpose", run_in_background: true },
+});
+
+test("a turn goes on while its background agent thinks, and ends with what is said after its return", async () => {
+  const turn = play([[agent(scripted([[{ gate: "thinking" }, "seen"]]))], ["On its way."], ["It is back."]]);
+  await stage.model.gate("thinking").reached;
+  stage.model.gate("thinking").release();
+  expect(await turn.end).toEqual({ kind: "completed", answer: "On its way.\n\nIt is back." });
+});
+
+test("a stop ends the turn's background agent as well", async () => {
+  const turn = play([
+    [agent(scripted([[{ gate: "thinking" }, bash("touch late")]]))],
+    ["On its way."],
+    ["It is back."],
+  ]);
+  await stage.model.gate("thinking").reached;
+  turn.turn.interrupt("ask");
+  expect(await turn.end).toEqual({ kind: "interrupted" });
+  await turn.turn.quiet;
+  stage.model.gate("thinking").release();
+  const next = play([["next"]], { id: "other", resume: null });
+  await next.end;
+  expect(existsSync(join(stage.workspace, "late"))).toBe(false);
+});
+
+test("an agent that wakes by itself is interrupted and may use no tool: nobody owns that run", async () => {
+  const session = { id: "one", resume: null };
+  const go = join(stage.workspace, "go");
+  const turn = play(
+    [
+      [bash(`while [ ! -e ${go} ]; do sleep 0.02; done`, { run_in_background: true })],
+      ["Left running."],
+      [bash("touch unowned")],
+    ],
+    session,
+  );
+  expect(await turn.end).toEqual({ kind: "completed", answer: "Left running." });
+  expect((await turn.turn.quiet).adopted.length).toBeGreaterThan(0);
+  writeFileSync(go, "");
+  // The transcript is where the CLI notes what woke it, and that it was interrupted.
+  await expect.poll(transcripts, { timeout: 20_000 }).toMatch(/<task-notification>.*Request interrupted/s);
+  const next = play([["next"]], { ...session, resume: resumeOf(turn) });
+  expect(await next.end).toEqual({ kind: "completed", answer: "next" });
+  expect(existsSync(join(stage.workspace, "unowned"))).toBe(false);
+});
+
+function transcripts(): string {
+  const projects = join(stage.environment["CLAUDE_CONFIG_DIR"] ?? "", "projects");
+  const files = readdirSync(projects, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".jsonl"));
+  return files.map((file) => readFileSync(join(projects, file), "utf8")).join("\n");
+}
+
+// ---- processes
+
+test("turns of one session use one warm process, other sessions another, and a prepared process is taken once", async () => {
+  stage.driver.prewarm(stage.workspace);
+  const pidOf = async (session: Session): Promise<string> => {
+    const turn = play([[bash("echo $PPID")], [{ tell: "later words" }]], session);
+    await turn.end;
+    await turn.turn.quiet;
+    return (
+      /"content":"(?<pid>\d+)"/.exec(JSON.stringify(stage.model.requests.at(-1)?.body.messages))?.groups?.["pid"] ?? ""
+    );
+  };
+  const one = await pidOf({ id: "one", resume: null });
+  const other = await pidOf({ id: "two", resume: null });
+  expect(one).toMatch(/^\d+$/);
+  expect(other).not.toBe(one);
+  const again = play([[bash("echo $PPID")], ["x"]], { id: "one", resume: null });
+  await again.end;
+  expect(JSON.stringify(stage.model.requests.at(-1)?.body.messages)).toContain(`"${one}"`);
+});
+
+test("usage and cost of a turn are its own, not the session's total", async () => {
+  const session = { id: "one", resume: null };
+  const first = play([["a", { usage: { input_tokens: 1000 } }]], session);
+  await first.end;
+  await first.turn.quiet;
+  const second = play([["b", { usage: { input_tokens: 7 } }]], { ...session, resume: resumeOf(first) });
+  await second.end;
+  const usage = second.events.findLast((event) => event.kind === "usage")?.usage;
+  expect(usage?.inputTokens).toBe(7);
+  expect(usage?.costUsd).toBeGreaterThan(0);
+});
