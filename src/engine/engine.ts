@@ -7,7 +7,7 @@
  * I7: nothing here waits for a run before it decides; the only waits are commits.
  */
 import type { ConversationId } from "../domain/conversation.ts";
-import type { InboxItem } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
 import { admit, offerHeld } from "./admission.ts";
@@ -64,6 +64,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const started = new Set<Promise<void>>();
   const closed = new AbortController();
   let phase: EnginePhase = "booting";
+  const waitingSinceStart: ItemId[] = [];
   const keeping = { commit, clock, log };
 
   return {
@@ -83,6 +84,7 @@ export function createEngine(deps: EngineDeps): Engine {
     own(watched);
     await commit(async (work) => {
       await holdWhatWaitedLong(work, settings.downtimeMs);
+      work.waiting.push(...waitingSinceStart);
       phase = "open"; // in this very transaction: an admission before it claims nothing that is to be held
     });
   }
@@ -120,7 +122,9 @@ export function createEngine(deps: EngineDeps): Engine {
         if (phase === "open")
           for (const claim of await claimReady(work, { runsMax: settings.runsMax, driverFor: deps.driverFor }))
             claimed.push(hold(claim));
-        await tellWaiting(work, settings.runsMax);
+        // Before that nothing can be claimed, so nothing truly waits: the boot's last transaction tells those that it does not claim.
+        if (phase === "booting") waitingSinceStart.push(...work.waiting);
+        else await tellWaiting(work, settings.runsMax);
         return { value, work };
       });
       for (const run of claimed) own(seeThrough(run));
@@ -136,7 +140,15 @@ export function createEngine(deps: EngineDeps): Engine {
   /** The handle exists before the row can be seen: a stop that finds the row finds the handle. */
   function hold(claim: Claim): LiveRun {
     const run = createLiveRun(
-      { workspaces: deps.workspaces, clock, log, permissions: settings.permissions, commit, progressed },
+      {
+        workspaces: deps.workspaces,
+        processes: deps.processes,
+        clock,
+        log,
+        permissions: settings.permissions,
+        commit,
+        progressed,
+      },
       claim,
     );
     runs.set(claim.owner.run, run);

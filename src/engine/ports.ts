@@ -217,7 +217,7 @@ export interface Tx {
   items(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
   /** Conditional on `from`: false, and nothing changed, when the item is in another state. `run` is kept when undefined. */
   moveItem(id: ItemId, from: ItemState, to: ItemState, run?: RunId | null): Promise<boolean>;
-  /** Puts a queued item before all others of its conversation. */
+  /** Puts a queued item before all others of its conversation, the held ones included: they come back in their old places. */
   moveItemFirst(id: ItemId): Promise<void>;
   /** Replaces the prompt of a queued or held item. */
   rewriteItem(id: ItemId, request: Request): Promise<void>;

@@ -51,6 +51,26 @@ export async function proveQuiet(
   return { kind: "unconfirmed", evidence: await evidenceOf(turn, clock) };
 }
 
+/** How long to wait before looking again at processes that did not end: their end is told at most this late. */
+export const lookAgainMs = 2_000;
+
+/**
+ * Ends processes that nobody can wait for, again and again, until a look proves them gone (resolves "quiet") or `signal` fires.
+ * Resolves, never rejects.
+ */
+export async function untilEnded(
+  end: () => Promise<Quiescence>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<"quiet" | "aborted"> {
+  while (!signal.aborted) {
+    // Pacing: the next look.
+    await clock.sleep(lookAgainMs, signal);
+    if (!signal.aborted && (await end()).kind === "quiet") return "quiet";
+  }
+  return "aborted";
+}
+
 async function quietOf(turn: Turn): Promise<Verdict> {
   return { kind: "quiet", quiet: await turn.quiet };
 }

@@ -8,11 +8,9 @@
 import { emptyTranscript } from "../domain/transcript.ts";
 import { offerHeld } from "./admission.ts";
 import type { Clock, LiveRun, Log, Processes } from "./ports.ts";
+import { untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
-import { type Commit, Deposed, type Work } from "./work.ts";
-
-/** How long to wait before looking again for an orphan that did not end: the look is cheap, its end is told at most this late. */
-export const orphanLookMs = 2_000;
+import { type Commit, Deposed, persist, type Work } from "./work.ts";
 
 export type RecoveryDeps = {
   readonly processes: Processes;
@@ -51,7 +49,7 @@ export async function endEarlierLife(
 ): Promise<{ watched: Promise<void> }> {
   const verdict = await deps.processes.endOrphans(signal);
   if (verdict.kind === "quiet") {
-    await settleInterrupted(deps, left);
+    await settleInterrupted(deps, left, signal);
     return { watched: Promise.resolve() };
   }
   deps.log.warn({ evidence: verdict.evidence }, "processes of an earlier life do not end");
@@ -62,23 +60,15 @@ export async function endEarlierLife(
 }
 
 async function watchOrphans(deps: RecoveryDeps, left: readonly LiveRun[], signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    // Pacing: the next look at processes that nobody can wait for.
-    await deps.clock.sleep(orphanLookMs, signal);
-    if (signal.aborted) return;
-    try {
-      const verdict = await deps.processes.endOrphans(signal);
-      if (verdict.kind === "quiet") return await settleInterrupted(deps, left);
-    } catch (error) {
-      deps.log.error({ error }, "orphans are gone, but the database refused to record it; trying again");
-    }
+  if ((await untilEnded(() => deps.processes.endOrphans(signal), deps.clock, signal)) === "quiet") {
+    await settleInterrupted(deps, left, signal);
   }
 }
 
-async function settleInterrupted(deps: RecoveryDeps, left: readonly LiveRun[]): Promise<void> {
+async function settleInterrupted(deps: RecoveryDeps, left: readonly LiveRun[], signal: AbortSignal): Promise<void> {
   for (const run of left) {
     try {
-      await deps.commit((work) => settleQuiet(work, run.owner, { kind: "interrupted" }, emptyTranscript));
+      await persist(deps, (work) => settleQuiet(work, run.owner, { kind: "interrupted" }, emptyTranscript), signal);
     } catch (error) {
       if (!(error instanceof Deposed)) throw error; // Deposed: a person released it meanwhile
     }

@@ -11,13 +11,14 @@ import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { Prompt } from "../domain/inbox-item.ts";
 import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
-import type { Clock, Driver, Lane, Log, PermissionMode, RunSnapshot, Turn, Workspaces } from "./ports.ts";
-import { proveQuiet } from "./quiescence.ts";
+import type { Clock, Driver, Lane, Log, PermissionMode, Processes, RunSnapshot, Turn, Workspaces } from "./ports.ts";
+import { proveQuiet, untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
 import { type Commit, Deposed, persist, type Work } from "./work.ts";
 
 export type LiveRunDeps = {
   readonly workspaces: Workspaces;
+  readonly processes: Processes;
   readonly clock: Clock;
   readonly log: Log;
   readonly permissions: PermissionMode;
@@ -104,11 +105,27 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   async function runTurn(): Promise<void> {
     const last = await turnUnderLock();
-    if (last === "released") return;
-    await keep(async (work) => {
-      await settleQuiet(work, owner, last.end, transcript);
-      if (last.adopted.length > 0) await work.tx.adopt(owner.conversation, owner.run, last.adopted);
+    if (last === "released" || (await settle(last.end, last.adopted)) === "settled") return;
+    if ((await endLeftovers(last.adopted)) === "quiet") await settle(last.end, []);
+  }
+
+  /** A turn that finished may leave tasks behind; one that was stopped leaves nothing, even when the stop came just after its end. */
+  async function settle(end: TurnEnd, adopted: readonly ProcessRef[]): Promise<"settled" | "leftovers"> {
+    return keep(async (work) => {
+      const live = await work.tx.run(owner);
+      if (live !== null && live.stopWhy !== null && adopted.length > 0) return "leftovers";
+      await settleQuiet(work, owner, end, transcript);
+      if (adopted.length > 0) await work.tx.adopt(owner.conversation, owner.run, adopted);
+      return "settled";
     });
+  }
+
+  async function endLeftovers(adopted: readonly ProcessRef[]): Promise<"quiet" | "released"> {
+    const end = () => deps.processes.end(adopted, released.signal);
+    const verdict = await end();
+    return verdict.kind === "quiet"
+      ? "quiet"
+      : waitInQuarantine(untilEnded(end, clock, released.signal), verdict.evidence);
   }
 
   /**
@@ -135,7 +152,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   async function seeThrough(started: Turn): Promise<LastWord | "released"> {
     const ended = consume(started);
     const verdict = await proveQuiet(started, ended, stopAsked.signal, () => strengthened.signal, clock);
-    if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started, verdict.evidence)) === "released")
+    if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started.quiet, verdict.evidence)) === "released")
       return "released";
     const { adopted } = await started.quiet;
     await started[Symbol.asyncDispose]();
@@ -178,14 +195,14 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     });
   }
 
-  async function waitInQuarantine(started: Turn, evidence: Evidence): Promise<"quiet" | "released"> {
+  async function waitInQuarantine(quiet: Promise<unknown>, evidence: Evidence): Promise<"quiet" | "released"> {
     state = "quarantined";
     await keep((work) => quarantine(work, owner, evidence, transcript));
     const isReleased = new Promise<"released">((resolve) => {
       if (released.signal.aborted) resolve("released");
       released.signal.addEventListener("abort", () => resolve("released"), { once: true });
     });
-    return Promise.race([started.quiet.then(() => "quiet" as const), isReleased]);
+    return Promise.race([quiet.then(() => "quiet" as const), isReleased]);
   }
 
   /** The events may trail the proof by a moment. A turn that is proven gone and gives no end was cut. */
@@ -198,9 +215,9 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   /** The lane stays occupied until this is durable. A release by force settled the row already: then nothing is left to write. */
-  async function keep(decide: (work: Work) => Promise<void>): Promise<void> {
+  async function keep<T>(decide: (work: Work) => Promise<T>): Promise<T> {
     try {
-      await persist(deps, decide, released.signal);
+      return await persist(deps, decide, released.signal);
     } catch (error) {
       throw released.signal.aborted ? new Deposed(owner) : error;
     }

@@ -146,7 +146,7 @@ function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: Run
 function moveItemFirst(sql: Sql, id: ItemId): void {
   sql.run(
     `UPDATE inbox AS moved SET rank = 0, position = coalesce((SELECT min(position) - 1 FROM inbox
-       WHERE conversation = moved.conversation AND state = 'queued' AND rank = 0), position)
+       WHERE conversation = moved.conversation AND state IN ('queued', 'held') AND rank = 0), position)
      WHERE id = ? AND state = 'queued'`,
     id,
   );
