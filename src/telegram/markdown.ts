@@ -19,11 +19,14 @@ type Root = ReturnType<typeof fromMarkdown>;
 type Node = Root["children"][number];
 type Of<Kind extends Node["type"]> = Extract<Node, { type: Kind }>;
 
+/** Made once: putting it together costs more than parsing a short answer. */
+const dialect = { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] };
+
 export function renderMarkdown(source: string): FormattedText {
   const text = readable(source);
   if (isCostly(text)) return plain(text);
   try {
-    const drawn = draw(fromMarkdown(text, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] }));
+    const drawn = draw(fromMarkdown(text, dialect));
     return drawn.text.trim() === "" ? plain(text) : drawn; // nothing but markup: shown as it is, not as nothing
   } catch {
     // A parser that gives up on a text must not cost the person the text.
@@ -48,7 +51,7 @@ const deepLine = /^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){13}.*$/gm;
 // ---------------------------------------------------------------- drawing
 
 type Style = "bold" | "italic" | "strikethrough" | "blockquote" | "text_link" | "pre" | "code";
-type Extra = { readonly url: string } | { readonly language: string } | { readonly url?: never };
+type Extra = { readonly url?: string; readonly language?: string };
 
 /** What is being written: its text so far, finished ranges, the styles that are open, and where a new line begins. */
 type Page = {

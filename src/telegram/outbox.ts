@@ -31,9 +31,10 @@ export interface TelegramOutbox {
 
 /** A lost wake-up costs a message at most this long. */
 const sweepMs = 1_000;
-/** Rows looked at together. Chats that may not be written to now can fill the page; it grows then. */
-const rowsAtOnce = 200;
-const rowsAtOnceMax = 6_400;
+/** While a run has no status message yet: its row becomes due without a sound. */
+const statusSweepMs = 200;
+/** Rows looked at together: more than the chats of the few people that a bot of this kind listens to. */
+const rowsAtOnce = 1_000;
 /** As many chats as may send within a second (telegram.md: about 30 a second overall). */
 const chatsAtOnceMax = 30;
 /** Telegram shows a chat action for 5 seconds. */
@@ -73,12 +74,11 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   let rows: readonly OutboxRow[] = [];
   let isStale = true;
   let lookAgainAtMs = 0;
-  let limit = rowsAtOnce;
 
   async function run(signal: AbortSignal): Promise<"ended" | "unauthorised"> {
     const flush = (): void => {
       if (phase === "open") phase = "flushing";
-      bell.ring();
+      look();
     };
     signal.addEventListener("abort", flush, { once: true });
     if (signal.aborted) flush();
@@ -126,9 +126,9 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   async function readRows(): Promise<void> {
     if (!isStale && clock.now() < lookAgainAtMs) return;
     isStale = false;
-    lookAgainAtMs = clock.now() + sweepMs;
+    lookAgainAtMs = clock.now() + (isStatusAwaited() ? statusSweepMs : sweepMs);
     try {
-      rows = await outbox.due("telegram", limit);
+      rows = await outbox.due("telegram", rowsAtOnce);
     } catch (error) {
       rows = [];
       lookAgainAtMs = clock.now() + store.next();
@@ -136,18 +136,20 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     }
   }
 
+  function isStatusAwaited(): boolean {
+    return engine.snapshots().some(({ owner, state }) => state !== "quarantined" && !delivery.live.has(owner.run));
+  }
+
   /** Starts a request in every chat that may have one; returns when there will be more to start, epoch milliseconds. */
   function startWhatIsReady(): number {
     const nowMs = clock.now();
     const times = [Number.POSITIVE_INFINITY];
-    const isFullPage = rows.length >= limit;
     for (const [chat, waiting] of byChat(rows)) times.push(startRow(laneOf(chat), waiting, nowMs));
     for (const lane of lanes.values()) times.push(startMention(lane, nowMs));
     if (phase === "open") {
       for (const status of delivery.live.values()) times.push(startEdit(status, nowMs));
       for (const snapshot of engine.snapshots()) times.push(startTyping(snapshot, nowMs));
     }
-    setLimit(isFullPage);
     forgetRested(nowMs);
     return Math.min(...times);
   }
@@ -234,15 +236,6 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       look();
     };
     lane.request = settle();
-  }
-
-  /** When chats that may not send now fill the page, others may be behind it. */
-  function setLimit(isFullPage: boolean): void {
-    if (!isFullPage || requestsNow() > 0) limit = rowsAtOnce;
-    else if (limit < rowsAtOnceMax) {
-      limit *= 2;
-      look();
-    }
   }
 
   /** A chat that has rested is forgotten: its rate is full again, and nothing waits for it. */

@@ -30,8 +30,11 @@ export type TelegramDeps = {
   readonly onFatal: (reason: TelegramFatal) => void;
 };
 
-/** `conflict`: another program polls this bot; messages are still sent. `unauthorised`: the token was revoked. */
-export type TelegramFatal = "conflict" | "unauthorised";
+/**
+ * `conflict`: another program polls this bot; messages are still sent. `unauthorised`: the token was revoked. `fault`: a
+ * mistake in this program ended a loop; it is in the log, and only a restart brings the loop back.
+ */
+export type TelegramFatal = "conflict" | "unauthorised" | "fault";
 
 export type TelegramStart =
   | { readonly kind: "started"; readonly username: string }
@@ -65,7 +68,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   const strangers = createStrangers(clock);
   const input = new AbortController();
   const output = new AbortController();
-  const tasks: Promise<unknown>[] = [];
+  const tasks: Promise<void>[] = [];
   let health: TelegramHealth = "starting";
 
   async function start(signal: AbortSignal): Promise<TelegramStart> {
@@ -78,7 +81,10 @@ export function createTelegram(deps: TelegramDeps): Telegram {
       return me;
     }
     log.info({ username: me.identity.username }, "connected to Telegram");
-    tasks.push(receive(me.identity), deliver(), announceCommands(), markdown());
+    own(receive(me.identity));
+    own(deliver());
+    own(announceCommands());
+    own(markdown().then(() => {}));
     return { kind: "started", username: me.identity.username };
   }
 
@@ -125,6 +131,15 @@ export function createTelegram(deps: TelegramDeps): Telegram {
 
   async function deliver(): Promise<void> {
     if ((await outbox.run(output.signal)) === "unauthorised") fail("unauthorised");
+  }
+
+  /** The loops do not reject; should one do so all the same, somebody has to hear of it before the program ends. */
+  function own(task: Promise<void>): void {
+    const seen = task.catch((error: unknown) => {
+      log.error({ error }, "a part of the Telegram channel broke");
+      fail("fault");
+    });
+    tasks.push(seen);
   }
 
   function fail(reason: TelegramFatal): void {

@@ -1,0 +1,498 @@
+import { describe, expect, it } from "vitest";
+
+import type { ButtonId } from "../domain/button.ts";
+import { telegramConversation } from "../domain/conversation.ts";
+import type { RunId, RunOutcome } from "../domain/run.ts";
+import { emptyTranscript } from "../domain/transcript.ts";
+import type { OutboxId, Outgoing } from "../engine/ports.ts";
+import type { Outcome } from "./client.ts";
+import { renderMarkdown } from "./markdown.ts";
+import { createTelegramOutbox } from "./outbox.ts";
+import {
+  type Call,
+  createManualClock,
+  createMemoryOutbox,
+  createRecordedLog,
+  createRecordingEngine,
+  createScriptedTelegram,
+  noChance,
+} from "./test-ports.ts";
+
+const run = "run-1" as RunId;
+const alice = telegramConversation(1, null);
+const bob = telegramConversation(2, null);
+const group = telegramConversation(-5, null);
+
+function createWorld() {
+  const clock = createManualClock();
+  const engine = createRecordingEngine();
+  const outbox = createMemoryOutbox(clock);
+  const telegram = createScriptedTelegram();
+  const log = createRecordedLog();
+  const markdown = () => Promise.resolve(renderMarkdown);
+  const sender = createTelegramOutbox({ client: telegram, engine, outbox, markdown, clock, random: noChance, log });
+  const end = new AbortController();
+  const ended = sender.run(end.signal);
+  return {
+    clock,
+    engine,
+    outbox,
+    telegram,
+    log,
+    sender,
+    async say(body: Outgoing, conversation = alice): Promise<OutboxId> {
+      const id = outbox.add(conversation, body);
+      engine.changed(conversation);
+      await clock.settle();
+      return id;
+    },
+    /** A status message that is shown, of a run that is live. */
+    async showRun(conversation = alice): Promise<OutboxId> {
+      engine.show(run, conversation);
+      return this.say(status, conversation);
+    },
+    async settleRun(outcome: RunOutcome, conversation = alice): Promise<void> {
+      engine.settle(run);
+      if (outbox.endStatus(run)) outbox.add(conversation, summary(outcome));
+      engine.changed(conversation);
+      await clock.settle();
+    },
+    async stop() {
+      end.abort();
+      await clock.advance(10_000);
+      return ended;
+    },
+  };
+}
+
+const stop = {
+  id: "AAAAAAAAAAAAAAAAAAAAAA" as ButtonId,
+  action: { kind: "stop", owner: { conversation: alice, run, epoch: 1 } },
+} as const;
+const status: Outgoing = { kind: "status", run, stop };
+const answer = (text: string): Outgoing => ({ kind: "answer", run, text });
+const notice: Outgoing = { kind: "notice", notice: { kind: "stopping" }, buttons: [], replyTo: "7" };
+const summary = (outcome: RunOutcome): Outgoing => ({
+  kind: "summary",
+  summary: { run, outcome, durationMs: 12_000, transcript: { ...emptyTranscript, toolCount: 3 } },
+});
+
+const once = (matches: (call: Call) => boolean, outcome: Outcome<never>) => {
+  let isSpent = false;
+  return (call: Call): Outcome<never> | null => {
+    if (isSpent || !matches(call)) return null;
+    isSpent = true;
+    return outcome;
+  };
+};
+
+describe("order and pace", () => {
+  it("sends a quick answer at once, without waiting for any timer", async () => {
+    const world = createWorld();
+    await world.clock.settle();
+    const id = await world.say(answer("hi"));
+    expect(world.telegram.seen).toEqual(["text 1: hi"]);
+    expect(world.outbox.row(id)).toMatchObject({ state: "sent", message: "101" });
+  });
+
+  it("keeps the order of a chat while its first message is still in flight", async () => {
+    const world = createWorld();
+    const gate = Promise.withResolvers<Outcome<never>>();
+    world.telegram.meet = (call) => (call.text === "one" ? gate.promise : null);
+    await world.say(answer("one"));
+    await world.say(answer("two"));
+    await world.say(answer("other"), bob);
+    expect(world.telegram.seen).toEqual(["text 1: one", "text 2: other"]);
+    world.telegram.meet = () => null;
+    gate.resolve({ kind: "retry-later", afterMs: 3_000 });
+    await world.clock.advance(2_999);
+    expect(world.telegram.seen).toHaveLength(2);
+    await world.clock.advance(2_000);
+    expect(world.telegram.seen.slice(2)).toEqual(["text 1: one", "text 1: two"]);
+  });
+
+  it("holds back only the chat that Telegram tells to wait", async () => {
+    const world = createWorld();
+    world.telegram.meet = once(({ chat }) => chat === 1, { kind: "retry-later", afterMs: 60_000 });
+    const held = await world.say(answer("to alice"));
+    await world.say(answer("to bob"), bob);
+    expect(world.telegram.seen).toEqual(["text 1: to alice", "text 2: to bob"]);
+    await world.clock.advance(59_000);
+    await world.say(answer("more for bob"), bob);
+    expect(world.telegram.seen).toHaveLength(3);
+    expect(world.outbox.row(held).uncertain).toBe(false);
+    await world.clock.advance(1_001);
+    expect(world.telegram.seen.at(-1)).toBe("text 1: to alice");
+    expect(world.outbox.row(held).state).toBe("sent");
+  });
+
+  it("lets a burst pass, then keeps to one message a second in a private chat and 20 a minute in a group", async () => {
+    const world = createWorld();
+    for (let index = 0; index < 30; index += 1) {
+      world.outbox.add(alice, answer(`p${index}`));
+      world.outbox.add(group, answer(`g${index}`));
+    }
+    world.engine.changed(alice);
+    await world.clock.settle();
+    const count = (chat: number): number => world.telegram.calls.filter((call) => call.chat === chat).length;
+    expect([count(1), count(-5)]).toEqual([5, 5]);
+    await world.clock.advance(10_000);
+    expect(count(1)).toBe(15);
+    await world.clock.advance(49_000);
+    expect(count(-5)).toBeLessThanOrEqual(20);
+    expect(count(1)).toBe(30);
+  });
+
+  it("finds a row whose wake-up was lost", async () => {
+    const world = createWorld();
+    await world.clock.settle();
+    world.outbox.add(alice, answer("silent"));
+    await world.clock.advance(1_000);
+    expect(world.telegram.seen).toEqual(["text 1: silent"]);
+  });
+});
+
+describe("unknown outcomes", () => {
+  it("sends once more after an unknown outcome, and says that it may be a repetition", async () => {
+    const world = createWorld();
+    world.telegram.meet = once(({ method }) => method === "text", { kind: "unknown", detail: "ECONNRESET" });
+    const id = await world.say(answer("**done**"));
+    expect(world.outbox.row(id)).toMatchObject({ state: "pending", uncertain: true });
+    await world.clock.advance(5_000);
+    expect(world.telegram.seen).toEqual(["text 1: done", "text 1: (possibly repeated) done"]);
+    expect(world.outbox.row(id).state).toBe("sent");
+  });
+
+  it("gives up after the second unknown outcome: a third message would be a guess", async () => {
+    const world = createWorld();
+    world.telegram.meet = ({ method }) => (method === "text" ? { kind: "unknown", detail: "ECONNRESET" } : null);
+    const id = await world.say(answer("done"));
+    await world.clock.advance(600_000);
+    expect(world.telegram.seen).toHaveLength(2);
+    expect(world.outbox.row(id).state).toBe("undeliverable");
+  });
+
+  it("does not spend the one more attempt while Telegram does not answer at all", async () => {
+    const world = createWorld();
+    let isDown = true;
+    world.telegram.meet = () => (isDown ? { kind: "unknown", detail: "ETIMEDOUT" } : null);
+    const id = await world.say(answer("done"));
+    await world.clock.advance(600_000);
+    expect(world.telegram.seen).toHaveLength(1);
+    isDown = false;
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen.slice(1)).toEqual(["text 1: (possibly repeated) done"]);
+    expect(world.outbox.row(id).state).toBe("sent");
+  });
+
+  it("tries for as long as it takes when Telegram never saw the message, without calling it a repetition", async () => {
+    const world = createWorld();
+    let isDown = true;
+    world.telegram.meet = () => (isDown ? { kind: "unreachable", detail: "ECONNREFUSED" } : null);
+    await world.say(answer("done"));
+    await world.clock.advance(3_600_000);
+    isDown = false;
+    await world.clock.advance(31_000);
+    expect(world.telegram.seen.at(-1)).toBe("text 1: done");
+    expect(world.telegram.seen.length).toBeLessThan(150);
+  });
+
+  it("marks what an earlier life was sending when it ended", async () => {
+    const clock = createManualClock();
+    const outbox = createMemoryOutbox(clock);
+    const engine = createRecordingEngine();
+    const telegram = createScriptedTelegram();
+    outbox.leaveSending(outbox.add(alice, answer("from before")));
+    const end = new AbortController();
+    const ended = createTelegramOutbox({
+      client: telegram,
+      engine,
+      outbox,
+      markdown: () => Promise.resolve(renderMarkdown),
+      clock,
+      random: noChance,
+      log: createRecordedLog(),
+    }).run(end.signal);
+    await clock.settle();
+    expect(telegram.seen).toEqual(["text 1: (possibly repeated) from before"]);
+    end.abort();
+    await clock.advance(1_000);
+    await ended;
+  });
+
+  it("repeats only the part of a long answer whose outcome is unknown", async () => {
+    const world = createWorld();
+    const text = `${"a".repeat(4_000)}\n\n${"b".repeat(4_000)}\n\nend`;
+    world.telegram.meet = once((call) => call.text.startsWith("b"), { kind: "unknown", detail: "ECONNRESET" });
+    const id = await world.say(answer(text));
+    await world.clock.advance(10_000);
+    expect(world.telegram.seen.map((line) => line.slice(8, 32))).toEqual([
+      "a".repeat(24),
+      "b".repeat(24),
+      "(possibly repeated) bbbb",
+    ]);
+    expect(world.outbox.row(id)).toMatchObject({ state: "sent", message: "101" });
+  });
+
+  it("writes down a delivery even when the database fails for a while, instead of repeating it", async () => {
+    const world = createWorld();
+    world.outbox.fail("sent", 3);
+    const id = await world.say(answer("once"));
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen).toEqual(["text 1: once"]);
+    expect(world.outbox.row(id).state).toBe("sent");
+  });
+
+  it("goes on after trouble with reading and claiming", async () => {
+    const world = createWorld();
+    world.outbox.fail("due", 2);
+    world.outbox.fail("begin", 2);
+    await world.say(answer("late"));
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen).toEqual(["text 1: late"]);
+  });
+});
+
+describe("refusals", () => {
+  it("sends the same text without formatting when Telegram refuses the formatting", async () => {
+    const world = createWorld();
+    world.telegram.meet = ({ entities }) =>
+      entities > 0 ? { kind: "rejected", code: 400, why: "formatting", description: "can't parse entities" } : null;
+    const id = await world.say(answer("**bold**"));
+    expect(world.telegram.calls.map(({ text, entities }) => [text, entities])).toEqual([
+      ["bold", 1],
+      ["bold", 0],
+    ]);
+    expect(world.outbox.row(id).state).toBe("sent");
+  });
+
+  it("stops writing to a chat that blocked the bot, without spinning, until it speaks again", async () => {
+    const world = createWorld();
+    world.telegram.meet = () => ({ kind: "rejected", code: 403, why: "forbidden", description: "Forbidden" });
+    const ids = [await world.say(answer("one")), await world.say(answer("two")), await world.say(notice)];
+    await world.clock.advance(60_000);
+    expect(ids.map((id) => world.outbox.row(id).state)).toEqual(["undeliverable", "undeliverable", "undeliverable"]);
+    expect(world.telegram.calls).toHaveLength(1);
+    world.telegram.meet = () => null;
+    world.sender.reopen(1);
+    const later = await world.say(answer("three"));
+    expect(world.outbox.row(later).state).toBe("sent");
+  });
+
+  it("follows a group that became a supergroup", async () => {
+    const world = createWorld();
+    world.telegram.meet = ({ chat }) => (chat === -5 ? { kind: "moved", chat: -1005 } : null);
+    await world.say(answer("one"), group);
+    await world.say(answer("two"), group);
+    expect(world.telegram.seen).toEqual(["text -5: one", "text -1005: one", "text -1005: two"]);
+  });
+
+  it("stops when the token is revoked, and keeps the row", async () => {
+    const world = createWorld();
+    world.telegram.meet = () => ({ kind: "unauthorised" });
+    const id = await world.say(answer("one"));
+    expect(await world.stop()).toBe("unauthorised");
+    expect(world.outbox.row(id)).toMatchObject({ state: "pending", uncertain: false });
+    expect(world.telegram.calls).toHaveLength(1);
+  });
+});
+
+describe("the live status", () => {
+  it("shows the newest snapshot only, however many came in between", async () => {
+    const world = createWorld();
+    await world.showRun();
+    const gate = Promise.withResolvers<null>();
+    for (let index = 0; index < 100; index += 1) {
+      world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: `word ${index}` } });
+    }
+    world.telegram.meet = ({ method }) => (method === "edit" ? (gate.promise as never) : null);
+    await world.clock.advance(1_500);
+    for (let index = 100; index < 200; index += 1)
+      world.engine.show(run, alice, { transcript: { text: `word ${index}` } });
+    world.telegram.meet = () => null;
+    gate.resolve(null);
+    await world.clock.advance(1_600);
+    const edits = world.telegram.calls.filter(({ method }) => method === "edit");
+    expect(edits.map(({ text }) => text.split("\n").at(-1))).toEqual(["word 99", "word 199"]);
+    expect(edits.every(({ labels, message }) => labels.join() === "\u25A0 Stop" && message === 101)).toBe(true);
+  });
+
+  it("edits no faster than every 1.5 s in a private chat and every 4 s in a group", async () => {
+    for (const [conversation, mostEdits] of [
+      [alice, 20],
+      [group, 8],
+    ] as const) {
+      const world = createWorld();
+      await world.showRun(conversation);
+      for (let tick = 0; tick < 300; tick += 1) {
+        world.engine.show(run, conversation, { transcript: { phase: { kind: "writing" }, text: `tick ${tick}` } });
+        await world.clock.advance(100);
+      }
+      const edits = world.telegram.calls.filter(({ method }) => method === "edit").length;
+      expect(edits).toBeLessThanOrEqual(mostEdits);
+      expect(edits).toBeGreaterThanOrEqual(mostEdits / 2);
+    }
+  });
+
+  it("is not sent for a run that was over before its turn came", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    const id = world.outbox.add(alice, status, { notBeforeMs: world.clock.now() + 400 });
+    await world.clock.advance(100);
+    world.engine.settle(run);
+    await world.clock.advance(2_000);
+    expect(world.telegram.seen).toEqual([]);
+    expect(world.outbox.row(id).state).toBe("superseded");
+  });
+
+  it("appears soon after it is due, with no traffic to wake it", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    world.outbox.add(alice, status, { notBeforeMs: world.clock.now() + 400 });
+    world.engine.changed(alice);
+    await world.clock.advance(650);
+    expect(world.telegram.seen).toHaveLength(1);
+  });
+
+  it("ends in one line without buttons, and nothing is drawn of the run after it (I8)", async () => {
+    const world = createWorld();
+    await world.showRun();
+    world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: "half" } });
+    await world.settleRun({ kind: "stopped", why: "user" });
+    await world.say({
+      kind: "notice",
+      notice: { kind: "stopped", why: "user", held: 0, forced: false },
+      buttons: [],
+      replyTo: null,
+    });
+    // A handle that lingers for a moment must not bring the run back.
+    world.engine.show(run, alice, { transcript: { text: "late" } });
+    await world.clock.advance(60_000);
+    const [last, said, ...rest] = world.telegram.seen.slice(1);
+    expect(last).toBe("edit 1: \u25A0 stopped \u00B7 12 s \u00B7 3 tools");
+    expect(world.telegram.calls.find(({ method }) => method === "edit")?.labels).toEqual([]);
+    expect(said).toBe("text 1: Stopped.");
+    expect(rest).toEqual([]);
+  });
+
+  it("waits for an edit in flight before the last word, so that nothing comes after it", async () => {
+    const world = createWorld();
+    await world.showRun();
+    const gate = Promise.withResolvers<never>();
+    world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: "half" } });
+    world.telegram.meet = ({ method }) => (method === "edit" ? gate.promise : null);
+    await world.clock.advance(1_500);
+    await world.settleRun({ kind: "stopped", why: "user" });
+    await world.say(notice);
+    expect(world.telegram.seen).toHaveLength(2);
+    world.telegram.meet = () => null;
+    gate.resolve(null as never);
+    await world.clock.advance(0);
+    expect(world.telegram.seen.slice(2)).toEqual([
+      "edit 1: \u25A0 stopped \u00B7 12 s \u00B7 3 tools",
+      "text 1: Stopping\u2026",
+    ]);
+  });
+
+  it("has nothing to sum up when it was never shown or was deleted", async () => {
+    const world = createWorld();
+    const unseen = await world.say(summary({ kind: "finished" }));
+    expect(world.outbox.row(unseen).state).toBe("superseded");
+    await world.showRun();
+    world.telegram.meet = ({ method }) =>
+      method === "edit" ? { kind: "rejected", code: 400, why: "message-gone", description: "" } : null;
+    await world.settleRun({ kind: "finished" });
+    expect(world.telegram.seen).toHaveLength(2);
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen).toHaveLength(2);
+  });
+
+  it("repeats the last edit after an unknown outcome, since the same edit twice is one", async () => {
+    const world = createWorld();
+    await world.showRun();
+    let failures = 3;
+    world.telegram.meet = ({ method }) =>
+      method === "edit" && failures-- > 0 ? { kind: "unknown", detail: "ECONNRESET" } : null;
+    await world.settleRun({ kind: "finished" });
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen.at(-1)).toBe("edit 1: \u2714 12 s \u00B7 3 tools");
+    expect(world.telegram.seen).toHaveLength(5);
+  });
+
+  it("lets messages go before edits when the chat's rate is used up", async () => {
+    const world = createWorld();
+    await world.showRun(group);
+    for (const text of ["a", "b", "c", "d", "e"]) world.outbox.add(group, answer(text));
+    world.engine.show(run, group, { transcript: { phase: { kind: "writing" }, text: "news" } });
+    world.engine.changed(group);
+    await world.clock.advance(30_000);
+    const order = world.telegram.calls.filter(({ method }) => method !== "typing").map(({ method }) => method);
+    expect(order.slice(0, 6)).toEqual(["text", "text", "text", "text", "text", "text"]);
+  });
+
+  it("shows typing while a run lives, not before a quick answer and not after the end", async () => {
+    const world = createWorld();
+    const typing = () => world.telegram.calls.filter(({ method }) => method === "typing").length;
+    world.engine.show(run, alice);
+    world.engine.changed(alice);
+    await world.clock.advance(400);
+    expect(typing()).toBe(0);
+    await world.clock.advance(8_200);
+    expect(typing()).toBe(3);
+    world.engine.settle(run);
+    await world.clock.advance(20_000);
+    expect(typing()).toBe(3);
+  });
+});
+
+describe("answers", () => {
+  it("sends an answer of more than four messages as its beginning and a file", async () => {
+    const world = createWorld();
+    await world.say(answer(`${"word ".repeat(5_000)}`));
+    await world.say(answer(`# ${"x".repeat(50_000)}`));
+    expect(world.telegram.calls.map(({ method }) => method)).toEqual(["file", "file"]);
+    expect(
+      world.telegram.calls.every(
+        ({ text }) => text.length <= 1_024 && text.endsWith("The whole answer is in the file."),
+      ),
+    ).toBe(true);
+  });
+
+  it("says so when a turn ended without a text", async () => {
+    const world = createWorld();
+    await world.say(answer(" \n"));
+    expect(world.telegram.seen).toEqual(["text 1: The turn ended without a text."]);
+  });
+
+  it("goes to the topic it belongs to", async () => {
+    const world = createWorld();
+    await world.say(answer("here"), telegramConversation(-5, 77));
+    expect(world.telegram.calls).toMatchObject([{ chat: -5, thread: 77 }]);
+  });
+});
+
+describe("the end", () => {
+  it("delivers what is due before it ends, and starts no edit any more", async () => {
+    const world = createWorld();
+    await world.showRun();
+    world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: "news" } });
+    world.outbox.add(alice, answer("last words"));
+    expect(await world.stop()).toBe("ended");
+    expect(world.telegram.seen.slice(1)).toEqual(["text 1: last words"]);
+  });
+
+  it("does not wait longer than its grace for a chat that must wait", async () => {
+    const world = createWorld();
+    world.telegram.meet = () => ({ kind: "retry-later", afterMs: 600_000 });
+    const id = await world.say(answer("stuck"));
+    expect(await world.stop()).toBe("ended");
+    expect(world.outbox.row(id)).toMatchObject({ state: "pending", uncertain: false });
+  });
+
+  it("tells a stranger once, beside everything else", async () => {
+    const world = createWorld();
+    world.sender.mention(9, "private");
+    await world.clock.advance(0);
+    expect(world.telegram.seen).toEqual(["text 9: private"]);
+  });
+});

@@ -1,0 +1,275 @@
+import type { Update, User } from "grammy/types";
+import { describe, expect, it } from "vitest";
+
+import { parseUpdate, type Reading } from "./parse.ts";
+
+const me = { id: 99, username: "Box_bot" };
+const ada: User = { id: 7, is_bot: false, first_name: "Ada", username: "ada" };
+const mallory: User = { id: 666, is_bot: false, first_name: "Mallory", username: "ada" };
+const privateChat = { id: 7, type: "private", first_name: "Ada" } as const;
+const group = { id: -100_5, type: "supergroup", title: "Team" } as const;
+const forum = { id: -100_6, type: "supergroup", title: "Forum", is_forum: true } as const;
+
+const context = { me, allowedUsers: new Set([ada.id]), nowMs: 1_800_000_000_000 };
+
+function read(content: Record<string, unknown>): Reading {
+  return parseUpdate({ update_id: 912, ...content } as Update, context);
+}
+
+function message(fields: Record<string, unknown>): Record<string, unknown> {
+  return { message: { message_id: 31, date: 1_700_000_000, chat: privateChat, from: ada, ...fields } };
+}
+
+const inGroup = (text: string, fields: Record<string, unknown> = {}) => message({ chat: group, text, ...fields });
+
+describe("who may speak", () => {
+  it("denies every update type that is not read, one that does not exist yet included (T2)", () => {
+    const spoken = { message_id: 1, date: 1, chat: privateChat, from: ada, text: "run rm" };
+    const table: Record<string, unknown> = {
+      channel_post: { ...spoken, chat: { id: -1, type: "channel", title: "C" } },
+      edited_channel_post: { ...spoken, chat: { id: -1, type: "channel", title: "C" } },
+      business_connection: { id: "b", user: ada },
+      business_message: spoken,
+      edited_business_message: spoken,
+      deleted_business_messages: { chat: privateChat, message_ids: [1] },
+      guest_message: { ...spoken, guest_query_id: "g" },
+      stopped_message_generation: { from: ada, chat: privateChat },
+      message_reaction: { chat: privateChat, user: ada, message_id: 1, date: 1, old_reaction: [], new_reaction: [] },
+      message_reaction_count: { chat: privateChat, message_id: 1, date: 1, reactions: [] },
+      inline_query: { id: "i", from: ada, query: "q", offset: "" },
+      chosen_inline_result: { result_id: "r", from: ada, query: "q" },
+      shipping_query: { id: "s", from: ada },
+      pre_checkout_query: { id: "p", from: ada },
+      purchased_paid_media: { from: ada, paid_media_payload: "p" },
+      poll: { id: "p" },
+      poll_answer: { poll_id: "p", user: ada, option_ids: [] },
+      chat_member: { chat: group, from: ada, date: 1 },
+      chat_join_request: { chat: group, from: ada, date: 1, user_chat_id: 7 },
+      chat_boost: { chat: group },
+      removed_chat_boost: { chat: group },
+      managed_bot: { user: ada },
+      subscription: { user: ada },
+      thought_message: spoken,
+    };
+    for (const [type, content] of Object.entries(table)) {
+      expect([type, read({ [type]: content }).kind]).toEqual([type, "denied"]);
+    }
+    expect(read({}).kind).toBe("denied");
+    expect(read({ my_chat_member: { chat: privateChat, from: ada } }).kind).toBe("ignored");
+  });
+
+  it("decides by the numeric id of the sender alone (T3)", () => {
+    expect(read(message({ text: "hi" })).kind).toBe("item");
+    expect(read(message({ text: "hi", from: mallory, chat: { ...privateChat, id: mallory.id } }))).toMatchObject({
+      kind: "denied",
+      reason: "stranger",
+      stranger: mallory.id,
+    });
+    expect(read(message({ text: "hi", from: { ...ada, is_bot: true } }))).toMatchObject({
+      kind: "denied",
+      reason: "bot",
+    });
+    expect(read(message({ text: "hi", from: undefined })).kind).toBe("denied");
+  });
+
+  it("denies whoever speaks on behalf of a chat, for a business, as a guest, or in a channel", () => {
+    const anonymous: User = { id: 1_087_968_824, is_bot: true, first_name: "Group", username: "GroupAnonymousBot" };
+    for (const fields of [
+      { chat: group, from: anonymous, sender_chat: group },
+      { chat: group, from: ada, sender_chat: { id: -9, type: "channel", title: "C" } },
+      { chat: group, from: { id: 777_000, is_bot: false, first_name: "Telegram" }, is_automatic_forward: true },
+      { business_connection_id: "b" },
+      { guest_query_id: "g" },
+      { chat: { id: -9, type: "channel", title: "C" } },
+      { chat: { id: -9, type: "cloud", title: "?" } },
+    ]) {
+      expect(read(message({ text: "/stop", ...fields })).kind).toBe("denied");
+    }
+  });
+
+  it("says nothing to strangers in groups", () => {
+    expect(read(inGroup("@box_bot hi", { from: mallory }))).toMatchObject({ kind: "denied", stranger: null });
+  });
+
+  it("denies a stranger's tap, a bot's tap and a tap on an inline message (T4)", () => {
+    const tap = (fields: Record<string, unknown>) =>
+      read({ callback_query: { id: "q", chat_instance: "1", data: "AAAAAAAAAAAAAAAAAAAAAA", from: ada, ...fields } });
+    const card = { message_id: 3, date: 1, chat: group, text: "card" };
+    expect(tap({ message: card, from: mallory })).toMatchObject({ kind: "denied", query: "q", stranger: null });
+    expect(tap({ message: card, from: { ...ada, is_bot: true } }).kind).toBe("denied");
+    expect(tap({ inline_message_id: "x" }).kind).toBe("denied");
+  });
+});
+
+describe("what is said", () => {
+  it.each([
+    ["fix the bug", { kind: "prompt", placement: "queue", prompt: { text: "fix the bug" } }],
+    ["!fix it now", { kind: "prompt", placement: "interrupt", prompt: { text: "fix it now" } }],
+    ["!", { kind: "command", command: { name: "stop", scope: "conversation" } }],
+    ["please stop", { kind: "command", command: { name: "stop", scope: "conversation" } }],
+    ["cancel my job", { kind: "prompt", placement: "queue", prompt: { text: "cancel my job" } }],
+    ["/start", { kind: "command", command: { name: "start" } }],
+    ["/start deep-link", { kind: "command", command: { name: "start" } }],
+    ["/HELP", { kind: "command", command: { name: "help" } }],
+    ["/status@box_BOT", { kind: "command", command: { name: "status" } }],
+    ["/queue", { kind: "command", command: { name: "queue" } }],
+    ["/stop", { kind: "command", command: { name: "stop", scope: "conversation" } }],
+    ["/stop  all ", { kind: "command", command: { name: "stop", scope: "all" } }],
+    ["/stop@Box_bot ALL", { kind: "command", command: { name: "stop", scope: "all" } }],
+    ["/new", { kind: "command", command: { name: "new", title: null } }],
+    ["/new the parser", { kind: "command", command: { name: "new", title: "the parser" } }],
+    ["/deploy now", { kind: "command", command: { name: "unknown", text: "/deploy" } }],
+    ["/etc/hosts is wrong", { kind: "prompt", placement: "queue", prompt: { text: "/etc/hosts is wrong" } }],
+  ])("reads %j", (text, request) => {
+    expect(read(message({ text }))).toMatchObject({
+      kind: "item",
+      item: {
+        key: "tg:update:912",
+        conversation: "telegram:7",
+        user: "7",
+        message: "31",
+        priority: "interactive",
+        request,
+        sentAtMs: 1_700_000_000_000,
+      },
+    });
+  });
+
+  it("ignores a command for another bot", () => {
+    expect(read(message({ text: "/stop@other_bot" })).kind).toBe("ignored");
+  });
+
+  it.each([
+    ["photo", "A photo"],
+    ["voice", "A voice message"],
+    ["audio", "An audio file"],
+    ["video", "A video"],
+    ["video_note", "A video message"],
+    ["document", "A document"],
+    ["sticker", "A sticker"],
+    ["contact", "A contact"],
+    ["location", "A location"],
+    ["poll", "A poll"],
+    ["dice", "A dice"],
+    ["story", "A story"],
+  ])("says what %s is, instead of dropping it", (field, what) => {
+    expect(read(message({ [field]: {}, caption: "/stop" }))).toMatchObject({
+      item: { request: { kind: "unsupported", what } },
+    });
+  });
+
+  it("names the more special of two: an animation is also a document, a venue also a location", () => {
+    expect(read(message({ document: {}, animation: {} }))).toMatchObject({
+      item: { request: { what: "An animation" } },
+    });
+    expect(read(message({ location: {}, venue: {} }))).toMatchObject({
+      item: { request: { what: "A place" } },
+    });
+  });
+
+  it("takes an album as one thing", () => {
+    const keys = [1, 2, 3].map((update_id) => {
+      const reading = read({ update_id, ...message({ photo: [], media_group_id: "m" }) });
+      return reading.kind === "item" ? reading.item.key : null;
+    });
+    expect(new Set(keys)).toEqual(new Set(["tg:album:7:m"]));
+  });
+
+  it("ignores service messages", () => {
+    for (const field of [
+      "new_chat_members",
+      "pinned_message",
+      "forum_topic_created",
+      "successful_payment",
+      "some_new_service",
+    ]) {
+      expect(read(message({ [field]: {} })).kind).toBe("ignored");
+    }
+  });
+
+  it("never runs an edit, and says so only for what it would have taken", () => {
+    const edited = (fields: Record<string, unknown>) => read({ edited_message: message(fields)["message"] });
+    expect(edited({ text: "hello again" })).toMatchObject({
+      item: { request: { kind: "unsupported", what: "An edited message" } },
+    });
+    expect(edited({ text: "/stop" })).toMatchObject({ item: { request: { kind: "unsupported" } } });
+    expect(edited({ photo: [], caption: "x" }).kind).toBe("ignored");
+    expect(edited({ chat: group, text: "hello" }).kind).toBe("ignored");
+    expect(edited({ chat: privateChat, text: "hello", from: mallory }).kind).toBe("denied");
+  });
+});
+
+describe("groups and topics", () => {
+  it("hears only what names the bot, answers it, or is a command for it", () => {
+    const prompt = (text: string) => ({ item: { request: { kind: "prompt", prompt: { text } } } });
+    expect(read(inGroup("nice weather")).kind).toBe("ignored");
+    expect(read(inGroup("mail me at a@box_bot or @box_bots")).kind).toBe("ignored");
+    expect(read(inGroup("@box_bot fix it"))).toMatchObject(prompt("fix it"));
+    expect(read(inGroup("hey @BOX_BOT, fix it"))).toMatchObject(prompt("hey , fix it"));
+    expect(read(inGroup("@box_bot")).kind).toBe("ignored");
+    expect(read(inGroup("fix it", { reply_to_message: { from: { id: me.id } } }))).toMatchObject(prompt("fix it"));
+    expect(read(inGroup("fix it", { reply_to_message: { from: ada } })).kind).toBe("ignored");
+    expect(read(inGroup("/stop"))).toMatchObject({ item: { request: { command: { name: "stop" } } } });
+    expect(read(inGroup("/stop@box_bot all"))).toMatchObject({ item: { request: { command: { scope: "all" } } } });
+    expect(read(inGroup("stop @box_bot"))).toMatchObject({ item: { request: { command: { name: "stop" } } } });
+    expect(read(inGroup("/deploy")).kind).toBe("ignored");
+    expect(read(inGroup("/deploy@box_bot"))).toMatchObject({ item: { request: { command: { name: "unknown" } } } });
+    expect(read(message({ chat: group, photo: [], caption: "look" })).kind).toBe("ignored");
+    expect(read(message({ chat: group, photo: [], caption: "@box_bot look" })).kind).toBe("item");
+  });
+
+  it("does not take the message that opened a topic for one that is answered", () => {
+    const opened = { from: { id: me.id }, forum_topic_created: { name: "T" } };
+    const inTopic = { chat: forum, message_thread_id: 44, is_topic_message: true, reply_to_message: opened };
+    expect(read(inGroup("to everyone", inTopic)).kind).toBe("ignored");
+  });
+
+  it("knows a topic from a mere thread of replies, in private chats too", () => {
+    const conversation = (fields: Record<string, unknown>) => {
+      const reading = read(message({ text: "/status", ...fields }));
+      return reading.kind === "item" ? reading.item.conversation : null;
+    };
+    expect(conversation({ chat: forum, message_thread_id: 44, is_topic_message: true })).toBe("telegram:-1006:44");
+    expect(conversation({ chat: group, message_thread_id: 44 })).toBe("telegram:-1005");
+    expect(conversation({ message_thread_id: 3, is_topic_message: true })).toBe("telegram:7:3");
+  });
+});
+
+describe("presses", () => {
+  const card = { message_id: 3, date: 1, chat: forum, text: "card", message_thread_id: 44, is_topic_message: true };
+  const tap = (data: unknown, message: unknown = card) =>
+    read({ callback_query: { id: "q", chat_instance: "1", from: ada, data, message } });
+
+  it("takes an opaque id from the conversation of its card", () => {
+    expect(tap("abcdefghijklmnopqrst_-")).toMatchObject({
+      kind: "press",
+      query: "q",
+      item: {
+        conversation: "telegram:-1006:44",
+        user: "7",
+        message: "3",
+        request: { kind: "press", button: "abcdefghijklmnopqrst_-" },
+        sentAtMs: context.nowMs,
+      },
+    });
+  });
+
+  it("takes nothing that is not shaped like one of its ids (T4)", () => {
+    for (const data of [
+      undefined,
+      "",
+      "stop",
+      "abcdefghijklmnopqrst_-\n",
+      "../../../../etc/passwd",
+      `${"a".repeat(23)}`,
+    ]) {
+      expect(tap(data)).toEqual({ kind: "dead-press", query: "q" });
+    }
+  });
+
+  it("takes a press on a card too old to be shown", () => {
+    expect(tap("abcdefghijklmnopqrst_-", { message_id: 3, date: 0, chat: privateChat })).toMatchObject({
+      item: { conversation: "telegram:7" },
+    });
+  });
+});
