@@ -50,6 +50,7 @@ export function createChat(deps: ChatDeps): Chat {
   const released = new Set<string>();
   const again = new Map<ItemId, number>();
   const moved = new Set<ItemId>();
+  const pressed = new Set<string>();
   let calls: Call[] = [];
   let life: Life | null = null;
   let actionsLeft = scenario.actionsMax;
@@ -116,7 +117,9 @@ export function createChat(deps: ChatDeps): Chat {
   function note(button: ButtonRow | undefined): void {
     const action = button?.action;
     if (action?.kind === "force-release") released.add(action.owner.run);
-    if (action?.kind === "run-again") again.set(action.item, (again.get(action.item) ?? 0) + 1);
+    // A button works once, however often it is pressed.
+    if (action?.kind === "run-again" && !pressed.has(button!.id)) again.set(action.item, (again.get(action.item) ?? 0) + 1);
+    if (button !== undefined) pressed.add(button.id);
     if (action?.kind === "move-first" || action?.kind === "stop-and-run") moved.add(action.item);
   }
 

@@ -1,43 +1,95 @@
 /**
- * The simulation from the command line: `npm run sim -- --seeds 2000`, `npm run sim -- --seed 17`.
- * Exit code 1 when a seed failed.
+ * The simulation from the command line.
+ *
+ *     npm run sim -- --seeds 2000 --jobs 2     many seeds; each failure is told with the seed that replays it
+ *     npm run sim -- --seed 17                 one seed, with its trace
+ *     npm run sim -- --mutants                 each planted fault must be found
+ *
+ * Exit code 1 when a seed failed, or a mutant lived.
  */
+import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { createArena } from "./arena.ts";
-import { defaultOptions, simulate } from "./simulation.ts";
-import { loadSubject } from "./subject.ts";
+import { huntMutants } from "./mutant-hunt.ts";
+import { defaultOptions } from "./simulation.ts";
+import { mergeReports, type Shape, sweep, type SweepOptions, type SweepReport } from "./sweep.ts";
 
 const { values } = parseArgs({
   options: {
+    seed: { type: "string" },
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
-    seed: { type: "string" },
     steps: { type: "string", default: String(defaultOptions.stepsMax) },
+    jobs: { type: "string", default: "1" },
     sources: { type: "string", default: fileURLToPath(new URL("../../src", import.meta.url)) },
+    mutants: { type: "boolean", default: false },
     tail: { type: "string", default: String(defaultOptions.tailLines) },
-    keep: { type: "boolean", default: false },
   },
 });
-const arena = await createArena(await loadSubject(values.sources));
-const first = Number(values.seed ?? values.from);
-const last = values.seed === undefined ? first + Number(values.seeds) - 1 : first;
-const begun = performance.now();
-const found = new Map<string, { count: number; seed: number; what: string }>();
-let steps = 0, runs = 0, crashes = 0, failed = 0;
-for (let seed = first; seed <= last; seed += 1) {
-  const outcome = await simulate(arena, seed, { stepsMax: Number(values.steps), tailLines: Number(values.tail) });
-  steps += outcome.steps; runs += outcome.tally.runs; crashes += outcome.tally.crashes;
-  if (values.seed !== undefined) console.log(outcome.hash, outcome.tally);
-  if (outcome.failure === null) continue;
-  failed += 1;
-  const f = outcome.failure;
-  const shape = `${f.invariant}: ${f.what.split("\n")[0]!.replace(/\d+/g, "N")}`;
-  const known = found.get(shape);
-  if (known) known.count += 1; else found.set(shape, { count: 1, seed, what: f.what });
-  if (values.seed !== undefined) console.log(f.tail.join("\n"), `\nseed ${seed}, step ${f.step}, ${f.invariant}: ${f.what}`);
+
+const options: SweepOptions = {
+  sources: values.sources,
+  from: count("from"),
+  seeds: count("seeds"),
+  stepsMax: count("steps"),
+  tailLines: count("tail"),
+  stop: "at-end",
+};
+
+if (process.send !== undefined) process.send(await sweep(options), () => process.disconnect());
+else if (values.mutants) process.exitCode = await huntMutants(options, console.log);
+else process.exitCode = values.seed === undefined ? await many() : await single(Number(values.seed));
+
+async function many(): Promise<number> {
+  const begunMs = performance.now();
+  const jobs = count("jobs");
+  const report = jobs === 1 ? await sweep(options) : mergeReports(await Promise.all(shares(jobs).map(inChild)));
+  const seconds = (performance.now() - begunMs) / 1000;
+  for (const shape of report.shapes) console.log(describeShape(shape));
+  const first = report.shapes.toSorted((a, b) => a.seed - b.seed)[0];
+  if (first !== undefined) tell(first);
+  const { seeds, failed, steps, runs, crashes, messages } = report;
+  console.log(`${steps} steps, ${runs} runs, ${crashes} crashes and restarts, ${messages} messages`);
+  console.log(`${seeds} seeds, ${failed} failed, ${Math.round(seeds / seconds)} seeds/s`);
+  return failed > 0 ? 1 : 0;
 }
-const seconds = (performance.now() - begun) / 1000;
-for (const [shape, one] of found) console.log(`${one.count}x seed ${one.seed} ${shape}`);
-console.log(`${last - first + 1} seeds, ${failed} failed, ${steps} steps, ${runs} runs, ${crashes} crashes, ${((last - first + 1) / seconds).toFixed(0)} seeds/s`);
-process.exitCode = failed > 0 ? 1 : 0;
+
+async function single(seed: number): Promise<number> {
+  const report = await sweep({ ...options, from: seed, seeds: 1 });
+  const [shape] = report.shapes;
+  if (shape === undefined) console.log(`seed ${seed}: ${report.steps} steps, ${report.runs} runs, nothing violated`);
+  else tell(shape);
+  return report.failed;
+}
+
+function shares(jobs: number): { from: number; seeds: number }[] {
+  const size = Math.ceil(options.seeds / jobs);
+  const starts = Array.from({ length: jobs }, (_, job) => job * size).filter((start) => start < options.seeds);
+  return starts.map((start) => ({ from: options.from + start, seeds: Math.min(size, options.seeds - start) }));
+}
+
+function inChild({ from, seeds }: { from: number; seeds: number }): Promise<SweepReport> {
+  const share = ["--from", `${from}`, "--seeds", `${seeds}`, "--steps", `${options.stepsMax}`, "--tail", `${options.tailLines}`];
+  const child = fork(fileURLToPath(import.meta.url), [...share, "--sources", options.sources]);
+  return new Promise((resolve, reject) => {
+    child.once("message", (report) => resolve(report as SweepReport));
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`the share from seed ${from} ended with ${code} and no report`)));
+  });
+}
+
+function describeShape({ count, seed, shape }: Shape): string {
+  return `${count} x ${shape} (first: --seed ${seed})`;
+}
+
+function tell({ seed, failure }: Shape): void {
+  console.log(failure.tail.join("\n"));
+  console.log(`seed ${seed}, step ${failure.step}: ${failure.invariant} is violated: ${failure.what}`);
+  console.log(`replay: npm run sim -- --seed ${seed}`);
+}
+
+function count(name: "from" | "seeds" | "steps" | "tail" | "jobs"): number {
+  const value = Number(values[name]);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new RangeError(`--${name} is a positive whole number, not "${values[name]}"`);
+}

@@ -13,6 +13,7 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
 
   function said(change: Change & { what: "said" }): void {
     if (change.notice === "stopped-all") saidStoppedAll(change.dedupe);
+    if (change.notice === "stopped" && change.run === null) violated("I8", `"stopped" is said of no run (${change.dedupe})`);
     if (change.run === null) return;
     const run = mirror.runs.get(change.run);
     if (run === undefined) return violated("I3", `something is said of ${change.run}, which has no row`);

@@ -20,6 +20,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
   const stoppedAt = new Map<ConversationId, ItemId>();
   /** Items that a person took off hold, since they were last put on hold. */
   const released = new Set<ItemId>();
+  /** Once on hold, an interrupt has lost its moment. */
+  const beenHeld = new Set<ItemId>();
   let newest = 0 as ItemId;
 
   function claimed(change: Change & { what: "run-added" }): void {
@@ -31,6 +33,10 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       if (other.id < item.id && other.rank <= item.rank && !mayOvertake(item)) {
         violated("I9", `item ${item.id} overtakes item ${other.id}`);
       }
+    }
+    const interrupt = queue.find((other) => isInterrupt(other) && !beenHeld.has(other.id));
+    if (interrupt !== undefined && interrupt.id > item.id && !isInterrupt(item) && !asked.moved.has(item.id)) {
+      violated("I9", `item ${item.id} starts before the interrupt ${interrupt.id}`);
     }
     const stop = stoppedAt.get(item.conversation) ?? 0;
     if (item.id < stop && !released.has(item.id)) {
@@ -48,8 +54,7 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
   }
 
   function mayOvertake(item: ItemRow): boolean {
-    const isInterrupt = item.request.kind === "prompt" && item.request.placement === "interrupt";
-    return isInterrupt || asked.moved.has(item.id);
+    return isInterrupt(item) || asked.moved.has(item.id);
   }
 
   function pass(conversation: ConversationId): void {
@@ -60,6 +65,7 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
 
   function added(change: Change & { what: "item-added" }): void {
     newest = change.id;
+    if (change.state === "held") beenHeld.add(change.id);
     const { request } = change;
     if (request.kind !== "command" || request.command.name !== "stop") return;
     if (request.command.scope === "conversation") stoppedAt.set(change.conversation, change.id);
@@ -73,7 +79,10 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       if (change.what === "item-changed" && change.from === "held" && change.to === "queued") {
         released.add(change.id);
       }
-      if (change.what === "item-changed" && change.to === "held") released.delete(change.id);
+      if (change.what === "item-changed" && change.to === "held") {
+        released.delete(change.id);
+        beenHeld.add(change.id);
+      }
       if (change.what === "run-changed" && change.stopWhy === "user") {
         const run = mirror.runs.get(change.id)!;
         if (run.stopWhy !== "user") stoppedAt.set(run.conversation, newest);
@@ -85,4 +94,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       if (mirror.queue(item.conversation).length === 1) passedOver.set(item.conversation, 0);
     },
   };
+}
+
+function isInterrupt(item: ItemRow): boolean {
+  return item.request.kind === "prompt" && item.request.placement === "interrupt";
 }

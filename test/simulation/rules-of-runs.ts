@@ -17,6 +17,17 @@ const nextStates: Readonly<Record<RunState, readonly RunState[]>> = {
 };
 
 export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: RuleContext): Rule {
+  /** Runs that a /stop found. */
+  const stopped = new Set<string>();
+
+  function stopCommand(change: Change & { what: "item-added" }): void {
+    if (change.request.kind !== "command" || change.request.command.name !== "stop") return;
+    const { scope } = change.request.command;
+    for (const run of mirror.live) {
+      if (run.state !== "quarantined" && (scope === "all" || run.conversation === change.conversation)) stopped.add(run.id);
+    }
+  }
+
   function added(change: Change & { what: "run-added" }): void {
     for (const other of mirror.live) {
       if (other.conversation === change.conversation) violated("I1", `${change.id} beside ${other.id} in one conversation`);
@@ -53,8 +64,20 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
     }
     const wasStopped = run.stopWhy === "user" || run.stopWhy === "replaced";
     const isForced = run.state === "quarantined" && asked.released.has(run.id);
+    if (outcome === "stopped") checkNothingLeft(run);
+    if (stopped.has(run.id) && outcome !== "stopped" && outcome !== "interrupted") {
+      violated("I8", `somebody stopped ${run.id}, and it settles as ${outcome}`);
+    }
     if (wasStopped && outcome !== "stopped" && !isForced) violated("I8", `${run.id} was stopped and settles as ${outcome}`);
     if (run.stopWhy === "crash" && outcome !== "interrupted") violated("I6", `${run.id} was cut and settles as ${outcome}`);
+  }
+
+  /** What finishes may leave a task behind on purpose; what is stopped leaves nothing that it started. */
+  function checkNothingLeft(run: RunRow): void {
+    for (const turn of world.turnsOf(run.id)) {
+      const left = turn.processes.find((process) => process.alive && process.role === "background");
+      if (left !== undefined) violated("I8", `${run.id} is stopped, and leaves ${left.ref.startTime} running`);
+    }
   }
 
   return {
@@ -63,6 +86,7 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
       if (isOfDecision && mirror.decision().life !== life()) {
         violated("I3", `life ${mirror.decision().life} writes (${change.what}) although life ${life()} owns the database`);
       }
+      if (change.what === "item-added") stopCommand(change);
       if (change.what === "run-added") added(change);
       if (change.what === "run-changed") changed(change);
       if (change.what === "lane" && change.epoch < change.epochBefore) violated("I3", "a lane's epoch went back");

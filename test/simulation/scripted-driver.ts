@@ -62,7 +62,6 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   const events = createEvents();
   const proof = Promise.withResolvers<Quiet>();
   let next = 0;
-  let asked: InterruptLevel | null = null;
   let hasEnded = false;
   let isProven = false;
   let working: Choice | null = null;
@@ -123,8 +122,8 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   // ---- stop
 
   function interrupt(level: InterruptLevel): void {
-    if (isProven || (asked !== null && endsBy(asked, level))) return;
-    asked = level;
+    if (isProven || (ledger.asked !== null && endsBy(ledger.asked, level))) return;
+    ledger.asked = level;
     withdrawProof();
     scheduler.offer({ kind: "agent", label: `${run} hears ${level}`, life, run: () => obey(level) });
   }
@@ -150,7 +149,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     if (!agent.alive && !hasEnded) {
       say({ kind: "failed", fault: { kind: "agent-died", agent: "scripted", detail: "killed" } });
     }
-    const isQuiet = !agent.alive && (toolsAlive().length === 0 || asked === null);
+    const isQuiet = !agent.alive && (toolsAlive().length === 0 || ledger.asked === null);
     if (!isQuiet) return withdrawProof();
     if (isProven || proving !== null) return;
     proving = { kind: "quiet", label: run, life, run: prove };
@@ -180,7 +179,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     events: events.iterable,
     steer: (prompt) =>
       scheduler.pending("agent", `${run} is steered`, life, () => {
-        if (!agent.alive || hasEnded || asked !== null || !random.chance(habits.acceptsSteer)) return "too-late" as const;
+        if (!agent.alive || hasEnded || ledger.asked !== null || !random.chance(habits.acceptsSteer)) return "too-late" as const;
         steered(ledger, prompt.text);
         return "accepted" as const;
       }),
@@ -199,7 +198,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
       for (const process of [agent, ...toolsAlive()]) {
         if (process.toughness !== "never" || !immortalsDie) continue;
         process.toughness = "kill";
-        if (asked === "kill") world.end(process);
+        if (ledger.asked === "kill") world.end(process);
       }
       const hangs = script.hangsAt === next;
       script.hangsAt = null;

@@ -37,6 +37,8 @@ export type Outcome = {
   /** Equal for two runs of the same seed on the same sources. */
   readonly hash: string;
   readonly failure: Failure | null;
+  /** The kinds of things that happened: how one knows that the seeds reach what they are to reach. */
+  readonly seen: ReadonlySet<string>;
   readonly tally: { readonly runs: number; readonly crashes: number; readonly items: number; readonly messages: number };
 };
 
@@ -75,6 +77,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const scheduler = createScheduler(random, trace, scenario.resolveOrder);
   const clock = createVirtualClock(scheduler, random);
   const mirror = createMirror();
+  const seen = new Set<string>();
   let failure: Failure | null = null;
   let life: Life | null = null;
   const ghosts: Life[] = [];
@@ -218,6 +221,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       for (const rule of rules) rule.before?.(change);
       mirror.apply(change);
       for (const rule of rules) rule.after?.(change);
+      note(seen, change);
       const line = describeChange(change);
       if (line !== null) trace.line(`  ${line}`);
     }
@@ -233,6 +237,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (life === null || life.isCut()) return;
     chat.check();
     checkProgress(life);
+    checkStops(life);
   }
 
   /** I9: what can start was claimed by the very commit that made it possible; no later event is needed. */
@@ -241,6 +246,18 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (mirror.live.size >= scenario.runsMax) return;
     for (const lane of mirror.lanes.values()) {
       if (mirror.isStartable(lane)) violated("I9", `${lane.conversation} could start, and nothing is under way to start it`);
+    }
+  }
+
+  /** I7: a stop that is on the row has reached the turn as soon as its commit is known. */
+  function checkStops({ number }: Life): void {
+    if (scheduler.waiting(["flush", "resolve"], number) > 0) return;
+    for (const run of mirror.live) {
+      if (run.state !== "stopping" || run.stopWhy === "crash") continue;
+      for (const turn of world.turnsOf(run.id)) {
+        const isDeaf = turn.life === number && turn.asked === null && world.alive(turn).length > 0;
+        if (isDeaf) violated("I7", `${run.id} is to stop, and its agent was not asked`);
+      }
     }
   }
 
@@ -291,7 +308,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     const found = failure === null ? null : { ...failure, tail: trace.tail(options.tailLines) };
     const messages = mirror.said.size;
     const tally = { runs: mirror.runs.size, crashes: lives - 1, items: mirror.items.size, messages };
-    return { seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
+    return { seen, seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
   }
 
   /** Nothing of this seed is left when the next one begins. */
@@ -306,6 +323,15 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
 
 /** What the engine logs is not looked at: a log line proves nothing. */
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+function note(seen: Set<string>, change: Change): void {
+  if (change.what === "item-changed" && change.from !== change.to) seen.add(`item ${change.from} -> ${change.to}`);
+  if (change.what === "item-added") seen.add(`item ${change.state}`);
+  if (change.what === "run-changed" && change.from !== change.to) seen.add(`run ${change.from} -> ${change.to}`);
+  if (change.what === "run-changed" && change.outcome !== null) seen.add(`outcome ${change.outcome.kind}`);
+  if (change.what === "said") seen.add(`said ${change.notice ?? change.kind}`);
+  if (change.what === "said-changed" && change.from !== change.to) seen.add(`message ${change.from} -> ${change.to}`);
+}
 
 function describeChange(change: Change): string | null {
   switch (change.what) {

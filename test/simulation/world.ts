@@ -38,6 +38,8 @@ export type LedgerTurn = {
   readonly processes: LedgerProcess[];
   /** The program that started it is gone. */
   isOrphan: boolean;
+  /** The strongest request to end that reached it. */
+  asked: InterruptLevel | null;
   /** A person took the risk: its processes are no overlap any more. */
   isReleased: boolean;
   /** Told when one of its processes ended, by whomever. */
@@ -100,6 +102,7 @@ export function createWorld(violated: (invariant: string, what: string) => void)
         prompts: [...tagsOf(request.prompt.text)],
         processes: [],
         isOrphan: false,
+        asked: null,
         isReleased: false,
         onEnd: () => {},
       };

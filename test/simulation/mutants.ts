@@ -1,0 +1,240 @@
+/**
+ * Ways to break a guarantee, as exact replacements in the sources of the engine and the store. The simulation must find each:
+ * that is what shows that its checks can see.
+ */
+export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+
+export type Mutant = {
+  readonly name: string;
+  /** The guarantees that it breaks, one of which must be named by the failure. */
+  readonly breaks: readonly string[];
+  readonly edits: readonly Edit[];
+};
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "a stop frees the lane at once, without proof",
+    breaks: ["I1", "I2", "I8"],
+    edits: [
+      { file: "engine/quiescence.ts", find: "quiet: await turn.quiet", replace: "quiet: { adopted: [] }" },
+      {
+        file: "engine/run.ts",
+        find: "const { adopted } = await started.quiet;\n    await started[Symbol.asyncDispose]();",
+        replace: "const adopted: [] = [];",
+      },
+    ],
+  },
+  {
+    name: "a quarantine ends by the clock",
+    breaks: ["I1", "I2"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: 'return Promise.race([started.quiet.then(() => "quiet" as const), isReleased]);',
+        replace: "await Promise.race([isReleased, clock.sleep(60_000, released.signal)]); return nothingStarted as never;",
+      },
+      {
+        file: "engine/run.ts",
+        find: "const { adopted } = await started.quiet;\n    await started[Symbol.asyncDispose]();",
+        replace: 'if (state === "quarantined") return nothingStarted;\n    const { adopted } = await started.quiet;',
+      },
+    ],
+  },
+  {
+    name: "orphans of a crash are not looked for",
+    breaks: ["I1", "I2"],
+    edits: [
+      {
+        file: "engine/recovery.ts",
+        find: 'const verdict = await deps.processes.endOrphans(signal);\n  if (verdict.kind === "quiet") {',
+        replace: "{",
+      },
+      {
+        file: "engine/recovery.ts",
+        find: "deps.log.warn({ evidence: verdict.evidence }",
+        replace: "const verdict = { evidence: { processes: [], note: '' } };\n  deps.log.warn({ evidence: verdict.evidence }",
+      },
+    ],
+  },
+  {
+    name: "a process that was succeeded goes on writing",
+    breaks: ["I3"],
+    edits: [{ file: "store/sqlite-store.ts", find: "if (newest === incarnation) return;", replace: "if (newest > 0) return;" }],
+  },
+  {
+    name: "neither the process nor the owner of a run is asked for",
+    breaks: ["I3"],
+    edits: [
+      { file: "store/sqlite-store.ts", find: "if (newest === incarnation) return;", replace: "if (newest > 0) return;" },
+      {
+        file: "store/runs.ts",
+        find: "id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
+        replace: "id = ? AND conversation = ? AND epoch >= ?",
+      },
+    ],
+  },
+  {
+    name: "an update is acknowledged before it is stored",
+    breaks: ["I5"],
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "return commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen, settings);\n    });",
+        replace:
+          "void commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen, settings);\n    }).catch(() => {});\n    return [];",
+      },
+    ],
+  },
+  {
+    name: "a settlement wakes nobody",
+    breaks: ["I9"],
+    edits: [
+      {
+        file: "engine/claims.ts",
+        find: "claims.push(await claim(work, next, settings));",
+        replace: "claims.push(await claim(work, next, settings));\n    return claims;",
+      },
+    ],
+  },
+  {
+    name: "a conversation runs its newest message first",
+    breaks: ["I9"],
+    edits: [
+      {
+        file: "store/inbox.ts",
+        find: "WHERE conversation = ? AND state = 'queued' ORDER BY rank, position LIMIT 1",
+        replace: "WHERE conversation = ? AND state = 'queued' ORDER BY rank, position DESC LIMIT 1",
+      },
+    ],
+  },
+  {
+    name: "the newest ticket is served first",
+    breaks: ["I9"],
+    edits: [
+      {
+        file: "store/claims.ts",
+        find: "ORDER BY workspace.head_ticket LIMIT 1",
+        replace: "ORDER BY workspace.head_ticket DESC LIMIT 1",
+      },
+    ],
+  },
+  {
+    name: "what a crash cut is run again by itself",
+    breaks: ["I6"],
+    edits: [{ file: "engine/settlement.ts", find: 'return "interrupted";', replace: 'return "queued";' }],
+  },
+  {
+    name: "the reply to a stop says that it is done",
+    breaks: ["I8"],
+    edits: [
+      {
+        file: "engine/admission.ts",
+        find: 'await reply(work, item, { kind: "stopping" });',
+        replace: 'await reply(work, item, { kind: "stopped", why: "user", held: 0, forced: false });',
+      },
+    ],
+  },
+  {
+    name: "a stop is not recorded on the run",
+    breaks: ["I8"],
+    edits: [
+      {
+        file: "engine/admission.ts",
+        find: "await work.tx.markStopping(owner, why, work.atMs);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a stop does not reach the turn",
+    breaks: ["I7"],
+    edits: [{ file: "engine/engine.ts", find: "runs.get(effect.owner.run)?.stop();", replace: "" }],
+  },
+  {
+    name: "a stop leaves the queue running",
+    breaks: ["S2"],
+    edits: [
+      {
+        file: "engine/admission.ts",
+        find: 'for (const waiting of queued) await work.tx.moveItem(waiting.id, "queued", "held");',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "an interrupt waits at the end of the line",
+    breaks: ["I9"],
+    edits: [
+      {
+        file: "engine/admission.ts",
+        find: 'if (effect.place === "front") await work.tx.moveItemFirst(id);',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "what came too late to steer is forgotten",
+    breaks: ["I4"],
+    edits: [{ file: "engine/engine.ts", find: 'if (answer === "accepted") return;', replace: 'if (answer !== null) return;' }],
+  },
+  {
+    name: "an answer is not stored with its settlement",
+    breaks: ["I4"],
+    edits: [
+      {
+        file: "engine/settlement.ts",
+        find: "await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);",
+        replace: "void body;",
+      },
+    ],
+  },
+  {
+    name: "a button works as often as it is pressed",
+    breaks: ["I6"],
+    edits: [
+      { file: "store/buttons.ts", find: "AND used_at_ms IS NULL AND expires_at_ms > ?", replace: "AND expires_at_ms > ?" },
+    ],
+  },
+  {
+    name: "the same update is admitted twice",
+    breaks: ["I4", "I6"],
+    edits: [
+      {
+        file: "store/inbox.ts",
+        find: "ON CONFLICT (key) DO NOTHING RETURNING id",
+        replace: "ON CONFLICT (key) DO UPDATE SET state = excluded.state RETURNING id",
+      },
+    ],
+  },
+  {
+    name: "an unknown delivery is repeated in silence",
+    breaks: ["I6"],
+    edits: [{ file: "store/outbox.ts", find: 'outcome === "unknown" ? 1 : 0,', replace: "0," }],
+  },
+  {
+    name: "a message cut by a crash is repeated in silence",
+    breaks: ["I6"],
+    edits: [{ file: "store/outbox.ts", find: "is_uncertain = 1 WHERE channel", replace: "is_uncertain = is_uncertain WHERE channel" }],
+  },
+  {
+    name: "nothing waits through a long time off",
+    breaks: ["L6"],
+    edits: [{ file: "engine/engine.ts", find: "await holdWhatWaitedLong(work, settings.downtimeMs);", replace: "void holdWhatWaitedLong;" }],
+  },
+  {
+    name: "late events of a finished run are shown",
+    breaks: ["I12"],
+    edits: [{ file: "engine/run.ts", find: "if (over.signal.aborted) break;", replace: "" }],
+  },
+  {
+    name: "the directory is let go after the commit that hands it on",
+    breaks: ["I1"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "await using _lock = hold.lock;",
+        replace: "void clock.sleep(50, new AbortController().signal).then(() => hold.lock[Symbol.asyncDispose]());",
+      },
+    ],
+  },
+];

@@ -1,0 +1,77 @@
+/** Many seeds, one after the other, and what came of them. */
+import { createArena } from "./arena.ts";
+import { type Failure, simulate, type SimulateOptions } from "./simulation.ts";
+import { loadSubject } from "./subject.ts";
+
+export type SweepOptions = SimulateOptions & {
+  /** A directory laid out like `src/`. */
+  readonly sources: string;
+  readonly from: number;
+  readonly seeds: number;
+  readonly stop: "at-first-failure" | "at-end";
+};
+
+/** Failures that read the same but for their numbers are one shape; `seed` is the first that showed it. */
+export type Shape = { readonly shape: string; readonly seed: number; readonly count: number; readonly failure: Failure };
+
+export type SweepReport = {
+  readonly seeds: number;
+  readonly failed: number;
+  readonly steps: number;
+  readonly runs: number;
+  readonly crashes: number;
+  readonly messages: number;
+  readonly shapes: readonly Shape[];
+  /** The kinds of things that happened in at least one seed, sorted. */
+  readonly seen: readonly string[];
+};
+
+export async function sweep(options: SweepOptions): Promise<SweepReport> {
+  const arena = await createArena(await loadSubject(options.sources));
+  const shapes: Shape[] = [];
+  const seen = new Set<string>();
+  const sum = { seeds: 0, failed: 0, steps: 0, runs: 0, crashes: 0, messages: 0 };
+  for (let seed = options.from; seed < options.from + options.seeds; seed += 1) {
+    const outcome = await simulate(arena, seed, options);
+    sum.seeds += 1;
+    sum.steps += outcome.steps;
+    sum.runs += outcome.tally.runs;
+    sum.crashes += outcome.tally.crashes;
+    sum.messages += outcome.tally.messages;
+    for (const kind of outcome.seen) seen.add(kind);
+    if (outcome.failure === null) continue;
+    sum.failed += 1;
+    addShape(shapes, { shape: shapeOf(outcome.failure), seed, count: 1, failure: outcome.failure });
+    if (options.stop === "at-first-failure") break;
+  }
+  return { ...sum, shapes, seen: [...seen].toSorted() };
+}
+
+export function mergeReports(reports: readonly SweepReport[]): SweepReport {
+  const shapes: Shape[] = [];
+  for (const report of reports) for (const shape of report.shapes) addShape(shapes, shape);
+  const sumOf = (field: "seeds" | "failed" | "steps" | "runs" | "crashes" | "messages"): number =>
+    reports.reduce((sum, report) => sum + report[field], 0);
+  return {
+    seeds: sumOf("seeds"),
+    failed: sumOf("failed"),
+    steps: sumOf("steps"),
+    runs: sumOf("runs"),
+    crashes: sumOf("crashes"),
+    messages: sumOf("messages"),
+    shapes,
+    seen: [...new Set(reports.flatMap((report) => report.seen))].toSorted(),
+  };
+}
+
+function addShape(shapes: Shape[], added: Shape): void {
+  const index = shapes.findIndex((known) => known.shape === added.shape);
+  const known = shapes[index];
+  if (known === undefined) shapes.push(added);
+  else shapes[index] = { ...(known.seed < added.seed ? known : added), count: known.count + added.count };
+}
+
+function shapeOf({ invariant, what }: Failure): string {
+  const firstLine = what.split("\n", 1)[0] ?? "";
+  return `${invariant}: ${firstLine.replace(/\d+/g, "#")}`;
+}
