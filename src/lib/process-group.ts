@@ -18,7 +18,12 @@ import { belonging, sameProcess } from "./process-scan.ts";
 import type { ProcessEntry, ProcessQuery, ProcessRef, ProcessSnapshot, Scan } from "./process-scan.ts";
 
 /** Pacing between two scans while waiting for processes to die: a kill is usually done in 1 to 6 ms. */
-const RESCAN_PACE_MS = 10;
+const rescanPaceMs = 10;
+/** What has outlived this many scans (2 s) sits in the kernel or ignores us: looking twice a second is enough then. */
+const eagerScansMax = 200;
+const slowPaceMs = 500;
+/** A look that is no proof is not repeated for ever where short-lived strangers come and go all the time. */
+const looksMax = 5;
 
 /** A process to leave alone: itself only, or (a server that was left running on purpose) also its group and its descendants. */
 export type Spared = ProcessRef & { readonly reach?: "itself" | "tree" };
@@ -31,9 +36,9 @@ export type Proof = { readonly kind: "gone" } | { readonly kind: "alive"; readon
  */
 export async function survivors(query: ProcessQuery, spared: readonly Spared[], scan: Scan): Promise<ProcessEntry[]> {
   let before: ProcessSnapshot | undefined;
-  for (;;) {
+  for (let looks = 1; ; looks += 1) {
     const now = await scan(query.roots);
-    if (judgedAll(now, before)) return unspared(now, belonging(now, query), spared);
+    if (judgedAll(now, before) || looks === looksMax) return unspared(now, belonging(now, query), spared);
     before = now;
   }
 }
@@ -92,7 +97,7 @@ async function untilGone(
   let known: readonly ProcessRef[] = [];
   let before: ProcessSnapshot | undefined;
   let emptyScans = 0;
-  for (;;) {
+  for (let scans = 1; ; scans += 1) {
     const roots = [...query.roots, ...known];
     const now = await scan(roots);
     const alive = unspared(now, belonging(now, { marker: query.marker, roots }), spared);
@@ -104,7 +109,7 @@ async function untilGone(
     if (signal.aborted) return { kind: "alive", processes: alive };
     known = alive;
     alive.forEach(act);
-    await pace(signal);
+    await pace(scans <= eagerScansMax ? rescanPaceMs : slowPaceMs, signal);
   }
 }
 
@@ -134,7 +139,7 @@ function deliver(target: number, kill: NodeJS.Signals): "sent" | "gone" {
   }
 }
 
-function pace(signal: AbortSignal): Promise<void> {
+function pace(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       clearTimeout(timer);
@@ -142,7 +147,7 @@ function pace(signal: AbortSignal): Promise<void> {
       resolve();
     };
     // Pacing only: when it fires we look at the process table again; nothing is concluded from the time that passed.
-    const timer = setTimeout(wake, RESCAN_PACE_MS);
+    const timer = setTimeout(wake, ms);
     signal.addEventListener("abort", wake, { once: true });
     if (signal.aborted) wake();
   });

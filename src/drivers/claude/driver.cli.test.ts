@@ -1,4 +1,5 @@
 /** What is particular to Claude Code, with the real program against a scripted model. The general promises: contract.cli.test.ts. */
+import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
@@ -276,6 +277,65 @@ test("turns of one session use one warm process, other sessions another, and a p
   await again.end;
   expect(JSON.stringify(stage.model.requests.at(-1)?.body.messages)).toContain(`"${one}"`);
 });
+
+/** Whether `sleep <seconds>` runs, from the operating system. */
+function sleeps(seconds: string): boolean {
+  const lines = execFileSync("ps", ["-axo", "stat=,args="], { encoding: "utf8" }).split("\n");
+  return lines.some((line) => !line.startsWith("Z") && line.trimEnd().endsWith(` sleep ${seconds}`));
+}
+
+test("an interrupt alone is proof enough to wait for: a tool that ignores TERM is gone when the turn is quiet", async () => {
+  const seconds = `1001.${process.pid}`;
+  const turn = play([[bash(`trap '' TERM; (trap '' TERM; sleep ${seconds}); echo x`)], ["no"]]);
+  await expect.poll(() => sleeps(seconds), { timeout: 20_000 }).toBe(true);
+  turn.turn.interrupt("ask");
+  await turn.turn.quiet;
+  expect(sleeps(seconds)).toBe(false);
+});
+
+test("an MCP server is a helper: it lives through a stop, and is not taken for something the turn left running", async () => {
+  const config = stage.environment["CLAUDE_CONFIG_DIR"] ?? "";
+  const server = join(stage.home, "server.mjs");
+  const log = join(stage.home, "server.log");
+  mkdirSync(config, { recursive: true });
+  writeFileSync(server, mcpServer(log));
+  const mcpServers = { helper: { command: process.execPath, args: [server] } };
+  writeFileSync(join(config, ".claude.json"), JSON.stringify({ mcpServers }));
+  const driver = stage.create({ settingSources: ["user", "project"] });
+  const seconds = `1002.${process.pid}`;
+  const session = { id: "one", resume: null };
+
+  const finished = play([[bash("true")], ["done"]], session, driver);
+  await finished.end;
+  expect(await finished.turn.quiet).toEqual({ adopted: [] });
+  const stopped = play(
+    [[bash(`(sleep ${seconds}); echo x`)], ["no"]],
+    { ...session, resume: resumeOf(finished) },
+    driver,
+  );
+  await expect.poll(() => sleeps(seconds), { timeout: 20_000 }).toBe(true);
+  stopped.turn.interrupt("ask");
+  await stopped.turn.quiet;
+  const next = play([["on we go"]], { ...session, resume: resumeOf(stopped) }, driver);
+  expect(await next.end).toEqual({ kind: "completed", answer: "on we go" });
+  expect(readFileSync(log, "utf8")).toBe("started\n");
+});
+
+/** Answers what a client asks first, and notes each start. */
+function mcpServer(log: string): string {
+  return `
+    import { appendFileSync } from "node:fs";
+    import { createInterface } from "node:readline";
+    appendFileSync(${JSON.stringify(log)}, "started\\n");
+    const serverInfo = { name: "helper", version: "1" };
+    for await (const line of createInterface({ input: process.stdin })) {
+      const { id, method, params } = JSON.parse(line);
+      if (id === undefined) continue;
+      const initialised = { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo };
+      const result = method === "initialize" ? initialised : method === "tools/list" ? { tools: [] } : {};
+      process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result }) + "\\n");
+    }`;
+}
 
 test("usage and cost of a turn are its own, not the session's total", async () => {
   const session = { id: "one", resume: null };

@@ -39,6 +39,9 @@ const idleProcessesMax = 6;
 /** A person who comes back within this time meets a warm process; later, resuming costs 0.7 s once. */
 const idleMsMax = 15 * 60_000;
 
+/** Every process is terminated, killed after 3 s and then gone within milliseconds. */
+const disposeMsMax = 15_000;
+
 type Warm = {
   readonly session: ClaudeSession;
   /** Fires when the process is taken or closed: ends the idle bound. */
@@ -96,6 +99,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
       warm.delete(id);
       // One writer per transcript: the next process of this session starts when the last one is gone.
       await retire(own);
+      if (isDisposed) return { kind: "unavailable", fault: shutDown };
     }
     if (resume === null && spare && fits(spare.session, workspace, permissions)) {
       const prepared = spare;
@@ -161,6 +165,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     if (spare && fits(spare.session, workspace, deps.permissions)) return;
     const found = await equip();
     if (found.kind === "missing" || isDisposed) return;
+    if (spare && fits(spare.session, workspace, deps.permissions)) return;
     const old = spare;
     const next = open(found.value, { workspace, permissions: deps.permissions, resume: null });
     spare = next;
@@ -212,18 +217,27 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
     async [Symbol.asyncDispose]() {
       isDisposed = true;
-      const all = [...warm.values(), ...(spare ? [spare] : [])];
-      warm.clear();
-      spare = null;
-      await Promise.all([...all.map(retire), ...closings]);
-      // What turns left running on purpose carries the driver's marker as well.
-      const never = new AbortController().signal;
-      const query = { marker: driverMarker, roots: [] };
-      await endProcesses(query, [], "SIGKILL", deps.scan, never).catch((error: unknown) => {
-        deps.log.error({ error }, "the process table cannot be read");
-      });
+      const patience = new AbortController();
+      // A bound: a process that not even SIGKILL ends must not keep Signalbox from exiting. It is an orphan for the next start.
+      const late = deps.clock.sleep(disposeMsMax, patience.signal);
+      const done = await Promise.race([endAll().then(() => true), late.then(() => false)]);
+      patience.abort();
+      if (!done) deps.log.error({}, "processes of Claude Code are still alive");
     },
   };
+
+  async function endAll(): Promise<void> {
+    const all = [...warm.values(), ...(spare ? [spare] : [])];
+    warm.clear();
+    spare = null;
+    await Promise.all([...all.map(retire), ...closings]);
+    await Promise.all(lines.values());
+    // What turns left running on purpose carries the driver's marker as well.
+    const query = { marker: driverMarker, roots: [] };
+    await endProcesses(query, [], "SIGKILL", deps.scan, new AbortController().signal).catch((error: unknown) => {
+      deps.log.error({ error }, "the process table cannot be read");
+    });
+  }
 }
 
 const shutDown: Fault = { kind: "internal", detail: "Signalbox is shutting down." };

@@ -155,7 +155,6 @@ export function createSession(
   if (!agent) throw new Error("the Claude SDK did not start its program at once");
   const process = agent;
   const ready = becomeReady();
-  void consume(); // never rejects: every end of it goes through `died`
 
   async function becomeReady(): Promise<"ready" | "dead"> {
     const late = new AbortController();
@@ -188,7 +187,9 @@ export function createSession(
     const exit = await process.exited;
     isAlive = false;
     input.end();
-    sink?.died(exit);
+    if (sink) sink.died(exit);
+    // Its helpers must not outlive it; a turn would see to that itself.
+    else await session.close("at once").catch(() => undefined); // unreadable process table: whoever closes it next is told
   }
 
   function receive(wire: Wire): void {
@@ -240,7 +241,7 @@ export function createSession(
     query.close();
   }
 
-  return {
+  const session: ClaudeSession = {
     options,
     process,
     ready,
@@ -297,6 +298,8 @@ export function createSession(
       return closing;
     },
   };
+  void consume(); // never rejects: every end of it is told to the turn
+  return session;
 }
 
 function denied(permissionDecisionReason: string): HookJSONOutput {

@@ -94,7 +94,11 @@ export function translate(
 /** The end of a turn whose process is gone without having reported one. */
 export function deathOf(exit: AgentExit): Fault {
   if (exit.failure === "ENOENT" || exit.failure === "EACCES") {
-    return { kind: "agent-missing", agent: agentName, remedy: `Its program could not be started (${exit.failure}).` };
+    return {
+      kind: "agent-missing",
+      agent: agentName,
+      remedy: `It could not be started (${exit.failure}): check its program and the workspace.`,
+    };
   }
   const how = exit.signal ?? exit.failure ?? `exit code ${exit.code}`;
   const lastLine = exit.stderr.trimEnd().split("\n").at(-1) ?? "";
