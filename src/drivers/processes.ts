@@ -33,8 +33,8 @@ const noMarker = "";
 
 export function createProcesses({ scan, instance, life }: ProcessesDeps): Processes {
   return {
-    endOrphans: (signal) => escalate({ marker: instance, roots: [] }, withoutLife(scan, life), signal),
-    end: (processes, signal) => escalate({ marker: noMarker, roots: processes }, scan, signal),
+    endOrphans: (signal) => endWithProof({ marker: instance, roots: [] }, withoutLife(scan, life), signal),
+    end: (processes, signal) => endWithProof({ marker: noMarker, roots: processes }, scan, signal),
     async alive(processes) {
       const { byPid } = await scan(processes);
       return processes.filter((process) => isAlive(byPid.get(process.pid), process));
@@ -42,7 +42,8 @@ export function createProcesses({ scan, instance, life }: ProcessesDeps): Proces
   };
 }
 
-async function escalate(query: ProcessQuery, scan: Scan, signal: AbortSignal): Promise<Quiescence> {
+/** Terminate, wait for proof, kill, wait for proof, verdict: within `terminateMs + killMs`. Resolves, never rejects. */
+export async function endWithProof(query: ProcessQuery, scan: Scan, signal: AbortSignal): Promise<Quiescence> {
   try {
     let left: readonly ProcessEntry[] = [];
     for (const { kill, waitMs } of escalation) {

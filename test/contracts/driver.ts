@@ -392,6 +392,16 @@ export function driverContract(
       expect([(await one.end).kind, (await two.end).kind]).not.toContain("completed");
     });
 
+    needs(prompts.background)("disposing the driver ends what its turns left in the background", async (background) => {
+      const seconds = uniqueSeconds();
+      const turn = start(background(seconds));
+      answerOf(await turn.end);
+      await turn.turn.quiet;
+      await sleepers(seconds);
+      await harness.driver[Symbol.asyncDispose]();
+      expect(sleepersNow(seconds)).toEqual([]);
+    });
+
     needs(prompts.tool)("disposing the driver during a tool leaves no child", async (tool) => {
       const seconds = uniqueSeconds();
       const turn = start(tool(seconds));

@@ -9,8 +9,11 @@ import type { TurnEnd } from "../../domain/agent-event.ts";
 import type { Prompt } from "../../domain/inbox-item.ts";
 import type { Evidence, ProcessRef } from "../../domain/run.ts";
 import type { Clock, Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../engine/ports.ts";
+import { newId } from "../../lib/ids.ts";
 import { endProcesses, survivors } from "../../lib/process-group.ts";
-import { withMarkers, type ProcessEntry, type Scan } from "../../lib/process-scan.ts";
+import { withMarkers, type Scan } from "../../lib/process-scan.ts";
+import { refOf } from "../agent-process.ts";
+import { endWithProof } from "../processes.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import { quote, readPrompt, type DemoScript } from "./script.ts";
 import { startTool } from "./tool.ts";
@@ -33,13 +36,18 @@ const wordsPerDelta = 3;
 
 export function createDemoDriver(deps: DemoDeps): Driver {
   const live = new Set<Turn>();
+  const marker = `demo.${newId()}`;
+  const environment = withMarkers(deps.environment, [marker]);
   let isDisposed = false;
+  let hadProcesses = false;
 
   return {
     name,
     health: () => Promise.resolve({ kind: "ready", version: "built in" }),
     start(request) {
-      const turn = isDisposed ? refusedTurn() : startTurn(deps, request);
+      const turn = isDisposed
+        ? refusedTurn()
+        : startTurn({ ...deps, environment, onProcess: () => (hadProcesses = true) }, request);
       live.add(turn);
       void turn.quiet.then(() => live.delete(turn)); // never rejects
       return turn;
@@ -49,6 +57,8 @@ export function createDemoDriver(deps: DemoDeps): Driver {
     async [Symbol.asyncDispose]() {
       isDisposed = true;
       await Promise.all([...live].map((turn) => turn[Symbol.asyncDispose]()));
+      // What finished turns left in the background ends with the driver.
+      if (hadProcesses) await endWithProof({ marker, roots: [] }, deps.scan, new AbortController().signal);
     },
   };
 }
@@ -67,7 +77,7 @@ function refusedTurn(): Turn {
   };
 }
 
-function startTurn(deps: DemoDeps, request: TurnRequest): Turn {
+function startTurn(deps: DemoDeps & { readonly onProcess: () => void }, request: TurnRequest): Turn {
   const stream = createTurnEvents();
   const stop = createStop();
   const steered: Prompt[] = [];
@@ -129,6 +139,7 @@ function startTurn(deps: DemoDeps, request: TurnRequest): Turn {
       tool: { id: "sleep", name: "Sleep", target: `${tool.seconds} s (${tool.style})` },
     });
     hasProcess = true;
+    deps.onProcess();
     const child = startTool(tool, request.workspace, withMarkers(deps.environment, [query.marker]));
     // A stop does not wait for the process: prove() ends it.
     const ok = await Promise.race([child, stop.asked]);
@@ -194,10 +205,6 @@ function turnNumber(resume: string | null): number {
 function faultOf(error: unknown): TurnEnd {
   const detail = error instanceof Error ? error.message : "its process could not be started";
   return { kind: "failed", fault: { kind: "agent-error", agent: name, detail } };
-}
-
-function refOf(entry: ProcessEntry): ProcessRef {
-  return { pid: entry.pid, startTime: entry.startTime, command: entry.name };
 }
 
 const strength: readonly InterruptLevel[] = ["ask", "terminate", "kill"];
