@@ -22,11 +22,13 @@ export type AgentDeps = {
   readonly log: Log;
 };
 
+/** `remark` is for the person: why it is this agent, or what is wrong with it; null when there is nothing to say. */
+export type AgentState = { readonly version: string | null; readonly remark: string | null };
+
 export type Choice = {
   readonly driver: Driver;
-  readonly version: string | null;
-  /** For the person: why it is this one, or what is wrong with it; null when there is nothing to say. */
-  readonly remark: string | null;
+  /** How it is, as soon as it has answered. Never rejects. */
+  readonly state: Promise<AgentState>;
 };
 
 export type Agents = AsyncDisposable & {
@@ -69,13 +71,20 @@ export function createAgents(deps: AgentDeps): Agents {
     return driver;
   }
 
-  /** An agent that was asked for serves even when it is not ready: its runs say what to do, and it may be repaired meanwhile. */
+  /**
+   * An agent that was asked for serves even when it is not ready: its runs say what to do, and it may be repaired meanwhile. So
+   * nobody waits for its answer.
+   */
   async function asAsked(name: AgentName, signal: AbortSignal): Promise<Choice> {
     const driver = await open(name);
-    const health = await driver.health(signal);
-    return health.kind === "ready"
-      ? { driver, version: health.version, remark: null }
-      : { driver, version: null, remark: describeFault(health.fault) };
+    const state = driver
+      .health(signal)
+      .then((health) =>
+        health.kind === "ready"
+          ? { version: health.version, remark: null }
+          : { version: null, remark: describeFault(health.fault) },
+      );
+    return { driver, state };
   }
 
   async function firstReady(signal: AbortSignal): Promise<Choice> {
@@ -83,11 +92,15 @@ export function createAgents(deps: AgentDeps): Agents {
     for (const name of realAgents) {
       const driver = await open(name);
       const health = await driver.health(signal);
-      if (health.kind === "ready") return { driver, version: health.version, remark: null };
+      if (health.kind === "ready") return known(driver, health.version, null);
       reasons.push(describeFault(health.fault));
     }
-    return { driver: await open("demo"), version: null, remark: reasons.join(" ") };
+    return known(await open("demo"), null, reasons.join(" "));
   }
+}
+
+function known(driver: Driver, version: string | null, remark: string | null): Choice {
+  return { driver, state: Promise.resolve({ version, remark }) };
 }
 
 /** In the order in which they are tried. */

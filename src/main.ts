@@ -95,7 +95,7 @@ async function serve(house: House): Promise<number> {
   const page = config.web === null ? null : await openPage(house, config.web, around);
   if (stop.asked.aborted) return 0;
   await engine.boot();
-  greet(house, { choice, workspace, page, answer });
+  await greet(house, { choice, workspace, page, answer });
   // Without a page, a Telegram that is lost leaves no way in.
   const end = await Promise.race([stop.first, ...(telegram !== null && page === null ? [telegram.lost] : [])]);
   if (end !== undefined) log.error({ reason: end }, "Telegram was the only way in, and it is lost: Signalbox ends");
@@ -110,15 +110,15 @@ type Greeting = {
   readonly answer: FirstAnswer | null;
 };
 
-function greet({ config, log, terminal, version }: House, { choice, workspace, page, answer }: Greeting): void {
-  const { driver, version: agentVersion, remark } = choice;
+async function greet(house: House, { choice, workspace, page, answer }: Greeting): Promise<void> {
+  const { config, log, terminal, version } = house;
   log.say(`Signalbox ${version} works in ${workspace}.`);
-  log.say(
-    `Agent: ${driver.name}${agentVersion === null ? "" : ` (${agentVersion})`}.${remark === null ? "" : ` ${remark}`}`,
-  );
   log.say(`Telegram: ${telegramLine(config, answer)}`);
   // To the terminal only: the link lets its first visitor in (I13).
   terminal.out(page === null ? "Page: off." : `Page: ${page.newLink()} (opens once, within 10 minutes)`);
+  const agent = await choice.state;
+  const name = agent.version === null ? choice.driver.name : `${choice.driver.name} (${agent.version})`;
+  log.say(`Agent: ${name}.${agent.remark === null ? "" : ` ${agent.remark}`}`);
 }
 
 // ---- Telegram
@@ -215,6 +215,8 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
   const { workspace, store, engine, choice, telegram } = around;
   const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
   const { name } = choice.driver;
+  let agentVersion: string | null = null;
+  void choice.state.then((state) => (agentVersion = state.version)); // never rejects
   const page = around.parts.use(
     createWeb({
       engine,
@@ -228,7 +230,13 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
       workspaceDefault: workspace,
       runsMax: config.runsMax,
       version,
-      agent: { name, version: choice.version, isDemo: name === "demo" },
+      agent: {
+        name,
+        isDemo: name === "demo",
+        get version() {
+          return agentVersion;
+        },
+      },
       ready: () => readiness(store, telegram),
     }),
   );

@@ -218,7 +218,7 @@ describe("a start that works", { timeout: waitMs }, () => {
     const program = run(["start"], environment);
     await program.printed("Page:");
     const link = /http:\/\/127\.0\.0\.1:\d+\/enter\?token=(?<token>[\w-]+)/.exec(program.out());
-    expect(program.out()).toContain("Agent: demo");
+    await program.printed("Agent: demo (built in).");
     expect(program.out()).toContain("Telegram: off");
     expect((await fetch(link?.[0] ?? "", { redirect: "manual" })).status).toBe(302);
     program.child.kill("SIGINT");
