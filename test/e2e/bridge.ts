@@ -6,6 +6,7 @@
  * 2. Disposing it leaves no process behind: it is told to end as a person would (SIGTERM), and the process table is read.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MARKER_VARIABLE } from "../../src/lib/process-scan.ts";
@@ -39,6 +40,8 @@ export type Bridge = AsyncDisposable & {
   readonly isRunning: boolean;
   /** Until the emulator shows it; rejects at once when the program exits. */
   until<T>(look: () => T | Falsy, what: string, withinMs?: number): Promise<T>;
+  /** Until `promise` resolves; rejects when the program exits before, and after the bound. */
+  during<T>(promise: Promise<T>, what: string, withinMs?: number): Promise<T>;
   /** Until the program has printed it. */
   printed(wanted: RegExp, withinMs?: number): Promise<RegExpExecArray>;
   signal(signal: NodeJS.Signals): void;
@@ -56,12 +59,12 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const exitWithinMs = 25_000;
 const waitMs = 15_000;
 
-/** Starts it and resolves when it polls; rejects with its output when it exits before. */
+/** Starts it and resolves when it works (it polls, and has recovered from its last life); rejects when it exits before. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
   const bridge = spawnBridge(options);
   const { emulator } = options;
-  if (emulator === undefined) await bridge.printed(/https?:\/\/\S+/);
-  else await bridge.until(() => emulator.updates.polls > 0, "its first poll");
+  await bridge.printed(/^Page: /m);
+  if (emulator !== undefined) await bridge.until(() => emulator.updates.polls > 0, "its first poll");
   return bridge;
 }
 
@@ -138,7 +141,8 @@ function watch(child: ChildProcess, home: Home, emulator: Emulator | undefined):
   });
   let isRunning = true;
   void exited.then(() => (isRunning = false)); // never rejects
-  const tail = (): string => `--- the program printed ---\n${said.all.slice(-8_000)}`;
+  const tail = (): string =>
+    `--- the program printed ---\n${said.all.slice(-4_000)}\n--- and logged ---\n${logs(home).slice(-6_000)}`;
 
   /** Rejects when the program exits before `wait` is over. */
   async function orExit<T>(wait: (signal: AbortSignal) => Promise<T>, what: string): Promise<T> {
@@ -183,6 +187,8 @@ function watch(child: ChildProcess, home: Home, emulator: Emulator | undefined):
       if (emulator === undefined) throw new Error("there is no emulator to look at");
       return orExit((signal) => emulator.until(look, { what, withinMs, signal }), what);
     },
+    during: (promise, what, withinMs = waitMs) =>
+      orExit((signal) => Promise.race([promise, rejectAfter(withinMs, what, emulator, signal)]), what),
     printed(wanted, withinMs = waitMs) {
       return orExit(
         (signal) =>
@@ -234,4 +240,21 @@ function watch(child: ChildProcess, home: Home, emulator: Emulator | undefined):
     },
   };
   return bridge;
+}
+
+/** Everything that it wrote into its log files. */
+export function logs(home: Home): string {
+  const directory = join(home.state, "logs");
+  if (!existsSync(directory)) return "";
+  return readdirSync(directory)
+    .map((name) => readFileSync(join(directory, name), "utf8"))
+    .join("");
+}
+
+/** The bound of a wait that has failed; with the chats, which mostly say why. */
+function rejectAfter(ms: number, what: string, emulator: Emulator | undefined, signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}\n\n${emulator?.dump() ?? ""}`)), ms);
+    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
 }

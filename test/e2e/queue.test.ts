@@ -2,6 +2,7 @@
 
 import { expect } from "vitest";
 import type { Person } from "../emulator/people.ts";
+import type { Gate } from "../model/model-server.ts";
 import { scripted } from "../model/script.ts";
 import { labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
@@ -10,11 +11,9 @@ import { sceneTest } from "./scene-test.ts";
 const test = sceneTest({ driver: "claude" });
 
 /** A turn that goes on until it is let go. Resolves when the model is asked. */
-async function busy({ model }: Scene, person: Person, last: string): Promise<{ letGo(): void }> {
-  const gate = model.gate(`${person.id} busy`);
-  person.sends(scripted([[{ gate: `${person.id} busy` }, last]]));
-  await gate.reached;
-  return { letGo: gate.release };
+function busy(scene: Scene, person: Person, last: string): Promise<Gate> {
+  person.sends(scripted([[{ gate: `${person.id} ${last}` }, last]]));
+  return scene.reached(`${person.id} ${last}`);
 }
 
 function botSaid(person: Person, wanted: RegExp): string[] {
@@ -41,8 +40,8 @@ test("messages during a turn are acknowledged with their place, and run after it
   expect(second.replyTo).toBe(two.message_id);
   expect(labels(third)).toEqual([["Steer now", "Stop and run"], ["Cancel"]]);
 
-  turn.letGo();
-  await scene.said(person, "echo: three");
+  turn.release();
+  await scene.answered(person, "echo: three");
   expect(botSaid(person, /^(one is done|echo: )/)).toEqual(["one is done", "echo: two", "echo: three"]);
 });
 
@@ -54,8 +53,8 @@ test("Cancel takes a waiting message out: the agent never sees it", async ({ sce
   await scene.said(person, "Cancelled: never mind this");
   person.sends("but this");
   await scene.said(person, "number 1 in line", { after: person.chat().find("Cancelled:")! });
-  turn.letGo();
-  await scene.said(person, "echo: but this");
+  turn.release();
+  await scene.answered(person, "echo: but this");
   expect(promptsSeen(scene)).not.toContain("never mind this");
 });
 
@@ -63,19 +62,18 @@ test("Steer now hands a message to the running turn at its next tool boundary, a
   scene,
   person,
 }) => {
-  const gate = scene.model.gate(`${person.id} before the tool`);
   person.sends(
     scripted([
       [{ gate: `${person.id} before the tool` }, { tool: "Bash", input: { command: "echo from the tool" } }],
       ["steered and done"],
     ]),
   );
-  await gate.reached;
+  const gate = await scene.reached(`${person.id} before the tool`);
   person.sends("use metric units");
   await scene.said(person, "number 1 in line");
   expect((await person.taps("Steer now")).text).toBe("Handed to the running turn.");
   gate.release();
-  await scene.said(person, "steered and done");
+  await scene.answered(person, "steered and done");
   const afterTool = JSON.stringify(scene.model.requests.at(-1)?.body.messages);
   expect(afterTool).toContain("from the tool");
   expect(afterTool).toContain("use metric units");
@@ -96,7 +94,7 @@ test("Stop and run ends the turn with proof and runs that message before the oth
     "the proof of the stop",
   );
   expect(stopped.childIsAlive).toBe(false);
-  await scene.said(person, "echo: waits", { after: waits });
+  await scene.answered(person, "echo: waits", { after: waits });
   expect(botSaid(person, /^(echo: |never said)/)).toEqual(["echo: urgent", "echo: waits"]);
 });
 
@@ -113,13 +111,11 @@ test("/queue shows what waits, moves a message to the front and clears the rest,
   expect(queue.text).toMatch(/1\. alpha\n2\. beta/);
   expect(labels(queue)).toEqual([["Cancel"], ["Cancel", "Move to front"], ["Clear the queue"]]);
   expect((await person.taps("Move to front")).text).toBe("It is next in line.");
-  turn.letGo();
-  await scene.said(person, "echo: alpha");
+  turn.release();
+  await scene.answered(person, "echo: alpha");
   expect(botSaid(person, /^(at last|echo: )/)).toEqual(["at last", "echo: beta", "echo: alpha"]);
 
-  const again = scene.model.gate(`${person.id} again`);
-  person.sends(scripted([[{ gate: `${person.id} again` }, "second turn"]]));
-  await again.reached;
+  const again = await busy(scene, person, "second turn");
   person.sends("gamma");
   person.sends("delta");
   await scene.said(person, "number 2 in line", { after: queue });
@@ -127,7 +123,7 @@ test("/queue shows what waits, moves a message to the front and clears the rest,
   await scene.said(person, "2 messages waiting:", { after: queue });
   expect((await person.taps("Clear the queue")).text).toBe("2 messages cancelled.");
   again.release();
-  await scene.said(person, "second turn");
+  await scene.answered(person, "second turn");
   person.sends("/queue");
   await scene.said(person, "No messages waiting.");
   expect(promptsSeen(scene)).not.toContain("gamma");
@@ -144,8 +140,8 @@ test("a conversation whose directory another one works in is told so, and starts
   expect(told.text).toContain(scene.home.workspace);
   expect(labels(told)).toEqual([["Cancel"]]);
   expect(promptsSeen(scene)).not.toContain("mine, please");
-  turn.letGo();
-  await scene.said(other, "echo: mine, please"); // nobody wrote anything in between
+  turn.release();
+  await scene.answered(other, "echo: mine, please"); // nobody wrote anything in between
 });
 
 test("when 20 messages wait, the next one is refused with a text, and nothing that waits is lost (I4, I14)", async ({
@@ -160,7 +156,7 @@ test("when 20 messages wait, the next one is refused with a text, and nothing th
   person.sends("/queue");
   await scene.said(person, "20 messages waiting:", { after: said });
   await person.taps("Clear the queue");
-  turn.letGo();
-  await scene.said(person, "enough");
+  turn.release();
+  await scene.answered(person, "enough");
   expect(promptsSeen(scene)).not.toContain("one too many");
 }, 60_000);

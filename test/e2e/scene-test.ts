@@ -10,8 +10,13 @@ export function sceneTest(options: SceneOptions) {
       onCleanup(() => scene[Symbol.asyncDispose]());
       return scene;
     })
-    .extend("person", ({ scene }, { onCleanup }) => {
-      onCleanup(() => scene.emulator.journal.assertClean());
-      return scene.person();
+    .extend("person", ({ scene, task }, { onCleanup }) => {
+      const person = scene.person();
+      onCleanup(async () => {
+        // One failure must not become the next test's: what it left running would hold the directory.
+        if (task.result?.state === "fail") await scene.stopAll();
+        scene.emulator.journal.assertClean();
+      });
+      return person;
     });
 }

@@ -5,7 +5,7 @@
 import { createEmulator, type Emulator, type EmulatorOptions } from "../emulator/emulator.ts";
 import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
-import { createModelServer, type ModelServer } from "../model/model-server.ts";
+import { createModelServer, type Gate, type ModelServer } from "../model/model-server.ts";
 import { type Bridge, startBridge } from "./bridge.ts";
 import { createHome, type Home } from "./home.ts";
 import { assertBooksBalance, assertStoppedIsStopped } from "./house-rules.ts";
@@ -31,6 +31,12 @@ export type Scene = AsyncDisposable & {
   start(env?: Readonly<Record<string, string | undefined>>): Promise<Bridge>;
   /** The newest message of the bot in the person's chat that contains this, once it is there; only those after `after`. */
   said(person: Person, wanted: string | RegExp, options?: SaidOptions): Promise<MessageView>;
+  /** The newest answer with exactly this text. What a live status shows of it is not yet one. */
+  answered(person: Person, text: string | RegExp, options?: SaidOptions): Promise<MessageView>;
+  /** Ends what any conversation runs, and forgets what waits. */
+  stopAll(): Promise<void>;
+  /** Until the model waits at that gate of a script; the turn goes on when it is released. */
+  reached(gate: string): Promise<Gate>;
   child(kind?: ChildKind): ShellChild;
 };
 
@@ -83,6 +89,32 @@ export async function openScene({ driver, env, emulator: options }: SceneOptions
       const look = () =>
         person.chat().fromBot.findLast((message) => message.id > (after?.id ?? 0) && matches(message.text));
       return bridge.until(look, `${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
+    },
+    answered(person, wanted, { after, withinMs } = {}) {
+      const matches = (text: string): boolean => (typeof wanted === "string" ? text === wanted : wanted.test(text));
+      const look = () =>
+        person
+          .chat()
+          .fromBot.findLast(
+            (message) => message.id > (after?.id ?? 0) && message.buttons.length === 0 && matches(message.text),
+          );
+      return bridge.until(look, `the answer ${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
+    },
+    async stopAll() {
+      const asked = emulator.owner.sends("/stop all");
+      await bridge.until(
+        () =>
+          emulator.owner
+            .chat()
+            .messages.some(({ id, text }) => id > asked.message_id && /^(Everything|Nothing to)/.test(text)),
+        "the proof that everything is stopped",
+        30_000,
+      );
+    },
+    async reached(name) {
+      const gate = model.gate(name);
+      await bridge.during(gate.reached, `the model was at the gate "${name}"`);
+      return gate;
     },
     child: (kind) => shellChild(home.workspace, `child${(children += 1)}`, kind),
     async [Symbol.asyncDispose]() {
