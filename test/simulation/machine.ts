@@ -30,6 +30,7 @@ export function createMachine(deps: MachineDeps): Machine {
   const { world, scheduler, random, habits } = deps;
   /** Locks by directory, with the life that holds each. */
   const locks = new Map<string, number>();
+  const gone = new Set<number>();
   let isCalm = false;
 
   /** Kills them one by one, each at a moment of its own, looks again for what they started meanwhile, and tells what is left. */
@@ -59,7 +60,8 @@ export function createMachine(deps: MachineDeps): Machine {
     });
   }
 
-  function hold(life: number, path: string): WorkspaceHold {
+  function hold(life: number, path: string): WorkspaceHold | Promise<WorkspaceHold> {
+    if (gone.has(life)) return new Promise(() => {}); // a ghost asks the operating system in vain
     if (!isCalm && random.chance(habits.refusesWorkspace)) {
       return { kind: "refused", fault: { kind: "workspace-missing", path } };
     }
@@ -89,6 +91,7 @@ export function createMachine(deps: MachineDeps): Machine {
       hold: (path) => scheduler.pending("machine", `hold ${path}`, life, () => hold(life, path)),
     }),
     endLife: (life) => {
+      gone.add(life);
       for (const [path, holder] of locks) if (holder === life) locks.delete(path);
     },
     calm: () => {

@@ -33,7 +33,7 @@ const options: SweepOptions = {
   seeds: count("seeds"),
   stepsMax: count("steps"),
   tailLines: count("tail"),
-  stop: "at-end",
+  isFound: () => false,
 };
 
 if (process.send !== undefined) process.send(await sweep(options), () => process.disconnect());

@@ -1,6 +1,7 @@
 /** Runs each mutant until a seed finds it, and says which seed and which check it was. */
 import { mutateSources } from "./mutated-sources.ts";
 import { type Mutant, mutants } from "./mutants.ts";
+import type { Failure } from "./simulation.ts";
 import { sweep, type SweepOptions } from "./sweep.ts";
 
 export type Hunt = {
@@ -12,8 +13,9 @@ export type Hunt = {
 /** Tries at most `options.seeds` seeds. Rejects when the mutant's text is not in the sources any more. */
 export async function hunt(mutant: Mutant, options: SweepOptions): Promise<Hunt> {
   using mutated = mutateSources(options.sources, mutant);
-  const report = await sweep({ ...options, sources: mutated.path, stop: "at-first-failure" });
-  const [shape] = report.shapes;
+  const isFound = ({ invariant }: Failure): boolean => mutant.breaks.includes(invariant);
+  const report = await sweep({ ...options, sources: mutated.path, isFound });
+  const shape = report.shapes.find(({ failure }) => isFound(failure));
   if (shape === undefined) return { mutant, found: null };
   return { mutant, found: { seed: shape.seed, invariant: shape.failure.invariant, what: shape.failure.what } };
 }
@@ -23,10 +25,9 @@ export async function huntMutants(options: SweepOptions, print: (line: string) =
   let alive = 0;
   for (const mutant of mutants) {
     const { found } = await hunt(mutant, options);
-    const isFound = found !== null && mutant.breaks.includes(found.invariant);
-    if (!isFound) alive += 1;
+    if (found === null) alive += 1;
     const how = found === null ? `lived through ${options.seeds} seeds` : `seed ${found.seed}, ${found.invariant}: ${found.what}`;
-    print(`${isFound ? "found" : "ALIVE"}  ${mutant.name} (${how})`);
+    print(`${found === null ? "ALIVE" : "found"}  ${mutant.name} (${how})`);
   }
   print(`${mutants.length} mutants, ${mutants.length - alive} found, ${alive} alive`);
   return alive > 0 ? 1 : 0;

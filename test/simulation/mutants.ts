@@ -11,33 +11,31 @@ export type Mutant = {
   readonly edits: readonly Edit[];
 };
 
+/** A run that settles without asking its turn again. */
+const withoutProof: readonly Edit[] = [
+  { file: "engine/run.ts", find: "const { adopted } = await started.quiet;", replace: "const adopted: never[] = [];" },
+  { file: "engine/run.ts", find: "await started[Symbol.asyncDispose]();", replace: "" },
+];
+
 export const mutants: readonly Mutant[] = [
   {
     name: "a stop frees the lane at once, without proof",
     breaks: ["I1", "I2", "I8"],
     edits: [
       { file: "engine/quiescence.ts", find: "quiet: await turn.quiet", replace: "quiet: { adopted: [] }" },
-      {
-        file: "engine/run.ts",
-        find: "const { adopted } = await started.quiet;\n    await started[Symbol.asyncDispose]();",
-        replace: "const adopted: [] = [];",
-      },
+      ...withoutProof,
     ],
   },
   {
     name: "a quarantine ends by the clock",
-    breaks: ["I1", "I2"],
+    breaks: ["I1", "I2", "I8"],
     edits: [
       {
         file: "engine/run.ts",
-        find: 'return Promise.race([started.quiet.then(() => "quiet" as const), isReleased]);',
-        replace: "await Promise.race([isReleased, clock.sleep(60_000, released.signal)]); return nothingStarted as never;",
+        find: 'Promise.race([quiet.then(() => "quiet" as const)',
+        replace: 'Promise.race([clock.sleep(60_000, released.signal).then(() => "quiet" as const)',
       },
-      {
-        file: "engine/run.ts",
-        find: "const { adopted } = await started.quiet;\n    await started[Symbol.asyncDispose]();",
-        replace: 'if (state === "quarantined") return nothingStarted;\n    const { adopted } = await started.quiet;',
-      },
+      ...withoutProof,
     ],
   },
   {
@@ -113,8 +111,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/claims.ts",
-        find: "ORDER BY workspace.head_ticket LIMIT 1",
-        replace: "ORDER BY workspace.head_ticket DESC LIMIT 1",
+        find: "SELECT min(head_ticket) FROM workspace",
+        replace: "SELECT max(head_ticket) FROM workspace",
       },
     ],
   },

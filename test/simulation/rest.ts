@@ -22,7 +22,7 @@ export function atRest({ mirror, chat, messenger, world }: RestLook): string | n
   if (!messenger.isIdle()) return "a message is under way";
   for (const row of mirror.undelivered) return `message ${row.id} is ${row.state}`;
   for (const run of mirror.live) {
-    const isAlive = world.turnsOf(run.id).some((turn) => world.alive(turn).length > 0);
+    const isAlive = world.turnsOf(run.id).some((turn) => turn.processes.some((process) => process.alive));
     if (run.state !== "quarantined" || !isAlive) return `${run.id} is ${run.state}`;
   }
   for (const item of mirror.items.values()) {

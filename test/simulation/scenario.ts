@@ -36,7 +36,6 @@ export type Scenario = {
   readonly places: readonly Place[];
   readonly defaultWorkspace: string;
   readonly runsMax: number;
-  readonly laneCapacity: number;
   readonly actionsMax: number;
   readonly crashesMax: number;
   readonly agent: AgentHabits;
@@ -53,8 +52,8 @@ export type Scenario = {
   readonly weights: Weights;
   /** Once faults stop, even what outlived SIGKILL goes; else it stays, and its lane with it. */
   readonly immortalsDie: boolean;
-  /** Ends with a drain instead of just going on until nothing is left. */
-  readonly drains: boolean;
+  /** How many times the program is shut down in order and started again. */
+  readonly drainsMax: number;
 };
 
 export const defaultWorkspace = "/work/default";
@@ -65,7 +64,6 @@ export function drawScenario(random: Random): Scenario {
     places: drawPlaces(random),
     defaultWorkspace,
     runsMax: random.between(1, 3),
-    laneCapacity: random.pick([2, 4, 20]),
     actionsMax: random.between(6, 26),
     crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
@@ -94,7 +92,7 @@ export function drawScenario(random: Random): Scenario {
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
     weights: drawWeights(random),
     immortalsDie: random.chance(0.6),
-    drains: random.chance(0.3),
+    drainsMax: random.pick([0, 0, 0, 1, 2]),
   };
 }
 

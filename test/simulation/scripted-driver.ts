@@ -195,10 +195,10 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   return {
     turn,
     calm: (immortalsDie) => {
-      for (const process of [agent, ...toolsAlive()]) {
+      for (const process of ledger.processes) {
         if (process.toughness !== "never" || !immortalsDie) continue;
         process.toughness = "kill";
-        if (ledger.asked === "kill") world.end(process);
+        if (ledger.asked === "kill" && process.role !== "background") world.end(process);
       }
       const hangs = script.hangsAt === next;
       script.hangsAt = null;

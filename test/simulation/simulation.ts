@@ -84,9 +84,11 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   let lives = 0;
   let ids = 0;
   let bootedAtMs = 0;
-  let boot: "booting" | "open" | "failed" = "booting";
+  let phase: "booting" | "open" | "draining" | "over" = "booting";
   let crashesLeft = scenario.crashesMax;
+  let drainsLeft = scenario.drainsMax;
   let isCalm = false;
+  let isCrashed = false;
   /** Something may have been committed since the journal was read. */
   let isDirty = false;
 
@@ -117,7 +119,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   ];
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
-  for (const source of [chat.next, messenger.next, crashes, jumps]) scheduler.addSource(source);
+  for (const source of [chat.next, messenger.next, crashes, drains, jumps]) scheduler.addSource(source);
 
   // ---- lives
 
@@ -125,7 +127,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     lives += 1;
     const number = lives;
     bootedAtMs = clock.now();
-    boot = "booting";
+    phase = "booting";
     const begun = await beginLife({
       number,
       subject,
@@ -148,11 +150,15 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     life = begun;
     begun.engine.watch({ changed: () => {}, progressed: watchLate(begun) });
     void begun.engine.boot().then(
-      () => void (boot = "open"),
-      () => void (boot = "failed"),
+      () => enter(number, "open"),
+      () => enter(number, "over"),
     );
     messenger.begin(number, begun.outbox);
     chat.attach(begun);
+  }
+
+  function enter(number: number, next: typeof phase): void {
+    if (lives === number) phase = next;
   }
 
   /** I12: a view never hears of a run that is over for the engine. */
@@ -172,9 +178,35 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       life: null,
       run: () => {
         crashesLeft -= 1;
-        life!.arm(calls);
+        if (calls === 0) isCrashed = true;
+        else life!.arm(calls);
       },
     };
+  }
+
+  /** An orderly end: nothing new is claimed, what runs may finish for a while, then it is stopped with proof. */
+  function drains(): Choice | null {
+    if (drainsLeft <= 0 || isCalm || phase !== "open" || life === null) return null;
+    const draining = life;
+    const graceMs = random.int(20_000);
+    const run = (): void => {
+      drainsLeft -= 1;
+      phase = "draining";
+      void shutDown(draining, graceMs).then(
+        () => enter(draining.number, "over"),
+        () => enter(draining.number, "over"),
+      );
+    };
+    return { kind: "crash", label: `drain within ${graceMs}ms`, life: null, run };
+  }
+
+  async function shutDown({ engine, number }: Life, graceMs: number): Promise<void> {
+    await engine.drain(graceMs);
+    for (const run of mirror.live) {
+      if (lives === number && run.state !== "quarantined") violated("I2", `drained although ${run.id} is ${run.state}`);
+    }
+    chat.attach(null);
+    await engine[Symbol.asyncDispose]();
   }
 
   function jumps(): Choice | null {
@@ -186,9 +218,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   /** The program is dead: what it held is lost, what it started may live on. */
   async function reboot(): Promise<void> {
     const dead = life!;
+    isCrashed = false;
     life = null;
     chat.attach(null);
-    const isGhost = boot === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
+    const isGhost = phase === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
     if (isGhost) {
       dead.haunt();
       ghosts.push(dead);
@@ -242,7 +275,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
 
   /** I9: what can start was claimed by the very commit that made it possible; no later event is needed. */
   function checkProgress({ number }: Life): void {
-    if (boot !== "open" || scheduler.waiting(["flush", "resolve"], number) > 0) return;
+    if (phase !== "open" || scheduler.waiting(["flush", "resolve"], number) > 0) return;
     if (mirror.live.size >= scenario.runsMax) return;
     for (const lane of mirror.lanes.values()) {
       if (mirror.isStartable(lane)) violated("I9", `${lane.conversation} could start, and nothing is under way to start it`);
@@ -264,7 +297,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   async function step(): Promise<boolean> {
     const isAlive = await scheduler.step();
     checkStep();
-    if (life?.isCut() === true || boot === "failed") await reboot();
+    if (isCrashed || life?.isCut() === true || phase === "over") await reboot();
     return isAlive;
   }
 
@@ -289,10 +322,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     agents.calm(scenario.immortalsDie);
     const look = { mirror, chat, messenger, scheduler, world };
     for (let steps = 0; failure === null; steps += 1) {
-      if (boot === "open" && atRest(look) === null) return;
+      if (phase === "open" && atRest(look) === null) return;
       const isAlive = await step();
       if (isAlive && steps < calmStepsMax) continue;
-      return violated("liveness", `${isAlive ? "no rest in time" : "nothing can happen"}: ${atRest(look) ?? "not booted"}`);
+      return violated("liveness", `${isAlive ? "no rest in time" : "nothing can happen"}: ${atRest(look) ?? phase}`);
     }
   }
 

@@ -8,7 +8,8 @@ export type SweepOptions = SimulateOptions & {
   readonly sources: string;
   readonly from: number;
   readonly seeds: number;
-  readonly stop: "at-first-failure" | "at-end";
+  /** Whether this failure is what was looked for. */
+  readonly isFound: (failure: Failure) => boolean;
 };
 
 /** Failures that read the same but for their numbers are one shape; `seed` is the first that showed it. */
@@ -42,7 +43,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     if (outcome.failure === null) continue;
     sum.failed += 1;
     addShape(shapes, { shape: shapeOf(outcome.failure), seed, count: 1, failure: outcome.failure });
-    if (options.stop === "at-first-failure") break;
+    if (options.isFound(outcome.failure)) break;
   }
   return { ...sum, shapes, seen: [...seen].toSorted() };
 }
