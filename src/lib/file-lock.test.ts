@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -75,17 +75,32 @@ describe("a file lock", () => {
   it("throws, and does not say 'taken', where there is no directory", () => {
     expect(() => tryFileLock(join(directory, "missing", "a.lock"))).toThrow(/unable to open/);
   });
+
+  it("throws, and does not say 'taken', where the file may not be written", async () => {
+    writeFileSync(path, "");
+    chmodSync(path, 0o444);
+    chmodSync(directory, 0o755);
+    expect((await otherProcess("nobody")).answer).toMatch(/readonly/);
+  });
 });
 
-/** A second process that tries the lock, says how it went, and keeps what it got until it is ended. */
-async function otherProcess(): Promise<{ child: ChildProcess; answer: string }> {
+/**
+ * A second process that tries the lock, says how it went, and keeps what it got until it is ended. Root may write everything:
+ * permissions are tried as nobody.
+ */
+async function otherProcess(user: "same" | "nobody" = "same"): Promise<{ child: ChildProcess; answer: string }> {
   const script = `
     const { tryFileLock } = await import(${JSON.stringify(new URL("file-lock.ts", import.meta.url).href)});
-    globalThis.lock = tryFileLock(${JSON.stringify(path)});
-    console.log(globalThis.lock === null ? "taken" : "held");
+    try {
+      globalThis.lock = tryFileLock(${JSON.stringify(path)});
+      console.log(globalThis.lock === null ? "taken" : "held");
+    } catch (error) {
+      console.log(error.message);
+    }
     setInterval(() => {}, 60_000);`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
     stdio: ["ignore", "pipe", "inherit"],
+    ...(user === "nobody" && process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
   });
   children.push(child);
   const [chunk] = (await once(child.stdout, "data")) as [Buffer];

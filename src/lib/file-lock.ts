@@ -29,17 +29,24 @@ export function tryFileLock(path: string): AsyncDisposable | null {
   };
 }
 
-/** The transaction is never committed and never writes: it is the lock. */
 function lock(database: DatabaseSync, path: string): void {
   try {
-    database.exec("BEGIN EXCLUSIVE");
+    begin(database);
   } catch (error) {
     if (!isForeignContent(error)) throw error;
     // Whoever held the lock would have made this "busy" before the contents were looked at: nobody does, and an empty file
     // can be locked.
     truncateSync(path);
-    database.exec("BEGIN EXCLUSIVE");
+    begin(database);
   }
+}
+
+/**
+ * The transaction is the lock. It is never committed, so the write in it never reaches the file; but it is refused where the
+ * file cannot be written, and there SQLite would have given a shared lock without a word.
+ */
+function begin(database: DatabaseSync): void {
+  database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
 }
 
 const isTaken = (error: unknown): boolean => primaryCode(error) === 5; // SQLITE_BUSY

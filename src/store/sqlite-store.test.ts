@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemKey } from "../domain/inbox-item.ts";
+import type { RunId } from "../domain/run.ts";
 import type { Store } from "../engine/ports.ts";
 import { newId } from "../lib/ids.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -212,6 +213,25 @@ describe("a database that is handed in", () => {
     expect((await second.history.lanes())[0]?.epoch).toBe(0);
     await second[Symbol.asyncDispose]();
     expect(database.isOpen).toBe(true);
+    database.close();
+  });
+});
+
+describe("an owner", () => {
+  it("is deposed as soon as its lane's epoch has moved on, even while its run's row says otherwise (I3)", async () => {
+    const database = new DatabaseSync(":memory:");
+    const store = await openSqliteStore({ database, now: () => 0, newId });
+    await openLane(store);
+    await add(store, prompt("a"));
+    const owner = await store.transact(async (tx) => {
+      const next = await tx.nextReady(4);
+      return tx.insertRun("r1" as RunId, next!.lane, next!.item.id, next!.slot, "scripted", 0);
+    });
+    const write = () => store.transact((tx) => tx.markStopping(owner, "user", 0));
+    expect(await write()).toBe(true);
+    database.exec("UPDATE lane SET epoch = epoch + 1");
+    expect(await write()).toBe(false);
+    await store[Symbol.asyncDispose]();
     database.close();
   });
 });
