@@ -1,0 +1,93 @@
+// What a stop does to messages that wait (issue rows S4, S5; I4), with the demo agent and its real processes.
+
+import { expect } from "vitest";
+import type { MessageView } from "../emulator/chat-view.ts";
+import type { Person } from "../emulator/people.ts";
+import { labels } from "./look.ts";
+import type { Scene } from "./scene.ts";
+import { sceneTest } from "./scene-test.ts";
+
+const test = sceneTest({ driver: "demo" });
+
+/** A process that runs, and "alpha" and "beta" waiting behind it, all stopped. Resolves to the word that says so. */
+async function stoppedWithTwoWaiting(scene: Scene, person: Person): Promise<MessageView> {
+  person.sends("run 303");
+  await scene.said(person, "🔧 Sleep");
+  person.sends("alpha");
+  person.sends("beta");
+  await scene.said(person, "number 2 in line");
+  person.sends("/stop");
+  return scene.said(person, "Stopped. 2 messages on hold.");
+}
+
+/** What the demo agent was asked, as its answers tell, oldest first. */
+function asked(person: Person): string[] {
+  return person.chat().fromBot.flatMap(({ text, buttons }) => {
+    const found = buttons.length === 0 ? /^You wrote: “(.*)”$/m.exec(text) : null;
+    return found?.[1] === undefined ? [] : [found[1]];
+  });
+}
+
+test("the queue is held and offered back; Run each runs it in its order", async ({ scene, person }) => {
+  const stopped = await stoppedWithTwoWaiting(scene, person);
+  expect(labels(stopped)).toEqual([["Run each", "Run as one"], ["Discard"]]);
+  expect((await person.taps("Run each")).text).toBe("Back in the queue.");
+  await scene.answered(person, /You wrote: “beta”/);
+  expect(asked(person)).toEqual(["alpha", "beta"]);
+});
+
+test("Run as one gives the agent both in one turn, and a double tap does it once (N-10)", async ({ scene, person }) => {
+  const stopped = await stoppedWithTwoWaiting(scene, person);
+  const [first, second] = await Promise.all([
+    person.taps("Run as one", { message: stopped.id }),
+    person.taps("Run as one", { message: stopped.id }),
+  ]);
+  expect([first.text, second.text].toSorted()).toEqual(["Already done.", "Joined and queued."]);
+  await scene.answered(person, /You wrote: “alpha beta”/);
+  person.sends("and then?");
+  await scene.answered(person, /You wrote: “and then\?”/);
+  expect(asked(person)).toEqual(["alpha beta", "and then?"]);
+});
+
+test("Discard ends them without a run", async ({ scene, person }) => {
+  await stoppedWithTwoWaiting(scene, person);
+  expect((await person.taps("Discard")).text).toBe("Discarded.");
+  await scene.said(person, "2 messages discarded.");
+  person.sends("fresh");
+  await scene.answered(person, /You wrote: “fresh”/);
+  expect(asked(person)).toEqual(["fresh"]);
+});
+
+test("what is on hold does not run by itself, and a later stop offers it again", async ({ scene, person }) => {
+  const stopped = await stoppedWithTwoWaiting(scene, person);
+  person.sends("gamma");
+  await scene.answered(person, /You wrote: “gamma”/);
+  person.sends("/stop");
+  const offered = await scene.said(person, "Nothing to stop: no run is active. 2 messages on hold.", {
+    after: stopped,
+  });
+  expect(labels(offered)).toEqual([["Run each", "Run as one"], ["Discard"]]);
+  await person.taps("Discard", { message: offered.id });
+  expect(asked(person)).toEqual(["gamma"]);
+});
+
+test("/stop all stops what runs anywhere and holds what waits anywhere, and says so when it is proven (S5, SP-1)", async ({
+  scene,
+  person,
+}) => {
+  const other = scene.person();
+  person.sends("run 303 stubborn");
+  await scene.said(person, "🔧 Sleep");
+  other.sends("delta");
+  await scene.said(other, "Another conversation is working in");
+  const third = scene.person();
+  third.sends("/stop all");
+  await scene.said(third, "Stopping 1 run…");
+  await scene.said(third, "Everything is stopped (1 run).");
+  await scene.said(person, "Stopped.");
+  const offer = await scene.said(other, "1 message on hold");
+  expect(labels(offer)).toEqual([["Run each", "Run as one"], ["Discard"]]);
+  const { processes } = scene.home;
+  expect((await processes()).map(({ name }) => name).filter((name) => name === "sleep")).toEqual([]);
+  await other.taps("Discard");
+});
