@@ -23,21 +23,20 @@ import { openSqliteStore } from "./store/sqlite-store.ts";
 import { StoreFault } from "./store/store-fault.ts";
 import type { TelegramFatal, TelegramHealth, TelegramStart } from "./telegram/telegram.ts";
 
-/** Resolves with the exit code when Signalbox has ended, however that came; rejects for bugs only. */
+/** Resolves with the exit code when Signalbox has ended, however that came. Never rejects. */
 export async function startSignalbox(version: string, terminal: Terminal): Promise<number> {
   const stop = listenForStop();
   try {
     const config = readConfig();
-    const scrub = createScrub(config.secrets);
     makeHome(config.home);
+    const scrub = createScrub(config.secrets);
     using log = createLog({ directory: join(config.home, "logs"), level: config.log, terminal, scrub });
     reportCrashes(log);
     return await serve({ config, version, terminal, log, clock: createSystemClock(), stop });
   } catch (error) {
-    const failure = failureOf(error);
-    if (failure === null) throw error;
-    terminal.error(`signalbox: ${failure.line}`);
-    return failure.exitCode;
+    const { line, exitCode } = failureOf(error);
+    terminal.error(`signalbox: ${line}`);
+    return exitCode;
   }
 }
 
@@ -95,6 +94,7 @@ async function serve(house: House): Promise<number> {
   const page = config.web === null ? null : await openPage(house, config.web, around);
   if (stop.asked.aborted) return 0;
   await engine.boot();
+  choice.driver.prewarm(workspace);
   await greet(house, { choice, workspace, page, answer });
   // Without a page, a Telegram that is lost leaves no way in.
   const end = await Promise.race([stop.first, ...(telegram !== null && page === null ? [telegram.lost] : [])]);
@@ -386,13 +386,13 @@ class StartFailure extends Error {
   }
 }
 
-/** Null for a bug. */
-function failureOf(error: unknown): { readonly line: string; readonly exitCode: number } | null {
+function failureOf(error: unknown): { readonly line: string; readonly exitCode: number } {
   if (error instanceof ConfigError) return { line: error.message, exitCode: 2 };
   if (error instanceof StartFailure) return { line: error.message, exitCode: error.exitCode };
-
   if (error instanceof StoreFault) return { line: error.message, exitCode: 1 };
-  return null;
+  // A bug, or a system that has no way to do it: Node's own report would go past the scrubber (T10).
+  const detail = error instanceof Error ? (error.stack ?? error.message) : "unknown reason";
+  return { line: createScrub([])(`this should not happen, please report it: ${detail}`), exitCode: 1 };
 }
 
 function codeOf(error: unknown): string {
