@@ -12,6 +12,9 @@ export default defineConfig({
   test: {
     pool: "forks",
     passWithNoTests: true,
+    // A bound for a test that hangs, generous because small machines run several files at once; no test measures time.
+    testTimeout: minute,
+    hookTimeout: minute,
     // A leaked handle or a forgotten mock in one test must not decide another.
     restoreMocks: true,
     unstubEnvs: true,
@@ -51,8 +54,6 @@ export default defineConfig({
           exclude: ignored,
           // Real processes on small machines: one file at a time, or their timings disturb each other.
           fileParallelism: false,
-          testTimeout: minute,
-          hookTimeout: minute,
         },
       },
       {
@@ -62,8 +63,6 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           exclude: ignored,
           fileParallelism: false,
-          testTimeout: minute,
-          hookTimeout: minute,
         },
       },
     ],

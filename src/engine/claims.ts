@@ -67,28 +67,22 @@ async function addStatus(work: Work, lane: Lane, owner: Claim["owner"]): Promise
 export async function tellWaiting(work: Work, runsMax: number): Promise<void> {
   for (const id of work.waiting) {
     const item = await work.tx.item(id);
-    if (item === null || item.state !== "queued") continue;
-    const queued = await work.tx.items(item.conversation, "queued");
-    const wait = await work.tx.waitsFor(item.conversation, runsMax);
-    const lane = await work.tx.lane(item.conversation);
-    const position = queued.findIndex((other) => other.id === id) + 1;
-    const notice = {
-      kind: "queued" as const,
-      position,
-      waitsFor: wait?.kind ?? "run",
-      workspace: lane?.workspace ?? "",
-    };
-    const isRunning = lane?.state.kind === "running";
-    const first = isRunning
-      ? [
-          await addButton(work, item.conversation, { kind: "steer", item: id }),
-          await addButton(work, item.conversation, { kind: "stop-and-run", item: id }),
-        ]
-      : [];
-    const buttons = [
-      ...(first.length > 0 ? [first] : []),
-      [await addButton(work, item.conversation, { kind: "cancel", item: id })],
-    ];
-    await say(work, item.conversation, notice, { dedupe: `item:${item.key}:queued`, buttons, replyTo: item.message });
+    const lane = item === null ? null : await work.tx.lane(item.conversation);
+    if (item?.state === "queued" && lane !== null) await acknowledge(work, item, lane, runsMax);
   }
+}
+
+async function acknowledge(work: Work, item: StoredItem, lane: Lane, runsMax: number): Promise<void> {
+  const { conversation, id } = item;
+  const queued = await work.tx.items(conversation, "queued");
+  const position = queued.findIndex((other) => other.id === id) + 1;
+  const waitsFor = (await work.tx.waitsFor(conversation, runsMax))?.kind ?? "run";
+  const buttons = [[await addButton(work, conversation, { kind: "cancel", item: id })]];
+  if (lane.state.kind === "running") {
+    const steer = await addButton(work, conversation, { kind: "steer", item: id });
+    buttons.unshift([steer, await addButton(work, conversation, { kind: "stop-and-run", item: id })]);
+  }
+  const notice = { kind: "queued" as const, position, waitsFor, workspace: lane.workspace };
+  const dedupe = `item:${item.key}:queued:${work.newId()}`; // put in line again (a steer that came too late), told again
+  await say(work, conversation, notice, { dedupe, buttons, replyTo: item.message, acknowledges: id });
 }

@@ -243,14 +243,12 @@ export function createEngine(deps: EngineDeps): Engine {
     await allSettled();
   }
 
+  /** A handle outlives its settling commit until the news arrives: the row says whether the run is still live (I8). */
   async function tellShuttingDown(work: Work): Promise<void> {
-    for (const run of runs.values()) {
-      await say(
-        work,
-        run.owner.conversation,
-        { kind: "shutting-down" },
-        { dedupe: `run:${run.owner.run}:shutting-down`, run: run.owner.run },
-      );
+    for (const { owner } of runs.values()) {
+      if ((await work.tx.run(owner)) === null) continue;
+      const said = { dedupe: `run:${owner.run}:shutting-down`, run: owner.run };
+      await say(work, owner.conversation, { kind: "shutting-down" }, said);
     }
   }
 

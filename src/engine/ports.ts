@@ -287,6 +287,8 @@ export interface Tx {
     row: {
       readonly conversation: ConversationId;
       readonly run: RunId | null;
+      /** The message tells that this item waits: it goes after everything else, and not at all once the item waits no more. */
+      readonly acknowledges?: ItemId;
       readonly dedupe: string;
       readonly body: Outgoing;
       readonly notBeforeMs: number;

@@ -77,13 +77,16 @@ export type Saying = {
   readonly run?: RunId;
   readonly buttons?: readonly (readonly Button[])[];
   readonly replyTo?: string | null;
+  /** What this tells is that the item waits. */
+  readonly acknowledges?: ItemId;
 };
 
 export async function say(work: Work, conversation: ConversationId, notice: Notice, saying: Saying): Promise<void> {
   work.touched.add(conversation);
   const body = { kind: "notice" as const, notice, buttons: saying.buttons ?? [], replyTo: saying.replyTo ?? null };
   const row = { conversation, run: saying.run ?? null, dedupe: saying.dedupe, body, notBeforeMs: 0 };
-  await work.tx.addOutgoing(row, work.atMs);
+  const acknowledges = saying.acknowledges === undefined ? {} : { acknowledges: saying.acknowledges };
+  await work.tx.addOutgoing({ ...row, ...acknowledges }, work.atMs);
 }
 
 export async function addButton(work: Work, conversation: ConversationId, action: ButtonAction): Promise<Button> {

@@ -9,6 +9,7 @@ import { type InboxItem, type ItemId, type ItemState, itemStates, type Request }
 import type { RunId } from "../domain/run.ts";
 import type { Counts, StoredItem, Tx } from "../engine/ports.ts";
 import { queueChanged } from "./readiness.ts";
+import { supersedeAcknowledgement } from "./outbox.ts";
 import { one, type Sql } from "./sql.ts";
 
 type InboxVerbs = Pick<
@@ -139,6 +140,7 @@ function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: Run
           from,
         );
   if (moved === undefined) return false;
+  if (from === "queued") supersedeAcknowledgement(sql, id);
   if (from === "queued" || to === "queued") queueChanged(sql, moved.conversation);
   return true;
 }

@@ -138,6 +138,7 @@ const migrations: readonly string[] = [
     conversation TEXT NOT NULL REFERENCES lane (conversation),
     channel TEXT NOT NULL CHECK (channel IN ('telegram', 'web')),
     run TEXT REFERENCES run (id),
+    acknowledges INTEGER,
     dedupe TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice')),
     body TEXT NOT NULL,
@@ -150,6 +151,7 @@ const migrations: readonly string[] = [
     not_before_ms INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX outbox_undelivered ON outbox (channel, conversation, id) WHERE state IN ${undeliveredStates};
+  CREATE INDEX outbox_acknowledging ON outbox (acknowledges) WHERE state = 'pending' AND acknowledges IS NOT NULL;
   CREATE INDEX outbox_of_conversation ON outbox (conversation);
   CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
   `,

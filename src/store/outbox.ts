@@ -5,6 +5,7 @@
  * I8: the status of a run that is over is not attempted again.
  */
 import { type ChannelName, channelOf, type ConversationId } from "../domain/conversation.ts";
+import type { ItemId } from "../domain/inbox-item.ts";
 import type { RunId } from "../domain/run.ts";
 import type { OutboxId, OutboxRow, OutboxState, Outgoing, Tx } from "../engine/ports.ts";
 import { undeliveredStates } from "./migrations.ts";
@@ -41,12 +42,13 @@ function toOutboxRow({ body, isUncertain, ...rest }: Row): OutboxRow {
 function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: number): void {
   const channel = channelOf(row.conversation);
   sql.run(
-    `INSERT INTO outbox (conversation, channel, run, dedupe, kind, body, state, message, attempts, is_uncertain, is_over,
-       created_at_ms, not_before_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, ?, ?) ON CONFLICT (dedupe) DO NOTHING`,
+    `INSERT INTO outbox (conversation, channel, run, acknowledges, dedupe, kind, body, state, message, attempts,
+       is_uncertain, is_over, created_at_ms, not_before_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, ?, ?) ON CONFLICT (dedupe) DO NOTHING`,
     row.conversation,
     channel,
     row.run,
+    row.acknowledges ?? null,
     row.dedupe,
     row.body.kind,
     JSON.stringify(row.body),
@@ -54,6 +56,11 @@ function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: numb
     atMs,
     row.notBeforeMs,
   );
+}
+
+/** The item does not wait any more: an acknowledgement of it that was not sent yet would tell what is not true. */
+export function supersedeAcknowledgement(sql: Sql, item: ItemId): void {
+  sql.run("UPDATE outbox SET state = 'superseded' WHERE acknowledges = ? AND state = 'pending'", item);
 }
 
 function endStatus(sql: Sql, run: RunId): boolean {
@@ -68,7 +75,8 @@ function endStatus(sql: Sql, run: RunId): boolean {
 
 /**
  * At most one row per conversation: its oldest undelivered one that may go. A status that is not due yet lets later rows
- * pass; everything else, and anything in flight, holds the conversation's later rows back.
+ * pass; everything else, and anything in flight, holds the conversation's later rows back. Acknowledgements of waiting messages
+ * go last (I7: the answer to a stop is not behind twenty of them).
  *
  * The condition of the partial index is spelled out beside the narrower one: SQLite does not infer it.
  */
@@ -82,7 +90,8 @@ export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: nu
            WHERE other.channel = due.channel AND other.conversation = due.conversation
              AND other.state IN ${undeliveredStates}
              AND (other.state = 'sending'
-               OR (other.id < due.id AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
+               OR ((other.acknowledges IS NOT NULL, other.id) < (due.acknowledges IS NOT NULL, due.id)
+                 AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
        ORDER BY id LIMIT ?`,
       channel,
       nowMs,

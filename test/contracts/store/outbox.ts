@@ -43,6 +43,22 @@ export function outboxContract(newDatabase: NewDatabase): void {
         40,
       );
 
+    it("sends what tells that a message waits after everything else, and not once the message waits no more (I7)", async () => {
+      await openLanes(use.store, alice);
+      const item = await accept(use.store, alice, "a");
+      const acknowledgement = { conversation: alice, run: null, body: notice, notBeforeMs: 0, acknowledges: item };
+      await use.store.transact((tx) => tx.addOutgoing({ ...acknowledgement, dedupe: "first" }, 40));
+      await say("a stop's answer");
+      const [acknowledgementId, answerId] = await idsOf(alice);
+      expect((await next()).id).toBe(answerId);
+      await begin(answerId!);
+      await use.store.outbox.sent(answerId!, "1");
+      expect((await next()).id).toBe(acknowledgementId);
+      await use.store.transact((tx) => tx.moveItem(item, "queued", "cancelled"));
+      expect(await due()).toEqual([]);
+      expect((await row(acknowledgementId!)).state).toBe("superseded");
+    });
+
     it("keeps a message as it was said, once per dedupe key", async () => {
       await openLanes(use.store, alice);
       await say("a1");
