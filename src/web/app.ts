@@ -128,7 +128,12 @@ export function createApp(deps: AppDeps): Hono {
   app.get("/api/events", (c) => {
     const stream = events.open(c.req.header("last-event-id") ?? c.req.query("since") ?? null);
     if (stream === "full") return problem(c, 503, "too-many-tabs");
-    return c.body(stream, 200, { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" });
+    return c.body(stream, 200, {
+      "Content-Type": "text/event-stream; charset=utf-8",
+      "X-Accel-Buffering": "no",
+      // A stream that ended leaves no idle connection behind that the server's end would wait for.
+      Connection: "close",
+    });
   });
 
   app.get("/api/conversations/:id", async (c) => {

@@ -75,11 +75,11 @@ describe("a tab", () => {
     const there = webConversation("there");
     events.listener.changed(here);
     const since = events.cursor();
-    for (const conversation of [there, here, there]) events.listener.changed(conversation);
+    for (const conversation of [there, here, there, here]) events.listener.changed(conversation);
     const tab = await opened(events, since);
     expect(await tab.next()).toEqual([
-      { id: "life.3", event: "changed", data: { conversation: here } },
       { id: "life.4", event: "changed", data: { conversation: there } },
+      { id: "life.5", event: "changed", data: { conversation: here } },
     ]);
   });
 

@@ -294,6 +294,14 @@ describe("sending", () => {
     expect(kit.engine.accepted).toEqual([]);
   });
 
+  it("a body that is too large is not read to its end", async () => {
+    await using kit = await startWebKit({ pageDir });
+    const headers = ours(kit, await kit.signIn());
+    const body = JSON.stringify({ key: "key-00000001", text: "hello" }) + " ".repeat(bodyBytesMax);
+    expect((await ask(kit, `${threadPath}/messages`, { method: "POST", headers, body })).status).toBe(413);
+    expect(kit.engine.accepted).toEqual([]);
+  });
+
   it("the longest text is taken, whatever it is made of", async () => {
     await using kit = await startWebKit({ pageDir });
     const answer = await send(kit, await kit.signIn(), "key-00000001", `x${"\u0001".repeat(promptCharsMax - 2)}x`);

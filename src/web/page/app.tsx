@@ -27,13 +27,15 @@ export function App({ model }: { model: Model }) {
         <h1>Signalbox</h1>
         <Connection model={model} />
       </header>
-      <nav class="side" aria-label="Conversations">
-        <Lanes model={model} />
-      </nav>
       <main class="main">
-        <LinkTrouble model={model} />
-        <Conversation model={model} />
-        <Composer model={model} />
+        <nav class="side" aria-label="Conversations">
+          <Lanes model={model} />
+        </nav>
+        <div class="talk">
+          <LinkTrouble model={model} />
+          <Conversation model={model} />
+          <Composer model={model} />
+        </div>
       </main>
       <p class={`toast ${model.toast.value === null ? "" : "toast-shown"}`} role="status">
         {model.toast.value}

@@ -48,7 +48,7 @@ function StopButton({ model, run }: { model: Model; run: RunView }) {
     case "stopping":
       return (
         <button type="button" class="stop" onClick={() => model.stop()}>
-          <span aria-hidden="true">{"\u25A0"}</span> {run.state === "stopping" ? "Stop again" : "Stop"}
+          <span aria-hidden="true">{"\u25A0"}</span> {run.state === "stopping" ? "Stop again" : "Stop"}{" "}
           <kbd>{model.isStopArmed.value ? "Esc again" : "Esc Esc"}</kbd>
         </button>
       );

@@ -80,9 +80,9 @@ function UnsentRow({ model, one }: { model: Model; one: Unsent }) {
   }
   const { happened, kept, next } = one.state.failure;
   return (
-    <li class="waiting waiting-failed" role="alert">
+    <li class="waiting waiting-failed">
       <p class="waiting-text">{text}</p>
-      <p class="waiting-note">
+      <p class="waiting-note" role="alert">
         <strong>{happened}</strong> {kept} {next}
       </p>
       <div class="buttons">
