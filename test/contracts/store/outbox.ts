@@ -45,7 +45,7 @@ export function outboxContract(newDatabase: NewDatabase): void {
 
     it("sends what tells that a message waits after everything else, and not once the message waits no more (I7)", async () => {
       await openLanes(use.store, alice);
-      const item = await accept(use.store, alice, "a");
+      const item = (await accept(use.store, alice, "a"))[0]!;
       const acknowledgement = { conversation: alice, run: null, body: notice, notBeforeMs: 0, acknowledges: item };
       await use.store.transact((tx) => tx.addOutgoing({ ...acknowledgement, dedupe: "first" }, 40));
       await say("a stop's answer");
