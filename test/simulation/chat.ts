@@ -19,6 +19,8 @@ export interface Chat {
   readonly asked: Asked;
   /** Updates go to this life from now on; those that were not acknowledged go again. */
   attach(life: Life | null): void;
+  /** A succeeded life still polls now and then. */
+  haunt(ghost: Life): void;
   next(): Choice | null;
   /** Nobody types any more; what was typed still arrives. */
   calm(): void;
@@ -41,6 +43,8 @@ type Update = { readonly item: InboxItem; readonly place: Place; state: "waiting
 type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
 
 const batchMax = 3;
+/** How often an update reaches a life that was succeeded. */
+const ghostPolls = 0.1;
 /** Several channels call at once, and a poller that gave up a call may make the next one. */
 const callsMax = 3;
 
@@ -53,6 +57,7 @@ export function createChat(deps: ChatDeps): Chat {
   const pressed = new Set<string>();
   let calls: Call[] = [];
   let life: Life | null = null;
+  const ghosts: Life[] = [];
   let actionsLeft = scenario.actionsMax;
   let isCalm = false;
 
@@ -179,8 +184,12 @@ export function createChat(deps: ChatDeps): Chat {
       calls = [];
       for (const update of updates) if (update.state === "sent") update.state = "waiting";
     },
+    haunt: (ghost) => {
+      ghosts.push(ghost);
+    },
     next: () => {
-      const delivery = life === null ? null : deliver(life);
+      const to = ghosts.length > 0 && !isCalm && random.chance(ghostPolls) ? random.pick(ghosts) : life;
+      const delivery = to === null ? null : deliver(to);
       if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
       return delivery;
     },
@@ -190,7 +199,7 @@ export function createChat(deps: ChatDeps): Chat {
     check: () => {
       if (life === null) return;
       const { number } = life;
-      const open = calls.find((call) => !call.isAnswered);
+      const open = calls.find((call) => !call.isAnswered && call.life === number);
       if (open === undefined) return;
       const asksProcesses = open.updates.some(
         ({ item }) => item.request.kind === "command" && item.request.command.name === "status",

@@ -84,7 +84,8 @@ export type Change =
       readonly id: string;
       readonly conversation: ConversationId;
       readonly action: ButtonAction;
-    };
+    }
+  | { readonly what: "button-used"; readonly id: string; readonly wasUsed: boolean };
 
 export interface Journal {
   /** To be called inside an open transaction of the engine. */
@@ -146,6 +147,11 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
     "said_changed",
     "UPDATE ON outbox",
     "'said-changed', NEW.id, OLD.state, NEW.state, NEW.not_before_ms, NEW.is_uncertain, NULL, NULL, NULL",
+  ],
+  [
+    "button_used",
+    "UPDATE OF used_at_ms ON button",
+    "'button-used', NEW.id, OLD.used_at_ms IS NOT NULL, NULL, NULL, NULL, NULL, NULL, NULL",
   ],
   ["button_added", "INSERT ON button", "'button', NEW.id, NEW.conversation, NEW.action, NULL, NULL, NULL, NULL, NULL"],
 ];
@@ -230,6 +236,8 @@ function toChange(row: Row): Change {
       return { what, id, from: a, to: b, notBeforeMs: c, isUncertain: d === 1 };
     case "button":
       return { what, id, conversation: a, action: JSON.parse(b) };
+    case "button-used":
+      return { what, id, wasUsed: a === 1 };
     default:
       return what satisfies never;
   }

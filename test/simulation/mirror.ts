@@ -150,6 +150,8 @@ export function createMirror(): Mirror {
       case "button":
         buttons.push(change);
         break;
+      case "button-used":
+        break;
       default:
         change satisfies never;
     }

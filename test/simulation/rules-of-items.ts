@@ -93,6 +93,7 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
       if (change.what === "item-changed") moved(change);
       if (change.what === "item-deleted") violated("I4", `item ${change.id} was deleted`);
       if (change.what === "run-added") started(change);
+      if (change.what === "button-used" && change.wasUsed) violated("I6", `button ${change.id} works a second time`);
       checkStarts();
     },
     end: () => {

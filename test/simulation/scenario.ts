@@ -87,7 +87,7 @@ export function drawScenario(random: Random): Scenario {
     reorders: rate(0.4),
     commitFails: rate(0.15),
     survivesCrash: random.pick([0, 0.5, 1]),
-    zombies: rate(1),
+    zombies: random.pick([0, 0.3, 1]),
     downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
     weights: drawWeights(random),

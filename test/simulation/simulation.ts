@@ -225,6 +225,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (isGhost) {
       dead.haunt();
       ghosts.push(dead);
+      chat.haunt(dead);
     } else {
       dead.end();
       scheduler.endLife(dead.number);
@@ -385,6 +386,7 @@ function describeChange(change: Change): string | null {
     case "decision":
     case "lane":
     case "button":
+    case "button-used":
       return null;
     default:
       return change satisfies never;
