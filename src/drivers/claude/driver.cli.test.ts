@@ -106,12 +106,21 @@ test("a connection that drops in the middle is retried by the agent, and its tur
   expect(await dropped.end).toEqual({ kind: "failed", fault: { kind: "model-unreachable" } });
 });
 
-test("a session that cannot be resumed fails with the agent's own words, and nothing is left", async () => {
-  const turn = play("hello", { id: "gone", resume: "00000000-0000-4000-8000-000000000000" });
-  const end = await turn.end;
-  expect(end).toMatchObject({ kind: "failed" });
-  expect(JSON.stringify(end)).toContain("No conversation found");
+test("a session that the agent has no memory of begins anew and says so (it was killed before it saved anything)", async () => {
+  const turn = play([["hello"]], { id: "gone", resume: "00000000-0000-4000-8000-000000000000" });
+  expect(await turn.end).toEqual({ kind: "completed", answer: "hello" });
+  expect(noticesOf(turn).join()).toContain("no memory of this session");
+  expect(resumeOf(turn)).not.toBe("00000000-0000-4000-8000-000000000000");
   expect(await turn.turn.quiet).toEqual({ adopted: [] });
+});
+
+test("an agent that cannot start for a cause it names is not started again in vain", async () => {
+  const { IS_SANDBOX: _sandbox, ...environment } = stage.environment;
+  const driver = stage.create({ environment });
+  const turn = play("hello", { id: "gone", resume: "00000000-0000-4000-8000-000000000000" }, driver);
+  if (process.getuid?.() !== 0) return; // only root is refused to bypass permissions
+  expect(await turn.end).toMatchObject({ kind: "failed", fault: { detail: expect.stringContaining("bypass_root") } });
+  expect(noticesOf(turn)).toEqual([]);
 });
 
 test("a missing program and a missing login are told before any turn, with what to do", async () => {
@@ -245,7 +254,8 @@ test("an agent that wakes by itself is interrupted and may use no tool: nobody o
   expect((await turn.turn.quiet).adopted.length).toBeGreaterThan(0);
   writeFileSync(go, "");
   // The transcript is where the CLI notes what woke it, and that it was interrupted.
-  await expect.poll(transcripts, { timeout: 20_000 }).toMatch(/<task-notification>.*Request interrupted/s);
+  const wasInterrupted = (): boolean => /<task-notification>.*Request interrupted/s.test(transcripts());
+  await expect.poll(wasInterrupted, { timeout: 20_000 }).toBe(true);
   const next = play([["next"]], { ...session, resume: resumeOf(turn) });
   expect(await next.end).toEqual({ kind: "completed", answer: "next" });
   expect(existsSync(join(stage.workspace, "unowned"))).toBe(false);
@@ -284,9 +294,15 @@ function sleeps(seconds: string): boolean {
   return lines.some((line) => !line.startsWith("Z") && line.trimEnd().endsWith(` sleep ${seconds}`));
 }
 
-test("an interrupt alone is proof enough to wait for: a tool that ignores TERM is gone when the turn is quiet", async () => {
-  const seconds = `1001.${process.pid}`;
-  const turn = play([[bash(`trap '' TERM; (trap '' TERM; sleep ${seconds}); echo x`)], ["no"]]);
+test.each([
+  ["a tool that ignores TERM", (seconds: string) => `trap '' TERM; (trap '' TERM; sleep ${seconds}); echo x`],
+  [
+    "a daemon that a tool has started",
+    (seconds: string) => `setsid -f bash -c "trap '' TERM; sleep ${seconds}; :"; (sleep 303); echo x`,
+  ],
+])("after an interrupt alone, %s is gone when the turn is quiet", async (_name, command) => {
+  const seconds = `1001.${process.pid}${(serial += 1)}`;
+  const turn = play([[bash(command(seconds))], ["no"]]);
   await expect.poll(() => sleeps(seconds), { timeout: 20_000 }).toBe(true);
   turn.turn.interrupt("ask");
   await turn.turn.quiet;

@@ -85,14 +85,12 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     return { session, idle: null };
   }
 
-  async function acquire(request: TurnRequest): Promise<Acquired> {
+  async function acquire(request: TurnRequest, resume: string | null): Promise<Acquired> {
     const id = request.session.id;
-    await lines.get(id);
     const found = await equip();
     if (found.kind === "missing") return { kind: "unavailable", fault: found.fault };
     if (isDisposed) return { kind: "unavailable", fault: shutDown };
     const { workspace, permissions } = request;
-    const { resume } = request.session;
     const own = warm.get(id);
     if (own && fits(own.session, workspace, permissions)) return taken(id, own);
     if (own) {
@@ -189,11 +187,14 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
     start(request) {
       const id = request.session.id;
-      const acquiring = acquire(request);
+      const before = lines.get(id) ?? Promise.resolve();
       const turn = startTurn(request.prompt, {
         clock: deps.clock,
         log: deps.log,
-        acquire: () => acquiring,
+        acquire: async (how) => {
+          await before;
+          return acquire(request, how === "afresh" ? null : request.session.resume);
+        },
         release: (session) => release(id, session),
       });
       const line = turn.quiet.then(() => undefined);

@@ -89,6 +89,9 @@ export const interruptEveryMs = 25;
 /** A CLI told to terminate saves its transcript and exits within 1.6 s (measured); then it is killed. */
 const gentleMsMax = 3_000;
 
+/** What the CLI only reports when it is asked to: whether it is idle, and why it could not start. */
+const reporting = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1", CLAUDE_CODE_STARTUP_FAILURE_RESULTS: "1" };
+
 export function createSession(
   deps: SessionDeps,
   options: SessionOptions,
@@ -133,7 +136,7 @@ export function createSession(
     prompt: input.messages,
     options: {
       cwd: options.workspace,
-      env: { ...deps.environment, CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1" },
+      env: { ...deps.environment, ...reporting },
       pathToClaudeCodeExecutable: deps.cli,
       includePartialMessages: true,
       settingSources: deps.settingSources,

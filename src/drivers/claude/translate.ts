@@ -28,6 +28,8 @@ export type Gathered = {
   readonly limit: { readonly resetsAtMs: number | null } | null;
   /** The code of the last failed request ("authentication_failed"), "" for none. */
   readonly requestError: string;
+  /** The CLI named a known cause for not starting, which a new session would not remove. */
+  readonly hasStartupFailure: boolean;
   /** How the newest result ended the turn; null before the first. */
   readonly end: TurnEnd | null;
 };
@@ -39,6 +41,7 @@ export const nothingGathered: Gathered = {
   usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
   limit: null,
   requestError: "",
+  hasStartupFailure: false,
   end: null,
 };
 
@@ -130,7 +133,14 @@ function gatherResult(before: Gathered, result: WireResult): Gathered {
   };
   const said = before.blocks.length > 0 ? before.blocks.join(blockBreak) : result.text;
   const answers = result.isError || said === "" ? before.answers : [...before.answers, said];
-  return { ...before, blocks: [], answers, usage: sum, end: endOf(before, result, answers) };
+  return {
+    ...before,
+    hasStartupFailure: result.startupFailure !== "",
+    blocks: [],
+    answers,
+    usage: sum,
+    end: endOf(before, result, answers),
+  };
 }
 
 function endOf(before: Gathered, result: WireResult, answers: readonly string[]): TurnEnd {

@@ -26,8 +26,8 @@ export type Acquired =
 export type TurnDeps = {
   readonly clock: Clock;
   readonly log: Log;
-  /** The process of this turn's session; resolves, never rejects. */
-  readonly acquire: () => Promise<Acquired>;
+  /** The process of this turn's session, or of a new one where that is lost; resolves, never rejects. */
+  readonly acquire: (how: "continued" | "afresh") => Promise<Acquired>;
   /** The turn needs its session no more. */
   readonly release: (session: ClaudeSession) => void;
 };
@@ -51,7 +51,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   const events = createTurnEvents();
   const over = new AbortController();
   const stopAsked = Promise.withResolvers<"stop">();
-  const verdict = Promise.withResolvers<Verdict>();
+  let verdict = Promise.withResolvers<Verdict>();
   let phase: Phase = { kind: "waiting", prompts: [prompt.text] };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered;
@@ -71,14 +71,14 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     died: (exit) => verdict.resolve({ kind: "died", exit }),
   };
   const quiet = Promise.withResolvers<Quiet>();
-  run().then(quiet.resolve, (error: unknown) => {
+  run("continued").then(quiet.resolve, (error: unknown) => {
     // Only an unreadable process table gets here. Without it there is no proof: `quiet` stays pending, which quarantines.
     deps.log.error({ error }, "a turn of Claude Code cannot be proven quiet");
     events.emit({ kind: "ended", end: { kind: "failed", fault: { kind: "internal", detail: String(error) } } });
   });
 
-  async function run(): Promise<Quiet> {
-    const acquiring = deps.acquire();
+  async function run(how: "continued" | "afresh"): Promise<Quiet> {
+    const acquiring = deps.acquire(how);
     const acquired = await Promise.race([acquiring, stopAsked.promise]);
     if (acquired === "stop") {
       // It is still being found or started for this session: the next turn will want it.
@@ -91,11 +91,33 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     older = new Set(session.tasks.map((task) => task.id));
     const start = await Promise.race([session.ready, stopAsked.promise]);
     if (start === "ready") await Promise.race([session.calm(), stopAsked.promise]);
-    if (start === "dead") return endDead(session, await session.process.exited);
+    if (start === "dead") {
+      const exit = await session.process.exited;
+      return isLost(session, exit) ? runAfresh(session) : endDead(session, exit);
+    }
     if (phase.kind !== "waiting" || level !== null) return endUnsent({ kind: "interrupted" }, session);
     phase = { kind: "live", session, unanswered: new Set(phase.prompts.map((text) => session.push(text))) };
-    const how = await verdict.promise;
-    return how.kind === "died" ? endDead(session, how.exit) : endLive(session);
+    const outcome = await verdict.promise;
+    return outcome.kind === "died" ? endDead(session, outcome.exit) : endLive(session);
+  }
+
+  /**
+   * The CLI reported by itself, before it took the prompt and without naming a known cause, that it cannot go on with the session: it
+   * was killed before it had saved anything of it. Without a way out the conversation would fail like this for ever.
+   */
+  function isLost(session: ClaudeSession, exit: AgentExit): boolean {
+    if (session.options.resume === null || exit.signal !== null || level !== null) return false;
+    return gathered.end?.kind === "failed" && gathered.end.fault.kind === "agent-error" && !gathered.hasStartupFailure;
+  }
+
+  async function runAfresh(session: ClaudeSession): Promise<Quiet> {
+    session.detach(sink);
+    await session.close("at once");
+    deps.release(session);
+    gathered = nothingGathered;
+    verdict = Promise.withResolvers<Verdict>();
+    events.emit({ kind: "notice", text: "The agent has no memory of this session any more: it begins a new one." });
+    return run("afresh");
   }
 
   function receive(wire: Wire): void {
@@ -192,8 +214,8 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     const left = await session.leftovers();
     if (isStopped) {
       await session.process.end(session.spared, "SIGKILL", new AbortController().signal);
-      // What was killed may have been a helper that started late: a fresh process has all of them.
-      if (left.some((entry) => entry.parent === session.process.child.pid)) await session.close("gently");
+      // No tool has run, so what was killed may have been a helper that started late: a fresh process has all of them.
+      if (left.length > 0 && !session.hasUsedTools) void session.close("gently"); // release() owns the closing
     } else if (session.hasUsedTools) session.adopt(left);
     else session.regardAsHelpers(left);
     await session.calm();
