@@ -22,6 +22,7 @@ const { values } = parseArgs({
     steps: { type: "string", default: String(defaultOptions.stepsMax) },
     jobs: { type: "string", default: "1" },
     sources: { type: "string", default: fileURLToPath(new URL("../../src", import.meta.url)) },
+    report: { type: "string", default: "text" },
     mutants: { type: "boolean", default: false },
     tail: { type: "string", default: String(defaultOptions.tailLines) },
   },
@@ -44,6 +45,10 @@ async function many(): Promise<number> {
   const begunMs = performance.now();
   const jobs = count("jobs");
   const report = jobs === 1 ? await sweep(options) : mergeReports(await Promise.all(shares(jobs).map(inChild)));
+  if (values.report === "json") {
+    console.log(JSON.stringify(report));
+    return report.failed > 0 ? 1 : 0;
+  }
   const seconds = (performance.now() - begunMs) / 1000;
   for (const shape of report.shapes) console.log(describeShape(shape));
   const first = report.shapes.toSorted((a, b) => a.seed - b.seed)[0];

@@ -1,0 +1,94 @@
+/**
+ * The simulation as part of the test suite: enough seeds to trust a change, that they reach what they are to reach, that a seed
+ * replays exactly, and that planted faults are found. `npm run sim` runs as many as one likes.
+ */
+import { execFile } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { createArena } from "./arena.ts";
+import { hunt } from "./mutant-hunt.ts";
+import { mutants } from "./mutants.ts";
+import { defaultOptions, simulate } from "./simulation.ts";
+import { loadSubject } from "./subject.ts";
+import type { SweepReport } from "./sweep.ts";
+
+const sources = fileURLToPath(new URL("../../src", import.meta.url));
+const main = fileURLToPath(new URL("main.ts", import.meta.url));
+const run = promisify(execFile);
+
+/** What every suite run tries. */
+const seeds = 2_000;
+/** A mutant is found by one of the first seeds; the slowest known one needs about 60. */
+const mutantSeeds = 400;
+
+/** Child processes use all processors, and nothing of the test runner slows them down. */
+async function simulation(...given: string[]): Promise<{ code: number; output: string }> {
+  try {
+    const { stdout } = await run(process.execPath, [main, ...given], { maxBuffer: 64 * 1024 * 1024 });
+    return { code: 0, output: stdout };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, output: stdout + stderr };
+  }
+}
+
+describe("the engine and its store, simulated", () => {
+  test(`${seeds} seeds of faults, crashes and restarts violate no invariant and come to rest`, async () => {
+    const { code, output } = await simulation("--seeds", `${seeds}`, "--jobs", `${availableParallelism()}`);
+    expect(code, output).toBe(0);
+    expect(output).toContain(`${seeds} seeds, 0 failed`);
+  });
+
+  test("the seeds reach every state, outcome and text that they are to reach", async () => {
+    const { output } = await simulation("--seeds", "150", "--report", "json");
+    const { seen } = JSON.parse(output) as SweepReport;
+    expect(expected.filter((kind) => !seen.includes(kind))).toEqual([]);
+  });
+
+  test("a seed replays exactly, whatever ran before it", async () => {
+    const arena = await createArena(await loadSubject(sources));
+    const hashes = async (list: readonly number[]): Promise<string[]> => {
+      const all: string[] = [];
+      for (const seed of list) all.push((await simulate(arena, seed, defaultOptions)).hash);
+      return all;
+    };
+    const forth = await hashes([1, 2, 3, 4, 5, 6, 7, 8]);
+    const back = await hashes([8, 7, 6, 5, 4, 3, 2, 1]);
+    expect(back.toReversed()).toEqual(forth);
+    expect(new Set(forth).size).toBe(forth.length);
+    const fresh = await createArena(await loadSubject(sources));
+    expect((await simulate(fresh, 5, defaultOptions)).hash).toBe(forth[4]);
+  });
+});
+
+describe("the simulation has teeth", () => {
+  test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("it finds that %s", async (_, mutant) => {
+    const options = { ...defaultOptions, sources, from: 1, seeds: mutantSeeds, isFound: () => false };
+    const { found } = await hunt(mutant, options);
+    expect(found, `lived through ${mutantSeeds} seeds`).not.toBeNull();
+    expect(mutant.breaks).toContain(found?.invariant);
+  });
+});
+
+const expected: readonly string[] = [
+  ...["queued", "held", "rejected", "done"].map((state) => `item ${state}`),
+  ...["running", "held", "cancelled", "merged"].map((state) => `item queued -> ${state}`),
+  ...["queued", "cancelled", "merged"].map((state) => `item held -> ${state}`),
+  ...["done", "failed", "interrupted", "cancelled"].map((state) => `item running -> ${state}`),
+  ...["queued"].map((state) => `item merged -> ${state}`),
+  ...["running", "stopping", "settled"].map((state) => `run starting -> ${state}`),
+  ...["stopping", "quarantined", "settled"].map((state) => `run running -> ${state}`),
+  ...["quarantined", "settled"].map((state) => `run stopping -> ${state}`),
+  ...["stopping", "settled"].map((state) => `run quarantined -> ${state}`),
+  ...["finished", "failed", "stopped", "interrupted"].map((outcome) => `outcome ${outcome}`),
+  ...["status", "summary", "answer", "queued", "stopping", "stopped", "stopping-all", "stopped-all", "nothing-to-stop"].map(said),
+  ...["quarantined", "failed", "interrupted", "held", "released", "queue", "item-cancelled", "queue-cleared"].map(said),
+  ...["new-session", "background-ended", "status", "shutting-down", "unsupported", "unknown-command"].map(said),
+  ...["pending", "sent", "undeliverable", "superseded"].map((state) => `message sending -> ${state}`),
+];
+
+function said(notice: string): string {
+  return `said ${notice}`;
+}
