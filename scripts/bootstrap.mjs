@@ -11,7 +11,7 @@
 // 1. Plain JavaScript without dependencies: it must run before anything is installed, on Node 20.
 // 2. What is already done costs nothing: no process is started and nothing is written when all stamps match.
 // 3. The task's exit code is ours, and a signal reaches the task once (./task.mjs).
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { prepare, SetupFailed } from "./setup.mjs";
@@ -41,9 +41,9 @@ async function main() {
     const node = await prepare(root, { page: wanted.page });
     if (wanted.isProgram) {
       const command = ["--import", new URL("compile-cache.mjs", import.meta.url).href, ...wanted.command];
-      return await runTask(node, command, { cwd: process.cwd(), env: process.env });
+      return await runTask(node, command, personal(process.env));
     }
-    // Tools find this Node first. The program does not: agents work with the person's own PATH.
+    // Tools find this Node first.
     const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ""}` };
     return await runTask(node, wanted.command, { cwd: root, env });
   } catch (error) {
@@ -51,4 +51,25 @@ async function main() {
     console.error(`signalbox: ${error.message}`);
     return error.exitCode;
   }
+}
+
+/**
+ * The person's own directory and environment, without what npm added to them: agents inherit it, and must neither find this
+ * checkout's tools before the person's nor believe that they run inside its npm script.
+ */
+function personal(env) {
+  const kept = Object.entries(env).filter(
+    ([name]) => !/^(npm_.*|INIT_CWD|NODE|COLOR)$/.test(name) || env.npm_command === undefined,
+  );
+  const path = (env.PATH ?? "").split(delimiter).filter((place) => !isAddedByNpm(place));
+  return { cwd: env.INIT_CWD ?? process.cwd(), env: { ...Object.fromEntries(kept), PATH: path.join(delimiter) } };
+}
+
+/** npm puts node_modules/.bin of this checkout and of every folder above it on PATH, and a folder of its own. */
+function isAddedByNpm(place) {
+  if (place.endsWith(join("run-script", "lib", "node-gyp-bin"))) return true;
+  const suffix = join(sep, "node_modules", ".bin");
+  if (!place.endsWith(suffix)) return false;
+  const folder = place.slice(0, -suffix.length);
+  return root === folder || root.startsWith(folder === "" ? sep : folder + sep);
 }

@@ -70,6 +70,25 @@ describe("a fresh clone", () => {
   });
 });
 
+describe("under npm", () => {
+  test("the program gets the person's own directory and PATH, so that agents find the person's tools and not this checkout's", () => {
+    put(
+      "src/cli.ts",
+      "console.log(JSON.stringify([process.cwd(), process.env.PATH, process.env.npm_command ?? null]));",
+    );
+    const added = [
+      join(checkout, "node_modules/.bin"),
+      join(scratch, "node_modules/.bin"),
+      "/node_modules/.bin",
+      "/npm/node_modules/@npmcli/run-script/lib/node-gyp-bin",
+    ];
+    const own = "/other/node_modules/.bin:/usr/bin:/bin";
+    const PATH = [...added, own].join(":");
+    const { stdout } = bootstrap("cli", { PATH, INIT_CWD: scratch, npm_command: "run-script" });
+    expect(JSON.parse(stdout)).toEqual([scratch, own, null]);
+  });
+});
+
 describe("a checkout that moves on", () => {
   test("installs again when the lockfile changed", () => {
     bootstrap("cli");

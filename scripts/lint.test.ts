@@ -51,7 +51,13 @@ let report: Map<string, string[]>;
 
 beforeAll(() => {
   scratch = mkdtempSync(join(tmpdir(), "signalbox-lint-"));
-  for (const file of [".oxlintrc.json", "tsconfig.json", "src/web/page/tsconfig.json", "package.json"]) {
+  for (const file of [
+    ".oxlintrc.json",
+    "tsconfig.json",
+    "src/web/page/tsconfig.json",
+    "src/web/page/vite.config.ts",
+    "package.json",
+  ]) {
     cpSync(join(root, file), join(scratch, file));
   }
   symlinkSync(join(root, "node_modules"), join(scratch, "node_modules"));

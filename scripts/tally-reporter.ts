@@ -4,8 +4,13 @@ import { writeFileSync } from "node:fs";
 
 import type { Reporter, TestModule } from "vitest/node";
 
-/** What one Vitest run came to. `failed` names everything that is not a passed or skipped test: also files that did not load. */
-export type Tally = {
+/**
+ * What one Vitest run came to. `failed` names everything that is not a passed or skipped test: also files that did not load.
+ * `isWhole`: the run came to its end.
+ */
+export type Tally = Counts & { readonly isWhole: boolean };
+
+type Counts = {
   readonly passed: number;
   readonly failed: readonly string[];
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
@@ -14,14 +19,26 @@ export type Tally = {
 /** The environment variable that names the file to write. */
 export const tallyFileVariable = "VERIFY_TALLY_FILE";
 
+/** Written after every test file, so that a run that is cut off still tells what it had found. */
 export default class TallyReporter implements Reporter {
+  readonly #modules: TestModule[] = [];
+
+  onTestModuleEnd(module: TestModule): void {
+    this.#modules.push(module);
+    write({ ...tallyOf(this.#modules, []), isWhole: false });
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly { message?: string }[]): void {
-    const file = process.env[tallyFileVariable];
-    if (file !== undefined) writeFileSync(file, JSON.stringify(tallyOf(modules, unhandledErrors)));
+    write({ ...tallyOf(modules, unhandledErrors), isWhole: true });
   }
 }
 
-function tallyOf(modules: readonly TestModule[], unhandledErrors: readonly { message?: string }[]): Tally {
+function write(tally: Tally): void {
+  const file = process.env[tallyFileVariable];
+  if (file !== undefined) writeFileSync(file, JSON.stringify(tally));
+}
+
+function tallyOf(modules: readonly TestModule[], unhandledErrors: readonly { message?: string }[]): Counts {
   const failed: string[] = [];
   const skipped: { name: string; why: string }[] = [];
   let passed = 0;

@@ -13,13 +13,13 @@ import { type Tally, tallyFileVariable } from "./tally-reporter.ts";
 
 const root = dirname(import.meta.dirname);
 
-/** The promise of `npm test` is 12 minutes on two cores; the rest is for ending what hangs. */
-const wholeRunMaxMs = 11.5 * 60_000;
+/** `npm test` is to take under 12 minutes on two cores. A slower machine may finish; what hangs is ended. */
+const wholeRunMaxMs = 20 * 60_000;
 /** Vitest ends its workers itself when asked; after this the group is killed. */
 const endGraceMs = 5_000;
 
 const staticParts = ["types", "lint", "format", "dead-code"] as const;
-const testParts = ["unit", "contracts", "simulation", "e2e", "browser"] as const;
+const testParts = ["unit", "contracts", "simulation", "browser", "e2e"] as const;
 const groups: Record<string, readonly string[]> = {
   test: [...staticParts, ...testParts],
   check: [...staticParts, "unit"],
@@ -35,16 +35,20 @@ async function main(asked: readonly string[]): Promise<number> {
     console.error(`usage: verify.ts ${[...Object.keys(groups), ...known].join(" | ")}   (got: ${asked.join(" ")})`);
     return 2;
   }
-  const until = performance.now() + wholeRunMaxMs;
-  const tallies: Tally[] = [];
+  const startedAt = performance.now();
+  const until = startedAt + wholeRunMaxMs;
+  const tallies: Part[] = [];
   for (const part of staticParts) if (parts.has(part)) tallies.push(await runStatic(part, until));
   for (const part of testParts) if (parts.has(part)) tallies.push(await runTests(part, until));
+  console.log(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all`);
   return summary(tallies);
 }
 
+type Part = Omit<Tally, "isWhole">;
+
 // ---- The parts ----
 
-async function runStatic(part: (typeof staticParts)[number], until: number): Promise<Tally> {
+async function runStatic(part: (typeof staticParts)[number], until: number): Promise<Part> {
   const failed: string[] = [];
   for (const [label, command, ...args] of staticCommands(part)) {
     const startedAt = performance.now();
@@ -76,7 +80,7 @@ function staticCommands(part: (typeof staticParts)[number]): [label: string, com
   }
 }
 
-async function runTests(project: (typeof testParts)[number], until: number): Promise<Tally> {
+async function runTests(project: (typeof testParts)[number], until: number): Promise<Part> {
   console.log(`\n--- ${project} tests`);
   const scratch = mkdtempSync(join(tmpdir(), "signalbox-verify-"));
   try {
@@ -85,13 +89,12 @@ async function runTests(project: (typeof testParts)[number], until: number): Pro
     const reporters = ["--reporter=default", `--reporter=${join(root, "scripts/tally-reporter.ts")}`];
     const env = { ...process.env, [tallyFileVariable]: tallyFile };
     const { code } = await run(process.execPath, [...args, ...reporters], { until, env });
-    const tally = existsSync(tallyFile) ? (JSON.parse(readFileSync(tallyFile, "utf8")) as Tally) : undefined;
-    if (tally === undefined) {
-      return { passed: 0, failed: [`${project} tests gave no result (exit code ${code})`], skipped: [] };
-    }
+    const nothing: Tally = { passed: 0, failed: [], skipped: [], isWhole: false };
+    const tally = existsSync(tallyFile) ? (JSON.parse(readFileSync(tallyFile, "utf8")) as Tally) : nothing;
     const failed = [...tally.failed];
-    if (code !== 0 && failed.length === 0) failed.push(`${project} tests ended with exit code ${code}`);
-    if (project !== "browser" || !process.env["CI"]) return { ...tally, failed };
+    if (!tally.isWhole) failed.push(`${project} tests did not come to their end (exit code ${code})`);
+    else if (code !== 0 && failed.length === 0) failed.push(`${project} tests ended with exit code ${code}`);
+    if (project !== "browser" || !process.env["CI"]) return { passed: tally.passed, failed, skipped: tally.skipped };
     const unproven = tally.skipped.map(({ name, why }) => `${name} (skipped: ${why})`);
     return { passed: tally.passed, failed: [...failed, ...unproven], skipped: [] };
   } finally {
@@ -101,11 +104,10 @@ async function runTests(project: (typeof testParts)[number], until: number): Pro
 
 // ---- The end ----
 
-function summary(tallies: readonly Tally[]): number {
+function summary(tallies: readonly Part[]): number {
   const failed = tallies.flatMap((tally) => tally.failed);
   const skipped = tallies.flatMap((tally) => tally.skipped);
   const passed = tallies.reduce((sum, tally) => sum + tally.passed, 0);
-  console.log("");
   for (const { name, why } of skipped) console.log(`skipped: ${name}: ${why}`);
   for (const name of failed) console.log(`failed: ${name}`);
   console.log(`${passed} passed, ${failed.length} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ""}`);
