@@ -146,6 +146,7 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
       if (text !== "") return text;
       const dueAtMs = tab.moved.size > 0 ? Math.min(tab.progressFromMs, tab.pingAtMs) : tab.pingAtMs;
       const nap = new AbortController();
+      // Pacing: the next snapshots, or the next ping.
       await Promise.race([tab.wake.promise, clock.sleep(dueAtMs - clock.now(), nap.signal)]);
       nap.abort();
     }

@@ -32,7 +32,7 @@ export const lanesShownMax = 200;
 /** Items and messages of one conversation that a page holds: hours of work, and still drawn in a blink. */
 export const entriesShownMax = 300;
 /** The newest tools of a run; the rest is counted. */
-export const toolsShownMax = 12;
+const toolsShownMax = 12;
 
 export type ViewsDeps = {
   readonly engine: Pick<Engine, "snapshot">;

@@ -18,7 +18,7 @@ export type WebKit = AsyncDisposable & {
   signIn(): Promise<string>;
 };
 
-export const kitStartMs = Date.UTC(2026, 10, 23, 9, 0, 0);
+const kitStartMs = Date.UTC(2026, 10, 23, 9, 0, 0);
 
 export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number } = {}): Promise<WebKit> {
   const clock = createStepClock(kitStartMs);

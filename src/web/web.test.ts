@@ -9,6 +9,7 @@ import { promptCharsMax } from "../domain/inbox-item.ts";
 import { linkLifeMs } from "./access.ts";
 import { bodyBytesMax } from "./app.ts";
 import { fakeCapacity } from "./fake-engine.test-kit.ts";
+import { entriesShownMax, lanesShownMax } from "./views.ts";
 import { startWebKit, type WebKit } from "./web.test-kit.ts";
 import type { ConversationView, Overview, Problem } from "./wire.ts";
 
@@ -439,6 +440,25 @@ describe("the view of a conversation", () => {
     expect(await offered()).toEqual([]);
   });
 
+  it("shows the newest part of a long one, whole, and says that there is more (I14)", async () => {
+    await using kit = await startWebKit({ pageDir });
+    const cookie = await kit.signIn();
+    for (let n = 0; n <= entriesShownMax; n += 1) {
+      const request = { kind: "prompt", prompt: { text: `question ${n}` }, placement: "queue" } as const;
+      const base = { user: "web", message: null, priority: "interactive", sentAtMs: 0 } as const;
+      await kit.engine.accept([{ ...base, key: `web:long-${n}` as never, conversation: thread, request }]);
+      kit.clock.advance(1);
+      kit.engine.settle(thread, { kind: "completed", answer: `answer ${n}` });
+      kit.clock.advance(1);
+    }
+    const { entries, isCut } = await get<ConversationView>(kit, cookie, threadPath);
+    expect(isCut).toBe(true);
+    // Rows are cut first: no question may stand at the head without what followed it.
+    const kinds = entries.map(({ kind }) => kind);
+    expect(kinds.slice(0, 3)).toEqual(["said", "summary", "answer"]);
+    expect(kinds.filter((kind) => kind === "said").length).toBe(kinds.filter((kind) => kind === "answer").length);
+  });
+
   it("tells of a refused message", async () => {
     await using kit = await startWebKit({ pageDir });
     const cookie = await kit.signIn();
@@ -466,6 +486,21 @@ describe("the control room", () => {
         waitsFor: { kind: "workspace", holder: chat, holderName: "first" },
       },
     ]);
+  });
+
+  it("shows as many lanes as can be read, live ones first, and counts the rest (I14)", async () => {
+    await using kit = await startWebKit({ pageDir, runsMax: 1 });
+    const cookie = await kit.signIn();
+    for (let n = 0; n <= lanesShownMax; n += 1) {
+      const conversation = webConversation(`thread-${n}`);
+      const request = { kind: "prompt", prompt: { text: `thread ${n}` }, placement: "queue" } as const;
+      const base = { user: "web", message: null, priority: "interactive", sentAtMs: 0 } as const;
+      await kit.engine.accept([{ ...base, key: `web:lane-${n}` as never, conversation, request }]);
+    }
+    const { lanes, lanesHidden } = await get<Overview>(kit, cookie, "/api/overview");
+    expect(lanes).toHaveLength(lanesShownMax);
+    expect(lanesHidden).toBe(1);
+    expect(lanes[0]).toMatchObject({ name: "thread 0", state: "running" });
   });
 
   it("says that a lane waits for a free slot", async () => {

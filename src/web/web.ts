@@ -17,7 +17,7 @@ import { createViews } from "./views.ts";
 import type { Agent } from "./wire.ts";
 
 /** Requests in flight at the end are answered; the engine commits in milliseconds. After this they are cut. */
-export const closeGraceMs = 2_000;
+const closeGraceMs = 2_000;
 /** Tabs hold one connection each, and as many again for their requests. */
 const connectionsMax = tabsMax * 4;
 /** Even the longest prompt arrives at once on a local network. */
@@ -120,6 +120,7 @@ async function close(server: Server, clock: Clock): Promise<void> {
   server.close(() => resolve());
   server.closeIdleConnections();
   const isClosed = new AbortController();
+  // A bound on answering what is in flight.
   const grace = clock.sleep(closeGraceMs, isClosed.signal);
   await Promise.race([closed, grace]);
   isClosed.abort();

@@ -9,16 +9,11 @@ import type { WebKit } from "../../src/web/web.test-kit.ts";
 
 export const website = webConversation("website");
 export const reports = telegramConversation(4_242, null);
-export const notes = webConversation("notes");
+const notes = webConversation("notes");
 
 let keys = 0;
 
-export async function write(
-  kit: WebKit,
-  conversation: ConversationId,
-  text: string,
-  workspace?: string,
-): Promise<void> {
+async function write(kit: WebKit, conversation: ConversationId, text: string, workspace?: string): Promise<void> {
   keys += 1;
   const item: InboxItem = {
     key: `web:scene-${keys}-key` as ItemKey,
@@ -33,7 +28,7 @@ export async function write(
   kit.clock.advance(1_000);
 }
 
-export async function command(kit: WebKit, conversation: ConversationId, command: Command): Promise<void> {
+async function command(kit: WebKit, conversation: ConversationId, command: Command): Promise<void> {
   keys += 1;
   const request = { kind: "command", command } as const;
   const base = { user: "web", message: null, priority: "interactive", sentAtMs: kit.clock.now() } as const;
@@ -41,12 +36,12 @@ export async function command(kit: WebKit, conversation: ConversationId, command
   kit.clock.advance(1_000);
 }
 
-export function tool(kit: WebKit, conversation: ConversationId, id: string, name: string, target: string): void {
+function tool(kit: WebKit, conversation: ConversationId, id: string, name: string, target: string): void {
   kit.engine.event(conversation, { kind: "tool-started", tool: { id, name, target } });
   kit.clock.advance(2_000);
 }
 
-export function toolDone(kit: WebKit, conversation: ConversationId, id: string, ok = true): void {
+function toolDone(kit: WebKit, conversation: ConversationId, id: string, ok = true): void {
   kit.engine.event(conversation, { kind: "tool-ended", id, ok });
 }
 

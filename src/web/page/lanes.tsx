@@ -81,9 +81,9 @@ function LaneTime({ model, lane }: { model: Model; lane: LaneView }) {
 
 function laneText(lane: LaneView, run: RunView | undefined): string {
   const parts = [lane.state === "running" && run !== undefined ? phaseLabel(run) : stateLabels[lane.state]];
-  if (lane.waitsFor?.kind === "workspace") parts.push(`for \u201c${lane.waitsFor.holderName}\u201d`);
-  if (lane.waitsFor?.kind === "slot") parts.push("for a free slot");
   if (lane.queued > 0) parts.push(`${lane.queued} in line`);
   if (lane.held > 0) parts.push(`${lane.held} on hold`);
+  if (lane.waitsFor?.kind === "workspace") parts.push(`for \u201c${lane.waitsFor.holderName}\u201d`);
+  if (lane.waitsFor?.kind === "slot") parts.push("for a free slot");
   return parts.join(" \u00B7 ");
 }

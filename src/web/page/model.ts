@@ -8,7 +8,16 @@
  */
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
-import type { Accepted, ConversationView, LaneView, Overview, RunView, SendBody } from "../wire.ts";
+import type {
+  Accepted,
+  ConversationView,
+  LaneView,
+  Overview,
+  PressBody,
+  RunView,
+  SendBody,
+  StopBody,
+} from "../wire.ts";
 import { type Connection, createConnection, type Link } from "./connection.ts";
 import { type Failure, newKey, request } from "./request.ts";
 
@@ -152,10 +161,17 @@ export function createModel(window: Window): Model {
 
   /** A wide screen always has room for a conversation; a narrow one begins with the list. */
   function showSomething(lanes: readonly LaneView[]): void {
-    if (route.value.kind !== "lanes") return;
+    // The address may be newer than the route: its event is still on the way.
+    if (readRoute(window.location.hash).kind !== "lanes") return;
     const latest = lanes.toSorted((a, b) => (b.usedAtMs ?? 0) - (a.usedAtMs ?? 0))[0];
-    if (latest === undefined) go({ kind: "new" });
-    else if (window.matchMedia(wideScreen).matches) go({ kind: "conversation", id: latest.conversation });
+    const isWide = window.matchMedia(wideScreen).matches;
+    if (latest === undefined) replaceAddress({ kind: "new" });
+    else if (isWide) replaceAddress({ kind: "conversation", id: latest.conversation });
+  }
+
+  /** The person did not choose this, so going back does not lead here. */
+  function replaceAddress(next: Route): void {
+    window.location.replace(writeRoute(next));
   }
 
   function go(next: Route): void {
@@ -214,7 +230,7 @@ export function createModel(window: Window): Model {
   const findUnsent = (key: string): Unsent | undefined => unsent.value.find(({ body }) => body.key === key);
 
   /** Owns its request: what goes wrong is said. */
-  function act(path: string, body: object): void {
+  function act(path: string, body: SendBody | PressBody | StopBody): void {
     deeds.value += 1;
     void request<Accepted>(path, body).then((answer) => {
       if (answer.kind === "failed") return say(`${answer.failure.happened} ${answer.failure.next}`);
@@ -265,6 +281,7 @@ export function createModel(window: Window): Model {
         const isTicking = overview.value?.lanes.some(({ startedAtMs }) => startedAtMs !== null) ?? false;
         if (!isTicking) return undefined;
         const offsetMs = (overview.peek()?.nowMs ?? Date.now()) - Date.now();
+        // Pacing of what counts the seconds on screen.
         const timer = window.setInterval(() => (nowMs.value = Date.now() + offsetMs), tickMs);
         return () => window.clearInterval(timer);
       });
