@@ -82,11 +82,9 @@ export function createEngine(deps: EngineDeps): Engine {
     const recovery = { processes: deps.processes, clock, log, commit };
     const { watched } = await endEarlierLife(recovery, left, closed.signal);
     own(watched);
-    await commit(async (work) => {
-      await holdWhatWaitedLong(work, settings.downtimeMs);
-      work.waiting.push(...waitingSinceStart);
-      phase = "open"; // in this very transaction: an admission before it claims nothing that is to be held
-    });
+    await commit((work) => holdWhatWaitedLong(work, settings.downtimeMs));
+    phase = "open"; // only now: what is to be held is durably held before anything is claimed
+    await commit(async (work) => void work.waiting.push(...waitingSinceStart));
   }
 
   async function accept(
