@@ -108,7 +108,6 @@ export function createDelivery(deps: DeliveryDeps, signal: AbortSignal): Deliver
     address: Address,
     pace: ChatPace,
   ): Promise<Delivered> {
-    if (body.kind === "status" && engine.snapshot(body.run) === null) return end(row, "superseded");
     if (row.uncertain && !(await answers())) return held(pauseMs(row));
     const renderMarkdown = await deps.markdown();
     if (!(await pace.take(signal))) return { kind: "free" };
@@ -243,7 +242,7 @@ export function createDelivery(deps: DeliveryDeps, signal: AbortSignal): Deliver
   async function edit(status: LiveStatus, pace: ChatPace): Promise<Delivered> {
     const renderMarkdown = await deps.markdown();
     const snapshot = engine.snapshot(status.run);
-    if (snapshot === null || live.get(status.run) !== status) return { kind: "free" };
+    if (snapshot === null) return { kind: "free" };
     const text = renderStatus(snapshot, clock.now(), renderMarkdown);
     // I8: from the look at the live run to the request nothing is awaited.
     const outcome: Outcome<null> =

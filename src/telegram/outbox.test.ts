@@ -375,6 +375,16 @@ describe("the live status", () => {
     expect(rest).toEqual([]);
   });
 
+  it("draws nothing after the last line even when the run's handle lingers", async () => {
+    const world = createWorld();
+    await world.showRun();
+    world.outbox.endStatus(run);
+    await world.say(summary({ kind: "finished" }));
+    world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: "late" } });
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen.slice(1)).toEqual(["edit 1: \u2714 12 s \u00B7 3 tools"]);
+  });
+
   it("waits for an edit in flight before the last word, so that nothing comes after it", async () => {
     const world = createWorld();
     await world.showRun();
@@ -448,7 +458,7 @@ describe("the live status", () => {
 describe("answers", () => {
   it("sends an answer of more than four messages as its beginning and a file", async () => {
     const world = createWorld();
-    await world.say(answer(`${"word ".repeat(5_000)}`));
+    await world.say(answer("word ".repeat(5_000)));
     await world.say(answer(`# ${"x".repeat(50_000)}`));
     expect(world.telegram.calls.map(({ method }) => method)).toEqual(["file", "file"]);
     expect(

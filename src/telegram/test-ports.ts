@@ -120,7 +120,11 @@ export type MemoryOutbox = OutboxQueue & {
 export function createMemoryOutbox(clock: Clock): MemoryOutbox {
   const rows: OutboxRow[] = [];
   const faults = new Map<string, number>();
-  const at = (id: OutboxId): OutboxRow => rows[id - 1]!;
+  const at = (id: OutboxId): OutboxRow => {
+    const row = rows[id - 1];
+    if (row === undefined) throw new Error(`there is no row ${id}`);
+    return row;
+  };
   const change = (id: OutboxId, changes: Partial<OutboxRow>): void => void (rows[id - 1] = { ...at(id), ...changes });
   const meet = (verb: string): void => {
     const left = faults.get(verb) ?? 0;
