@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Evidence, ProcessRef } from "../domain/run.ts";
-import { endProcesses, signalGroup, survivors } from "../lib/process-group.ts";
+import { endProcesses, survivors } from "../lib/process-group.ts";
 import type { Proof, Spared } from "../lib/process-group.ts";
 import { identify, withMarkers } from "../lib/process-scan.ts";
 import type { ProcessEntry, ProcessQuery, Scan } from "../lib/process-scan.ts";
@@ -39,8 +39,8 @@ export type AgentProcess = {
   readonly exited: Promise<AgentExit>;
   /** Whether it has not exited yet, as far as this program was told. */
   readonly isRunning: boolean;
-  /** To its whole group; nothing happens when it is gone already. Never rejects for a process that is gone. */
-  signal(kill: "SIGTERM" | "SIGKILL"): Promise<void>;
+  /** To its whole group; nothing happens once it has exited (its children are then for `end`). Never throws. */
+  signal(kill: "SIGTERM" | "SIGKILL"): void;
   /** The agent itself and everything it started that is alive now, without the spared. */
   survivors(spared: readonly Spared[]): Promise<ProcessEntry[]>;
   /** Signals and proves; see `endProcesses`. */
@@ -61,7 +61,7 @@ export function spawnAgent(agent: AgentCommand, scan: Scan): AgentProcess {
   const identified = child.pid === undefined ? Promise.resolve(undefined) : identify(child.pid);
   const exited = watchExit(child);
   let isRunning = child.pid !== undefined;
-  void exited.then(() => (isRunning = false)); // never rejects
+  child.once("exit", () => (isRunning = false));
   const query = async (): Promise<ProcessQuery> => {
     const leader = await identified;
     return { marker, roots: leader ? [leader] : [] };
@@ -73,13 +73,23 @@ export function spawnAgent(agent: AgentCommand, scan: Scan): AgentProcess {
     get isRunning() {
       return isRunning;
     },
-    async signal(kill) {
-      const leader = await identified;
-      if (leader) await signalGroup(leader, kill, scan);
+    signal(kill) {
+      // Our own child: until its exit was reported here, its pid cannot belong to anybody else.
+      if (isRunning && child.pid !== undefined) signalOwnGroup(child.pid, kill);
     },
     survivors: async (spared) => survivors(await query(), spared, scan),
     end: async (spared, kill, signal) => endProcesses(await query(), spared, kill, scan, signal),
   };
+}
+
+function signalOwnGroup(leader: number, kill: NodeJS.Signals): void {
+  try {
+    process.kill(-leader, kill);
+  } catch (error) {
+    // ESRCH: it ended a moment ago. EPERM: nothing of the group is ours any more. Either way the proof looks for itself.
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
+  }
 }
 
 /** In the domain's words. */

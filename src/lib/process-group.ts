@@ -32,7 +32,7 @@ export type Proof = { readonly kind: "gone" } | { readonly kind: "alive"; readon
 
 /**
  * What belongs to the query and is alive now, without the `spared` ones. Looks again while something could not be judged. An empty
- * answer is *not* proof (it may have been about to fork); use `waitUntilGone` or `endProcesses` for that.
+ * answer is *not* proof (it may have been about to fork); use `endProcesses` for that.
  */
 export async function survivors(query: ProcessQuery, spared: readonly Spared[], scan: Scan): Promise<ProcessEntry[]> {
   let before: ProcessSnapshot | undefined;
@@ -44,23 +44,10 @@ export async function survivors(query: ProcessQuery, spared: readonly Spared[], 
 }
 
 /**
- * Waits until nothing of the query is alive and proves it; signals nothing. When `signal` fires first, resolves with what still
- * lives at that moment. Never rejects for an abort; rejects when the process table cannot be read.
- */
-export function waitUntilGone(
-  query: ProcessQuery,
-  spared: readonly Spared[],
-  scan: Scan,
-  signal: AbortSignal,
-): Promise<Proof> {
-  return untilGone(query, spared, () => undefined, scan, signal);
-}
-
-/**
  * Sends `kill` to everything of the query except the spared, again to whatever appears later, until nothing is alive, and proves
  * it. When `signal` fires first, resolves with what still lives. Rejects when the process table cannot be read.
  */
-export function endProcesses(
+export async function endProcesses(
   query: ProcessQuery,
   spared: readonly Spared[],
   kill: NodeJS.Signals,
@@ -74,26 +61,6 @@ export function endProcesses(
     told.push(entry);
     deliver(entry.pid, kill);
   };
-  return untilGone(query, spared, tell, scan, signal);
-}
-
-/**
- * Signals the whole group that `leader` leads, provided that the leader still is that process (a zombie leader counts: its pid is
- * not free). Answers "gone" when it is not; members that outlived it are then found by `endProcesses`, one by one.
- */
-export async function signalGroup(leader: ProcessRef, kill: NodeJS.Signals, scan: Scan): Promise<"sent" | "gone"> {
-  const entry = (await scan([leader])).byPid.get(leader.pid);
-  if (!entry || !sameProcess(entry, leader) || entry.group !== leader.pid) return "gone";
-  return deliver(-leader.pid, kill);
-}
-
-async function untilGone(
-  query: ProcessQuery,
-  spared: readonly Spared[],
-  act: (entry: ProcessEntry) => void,
-  scan: Scan,
-  signal: AbortSignal,
-): Promise<Proof> {
   let known: readonly ProcessRef[] = [];
   let before: ProcessSnapshot | undefined;
   let emptyScans = 0;
@@ -108,7 +75,7 @@ async function untilGone(
     // Also where nothing was found but not everything judged: the honest verdict is "not proven".
     if (signal.aborted) return { kind: "alive", processes: alive };
     known = alive;
-    alive.forEach(act);
+    alive.forEach(tell);
     await pace(scans <= eagerScansMax ? rescanPaceMs : slowPaceMs, signal);
   }
 }
@@ -123,19 +90,17 @@ function judgedAll(now: ProcessSnapshot, before: ProcessSnapshot | undefined): b
   return [...now.unsure].every((one) => before?.unsure.has(one));
 }
 
-function deliver(target: number, kill: NodeJS.Signals): "sent" | "gone" {
-  // 0, 1 and -1 address our own group, init and everybody.
-  if (Math.abs(target) <= 1) throw new Error(`refusing to signal ${target}`);
+function deliver(pid: number, kill: NodeJS.Signals): void {
+  // 0, -1 and 1 address our own group, everybody and init.
+  if (pid <= 1) throw new Error(`refusing to signal ${pid}`);
   try {
-    process.kill(target, kill);
+    process.kill(pid, kill);
     // A stopped process does not see a polite signal until it is continued.
-    if (kill !== "SIGKILL") process.kill(target, "SIGCONT");
-    return "sent";
+    if (kill !== "SIGKILL") process.kill(pid, "SIGCONT");
   } catch (error) {
     // EPERM: another user's process (sudo). It stays in the next scan and is reported as alive, which is the truth.
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ESRCH" || code === "EPERM") return "gone";
-    throw error;
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
 }
 

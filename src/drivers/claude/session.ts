@@ -172,7 +172,7 @@ export function createSession(
     const outcome = await Promise.race([initialised, process.exited.then(() => "dead" as const)]);
     late.abort();
     if (outcome === "dead") {
-      await process.signal("SIGKILL");
+      process.signal("SIGKILL");
       return outcome;
     }
     resident = await process.survivors([]);
@@ -186,7 +186,7 @@ export function createSession(
       // The SDK throws when the program exits with an error; what there is to know is in its exit.
     }
     // The output is closed: without it the agent is of no use, whether it still runs or not.
-    await process.signal("SIGKILL");
+    process.signal("SIGKILL");
     const exit = await process.exited;
     isAlive = false;
     input.end();
@@ -238,7 +238,7 @@ export function createSession(
       await process.end(adopted, "SIGTERM", patience.signal);
       patience.abort();
     }
-    await process.signal("SIGKILL");
+    process.signal("SIGKILL");
     await process.end(adopted, "SIGKILL", never);
     await process.exited;
     query.close();

@@ -189,9 +189,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     if (isFirst) void askUntilOver(); // never rejects
     if (hasEnded()) verdict.resolve({ kind: "ended" });
     if (next === "ask") return;
-    phase.session.process.signal(next === "terminate" ? "SIGTERM" : "SIGKILL").catch((error: unknown) => {
-      deps.log.error({ error }, "Claude Code could not be signalled");
-    });
+    phase.session.process.signal(next === "terminate" ? "SIGTERM" : "SIGKILL");
   }
 
   function emitEnd(end: TurnEnd, session: ClaudeSession | null): void {
@@ -215,7 +213,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     if (isStopped) {
       await session.process.end(session.spared, "SIGKILL", new AbortController().signal);
       // No tool has run, so what was killed may have been a helper that started late: a fresh process has all of them.
-      if (left.length > 0 && !session.hasUsedTools) void session.close("gently"); // release() owns the closing
+      if (left.length > 0 && !session.hasUsedTools) session.close("gently").catch(() => undefined); // release() owns and reports it
     } else if (session.hasUsedTools) session.adopt(left);
     else session.regardAsHelpers(left);
     await session.calm();
