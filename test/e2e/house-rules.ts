@@ -59,6 +59,15 @@ export function assertBooksBalance(home: Home): void {
   if (wrong.length > 0) throw new Error(`the books do not balance: ${wrong.join("; ")}`);
 }
 
+/** Throws while a message is still owed to a chat. */
+export function assertDelivered(home: Home): void {
+  using database = openDatabase(home);
+  const owed = database
+    ?.prepare("SELECT kind, state FROM outbox WHERE channel = 'telegram' AND state IN ('pending', 'sending')")
+    .all();
+  if (owed === undefined || owed.length > 0) throw new Error(`not delivered yet: ${JSON.stringify(owed)}`);
+}
+
 /** Null when there is none. */
 export function openDatabase(home: Home): (DatabaseSync & Disposable) | null {
   const file = readdirSync(home.path)

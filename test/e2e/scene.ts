@@ -2,13 +2,14 @@
  * One program in one home before one emulator and one model, for all tests of a file: each test takes a person of its own, whose
  * private chat is a conversation of its own. They share the workspace, so a test ends what it starts.
  */
+import { vi } from "vitest";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../emulator/emulator.ts";
 import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
 import { createModelServer, type Gate, type ModelServer } from "../model/model-server.ts";
 import { type Bridge, startBridge } from "./bridge.ts";
 import { createHome, type Home } from "./home.ts";
-import { assertBooksBalance, assertStoppedIsStopped } from "./house-rules.ts";
+import { assertBooksBalance, assertDelivered, assertStoppedIsStopped } from "./house-rules.ts";
 import { type ChildKind, shellChild, type ShellChild } from "./shell-child.ts";
 
 export type SceneOptions = {
@@ -35,6 +36,8 @@ export type Scene = AsyncDisposable & {
   answered(person: Person, text: string | RegExp, options?: SaidOptions): Promise<MessageView>;
   /** Ends what any conversation runs, and forgets what waits. */
   stopAll(): Promise<void>;
+  /** Until the program has written down that every message it owes has arrived. */
+  delivered(): Promise<void>;
   /** Until the model waits at that gate of a script; the turn goes on when it is released. */
   reached(gate: string): Promise<Gate>;
   child(kind?: ChildKind): ShellChild;
@@ -101,6 +104,7 @@ export async function openScene({ driver, env, emulator: options }: SceneOptions
       return bridge.until(look, `the answer ${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
     },
     async stopAll() {
+      if (!bridge.isRunning) await start();
       const asked = emulator.owner.sends("/stop all");
       await bridge.until(
         () =>
@@ -111,6 +115,7 @@ export async function openScene({ driver, env, emulator: options }: SceneOptions
         30_000,
       );
     },
+    delivered: () => vi.waitFor(() => assertDelivered(home), { timeout: 15_000, interval: 20 }),
     async reached(name) {
       const gate = model.gate(name);
       await bridge.during(gate.reached, `the model was at the gate "${name}"`);

@@ -15,6 +15,8 @@ export type ShellChild = {
   readonly command: string;
   /** Resolves to its pid once it runs. */
   readonly started: () => Promise<number>;
+  /** Resolves to the pid of its next start, after the one that `started` saw. */
+  readonly startedAgain: () => Promise<number>;
   /** Whether it runs now, asked of the system. Throws before it was seen alive: "dead" would say nothing then. */
   readonly isAlive: () => boolean;
   /** How often the command was begun: twice would be a run that was repeated in silence. */
@@ -27,13 +29,21 @@ export function shellChild(workspace: string, name: string, kind: ChildKind = "p
   const pidFile = join(workspace, `${name}.pid`);
   const startsFile = join(workspace, `${name}.starts`);
   let pid: number | undefined;
+  async function started(before?: number): Promise<number> {
+    const look = (): number => {
+      const found = readPid(pidFile);
+      if (found === before) throw new Error(`${name} was not started again yet`);
+      return found;
+    };
+    pid = await vi.waitFor(look, { timeout: startsWithinMs, interval: 5 });
+    if (!isPidAlive(pid)) throw new Error(`${name} (${pid}) is not alive although nothing ended it`);
+    return pid;
+  }
+
   return {
     command: `echo begun >> ${name}.starts; ${commandOf(name, kind)}`,
-    async started() {
-      pid = await vi.waitFor(() => readPid(pidFile), { timeout: startsWithinMs, interval: 5 });
-      if (!isPidAlive(pid)) throw new Error(`${name} (${pid}) is not alive although nothing ended it`);
-      return pid;
-    },
+    started: () => started(),
+    startedAgain: () => started(pid),
     isAlive() {
       if (pid === undefined) throw new Error(`${name} was never seen alive`);
       return isPidAlive(pid);
