@@ -231,6 +231,19 @@ describe("what a person writes is never lost", () => {
     await log(page).getByText("written in between").waitFor();
   });
 
+  it("when the first read fails: the page says so, and tries again by itself", async () => {
+    await scenes.past(kit);
+    const page = await visit(wide, atWebsite);
+    const { history } = kit.engine;
+    const { lanes } = history;
+    history.lanes = () => Promise.reject(new Error("the disk is away"));
+    await page.reload();
+    await page.getByText("Signalbox could not answer.").waitFor();
+    history.lanes = lanes;
+    await page.getByRole("article", { name: "Answer" }).waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+  });
+
   it("when the browser's cookie is worth nothing any more", async () => {
     await scenes.past(kit);
     const page = await visit(wide, atWebsite);

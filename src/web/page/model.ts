@@ -67,6 +67,8 @@ const toastMs = 5_000;
 /** Long enough to press a key twice on purpose, too short to do it by accident. */
 const armedMs = 1_500;
 const tickMs = 1_000;
+/** A server that restarts is back after a second or two. */
+const retryMs = 2_000;
 const draftsKey = "signalbox-drafts";
 const unsentKey = "signalbox-unsent";
 
@@ -87,6 +89,7 @@ export function createModel(window: Window): Model {
   const deeds = signal(0);
   let toastTimer = 0;
   let armedTimer = 0;
+  let retryTimer = 0;
 
   const place = computed(() => (route.value.kind === "conversation" ? route.value.id : "new"));
   const run = computed(() => {
@@ -122,10 +125,20 @@ export function createModel(window: Window): Model {
     });
   });
 
+  /** The event stream tells of most ends of the connection; a read that failed for itself is tried again. */
   function unreadable(failure: Failure): void {
-    if (failure.code === "not-signed-in") link.value = "signed-out";
-    else if (failure.code !== "unreachable") say(failure.happened);
-    else link.value = "lost";
+    if (failure.code === "not-signed-in") {
+      link.value = "signed-out";
+      return;
+    }
+    if (overview.value === null) link.value = "lost";
+    if (failure.code !== "unreachable") say(failure.happened);
+    window.clearTimeout(retryTimer);
+    // Pacing of reads that fail.
+    retryTimer = window.setTimeout(() => {
+      refreshLanes();
+      refreshView();
+    }, retryMs);
   }
 
   const connection: Connection = createConnection({
