@@ -57,10 +57,10 @@ describe("what a failure becomes", () => {
   });
 
   it("is a conflict when another program polls", async () => {
-    const first = client.getUpdates(null, signal);
+    const first = client.getUpdates(null, "long", signal);
     await emulator.until(() => emulator.updates.polls === 1);
     const rival = new AbortController();
-    const second = client.getUpdates(null, rival.signal);
+    const second = client.getUpdates(null, "long", rival.signal);
     expect(await first).toEqual({ kind: "conflict" });
     rival.abort();
     await second;
@@ -147,7 +147,7 @@ describe("the token (T10)", () => {
       outcomes.push(await send());
     }
     const outage = await emulator.faults.refuse();
-    outcomes.push(await send(), await client.getMe(signal), await client.getUpdates(null, signal));
+    outcomes.push(await send(), await client.getMe(signal), await client.getUpdates(null, "long", signal));
     await outage[Symbol.asyncDispose]();
     expect(JSON.stringify(outcomes)).not.toContain(emulator.token);
   });

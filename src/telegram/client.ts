@@ -59,8 +59,15 @@ export type FileMessage = {
 
 export interface TelegramClient {
   getMe(signal: AbortSignal): Promise<Outcome<BotIdentity>>;
-  /** Waits up to `pollWaitSeconds` for updates. `offset` confirms everything below it; null confirms nothing. */
-  getUpdates(offset: number | null, signal: AbortSignal): Promise<Outcome<readonly Update[]>>;
+  /**
+   * What has come in; with `patience` "long" it waits up to `pollWaitSeconds` for something to come. `offset` confirms
+   * everything below it; null confirms nothing.
+   */
+  getUpdates(
+    offset: number | null,
+    patience: "long" | "none",
+    signal: AbortSignal,
+  ): Promise<Outcome<readonly Update[]>>;
   /** Resolves to the message's id. */
   sendText(to: Address, message: TextMessage, signal: AbortSignal): Promise<Outcome<number>>;
   sendFile(to: Address, file: FileMessage, signal: AbortSignal): Promise<Outcome<number>>;
@@ -133,11 +140,16 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
       // A token that is not even shaped like one gets 404 where others get 401.
       return outcome.kind === "rejected" && outcome.code === 404 ? { kind: "unauthorised" } : outcome;
     },
-    getUpdates(offset, signal) {
+    getUpdates(offset, patience, signal) {
       const position = offset === null ? {} : { offset };
       return attempt(() =>
         api.getUpdates(
-          { ...position, limit: updatesMax, timeout: pollWaitSeconds, allowed_updates: allowedUpdates },
+          {
+            ...position,
+            limit: updatesMax,
+            timeout: patience === "long" ? pollWaitSeconds : 0,
+            allowed_updates: allowedUpdates,
+          },
           foreign(signal),
         ),
       );

@@ -61,12 +61,16 @@ function createQueue(clock: { sleep(ms: number, signal: AbortSignal): Promise<vo
     fail(...outcomes: Outcome<never>[]) {
       failures.push(...outcomes);
     },
-    async getUpdates(offset: number | null, signal: AbortSignal): Promise<Outcome<readonly Update[]>> {
+    async getUpdates(
+      offset: number | null,
+      patience: "long" | "none",
+      signal: AbortSignal,
+    ): Promise<Outcome<readonly Update[]>> {
       offsets.push(offset);
       const failure = failures.shift();
       if (failure !== undefined) return failure;
       if (offset !== null) pending.splice(0, pending.findLastIndex(({ update_id }) => update_id < offset) + 1);
-      if (pending.length === 0) {
+      if (pending.length === 0 && patience === "long") {
         arrived = new AbortController();
         await clock.sleep(50_000, AbortSignal.any([signal, arrived.signal]));
       }
@@ -269,6 +273,18 @@ describe("trouble with Telegram", () => {
     const polls = world.queue.offsets.length;
     await world.clock.advance(1_000);
     expect(world.queue.offsets.length).toBe(polls + 1);
+    await world.stop(ended);
+  });
+
+  it("says that the line is back as soon as it is, not when the next message comes", async () => {
+    const world = createWorld();
+    world.queue.fail({ kind: "unreachable", detail: "ECONNREFUSED" });
+    const ended = world.start();
+    await world.clock.advance(1_500);
+    expect(world.health).toEqual(["unreachable", "polling"]);
+    expect(world.queue.offsets).toHaveLength(3);
+    await world.clock.advance(40_000);
+    expect(world.queue.offsets).toHaveLength(3);
     await world.stop(ended);
   });
 

@@ -54,15 +54,18 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
   const network = createBackoff(networkBackoff, deps.random);
   const conflicts = createBackoff(conflictBackoff, deps.random);
   let offset: number | null = null;
+  // After an outage the first answer is wanted at once: it says that the line is back, which 50 s of silence do not.
+  let patience: "long" | "none" = "long";
 
   while (!signal.aborted) {
     const askedAtMs = clock.now();
-    const outcome = await client.getUpdates(offset, signal);
+    const outcome = await client.getUpdates(offset, patience, signal);
     if (signal.aborted) break;
     switch (outcome.kind) {
       case "done": {
         network.reset();
         conflicts.reset();
+        patience = "long";
         deps.onHealth("polling");
         const last = outcome.value.at(-1);
         if (last === undefined) {
@@ -98,6 +101,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
       case "rejected":
       case "moved": {
         deps.onHealth("unreachable");
+        patience = "none";
         const pauseMs = network.next();
         log.warn({ outcome, pauseMs }, "Telegram could not be polled; trying again");
         await clock.sleep(pauseMs, signal);

@@ -76,10 +76,12 @@ afterEach(async () => {
 
 async function started(): Promise<Telegram> {
   const telegram = world.telegram();
+  expect(telegram.health()).toBe("starting");
   expect(await telegram.start(new AbortController().signal)).toEqual({
     kind: "started",
     username: world.emulator.me.username,
   });
+  expect(telegram.health()).toBe("polling");
   return telegram;
 }
 

@@ -80,6 +80,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
       health = me.kind;
       return me;
     }
+    health = "polling";
     log.info({ username: me.identity.username }, "connected to Telegram");
     own(receive(me.identity));
     own(deliver());
