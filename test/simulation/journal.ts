@@ -22,7 +22,8 @@ export type Change =
       readonly state: ItemState;
       readonly request: Request;
       readonly acceptedAtMs: number;
-      readonly isBackground: boolean;
+      readonly rank: number;
+      readonly position: number;
     }
   | {
       readonly what: "item-changed";
@@ -113,7 +114,7 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
   [
     "item_added",
     "INSERT ON inbox",
-    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, NEW.request, NEW.accepted_at_ms, NEW.priority, NULL",
+    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, NEW.request, NEW.accepted_at_ms, NEW.rank, NEW.position",
   ],
   [
     "item_changed",
@@ -199,7 +200,8 @@ function toChange(row: Row): Change {
         state: c,
         request: JSON.parse(d),
         acceptedAtMs: e,
-        isBackground: f === "background",
+        rank: f,
+        position: g,
       };
     case "item-changed":
       return { what, id, from: a, to: b, run: c, rank: d, position: e };

@@ -68,7 +68,7 @@ export function createMessenger(deps: MessengerDeps): Messenger {
   async function deliver(life: number, outbox: OutboxQueue, row: OutboxRow): Promise<void> {
     if (!(await outbox.begin(row.id))) return;
     if (row.body.kind === "summary") await outbox.statusOf(row.body.summary.run);
-    const outcome = await scheduler.pending("channel", `send message ${row.id}`, life, () => send(row));
+    const outcome = await scheduler.pending("channel", `send message ${row.id}`, life, () => send(row, life));
     switch (outcome) {
       case "arrived":
         return outbox.sent(row.id, `m${row.id}`);
@@ -83,7 +83,10 @@ export function createMessenger(deps: MessengerDeps): Messenger {
     }
   }
 
-  function send(row: OutboxRow): "arrived" | "refused" | "unknown" | "blocked" {
+  type Delivery = "arrived" | "refused" | "unknown" | "blocked";
+
+  function send(row: OutboxRow, life: number): Delivery | Promise<Delivery> {
+    if (serving?.life !== life) return new Promise(() => {}); // a ghost sends nothing
     if (!isCalm && random.chance(habits.blocks)) blocked.add(row.conversation);
     if (blocked.has(row.conversation)) return "blocked";
     if (!isCalm && random.chance(habits.refuses)) return "refused";

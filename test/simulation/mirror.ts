@@ -12,7 +12,6 @@ export type ItemRow = {
   readonly conversation: ConversationId;
   readonly request: Request;
   readonly acceptedAtMs: number;
-  readonly isBackground: boolean;
   state: ItemState;
   run: string | null;
   rank: number;
@@ -90,7 +89,7 @@ export function createMirror(): Mirror {
         break;
       case "item-added": {
         const { what: _, ...row } = change;
-        const item: ItemRow = { ...row, run: null, rank: change.isBackground ? 1 : 0, position: change.id };
+        const item: ItemRow = { ...row, run: null };
         items.set(item.id, item);
         itemByKey.set(item.key, item);
         if (item.state === "queued") queued.add(item);

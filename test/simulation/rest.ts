@@ -21,9 +21,11 @@ export function atRest({ mirror, chat, messenger, world }: RestLook): string | n
   if (!chat.isIdle()) return "an update was not acknowledged";
   if (!messenger.isIdle()) return "a message is under way";
   for (const row of mirror.undelivered) return `message ${row.id} is ${row.state}`;
+  // Orphans have one verdict: as long as one of them lives, every run that a crash cut may be quarantined.
+  const isHaunted = world.orphans().length > 0;
   for (const run of mirror.live) {
     const isAlive = world.turnsOf(run.id).some((turn) => turn.processes.some((process) => process.alive));
-    if (run.state !== "quarantined" || !isAlive) return `${run.id} is ${run.state}`;
+    if (run.state !== "quarantined" || !(isAlive || isHaunted)) return `${run.id} is ${run.state}`;
   }
   for (const item of mirror.items.values()) {
     const reason = unrested(mirror, item);

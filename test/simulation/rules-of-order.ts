@@ -89,7 +89,10 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       }
     },
     after: (change) => {
-      if (change.what !== "item-changed" || change.to !== "queued") return;
+      const isQueued =
+        (change.what === "item-changed" && change.to === "queued") ||
+        (change.what === "item-added" && change.state === "queued");
+      if (!isQueued) return;
       const item = mirror.items.get(change.id)!;
       if (mirror.queue(item.conversation).length === 1) passedOver.set(item.conversation, 0);
     },

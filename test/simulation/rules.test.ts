@@ -48,7 +48,7 @@ const lane = (conversation: typeof other, workspace: string, epoch: number, epoc
 const stop: Request = { kind: "command", command: { name: "stop", scope: "conversation" } };
 function item(id: number, state: ItemState = "queued", request: Request = prompt(id), where = conversation): Change {
   const row = { id: id as ItemId, key: `k${id}`, conversation: where, state, request };
-  return { what: "item-added", ...row, acceptedAtMs: 0, isBackground: false };
+  return { what: "item-added", ...row, acceptedAtMs: 0, rank: 0, position: id };
 }
 function prompt(id: number, placement: "queue" | "interrupt" = "queue"): Request {
   return { kind: "prompt", placement, prompt: { text: `do p${id}` } };

@@ -64,7 +64,7 @@ export function drawScenario(random: Random): Scenario {
     places: drawPlaces(random),
     defaultWorkspace,
     runsMax: random.between(1, 3),
-    actionsMax: random.between(6, 26),
+    actionsMax: random.between(4, 22),
     crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
       hangs: rate(0.5),
