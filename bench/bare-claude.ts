@@ -1,0 +1,100 @@
+/**
+ * Claude Code driven by its SDK and by nothing else: the floor under our driver, and the ceiling of a process for each turn. The
+ * same program with the same options that our driver gives it, less what our driver adds.
+ */
+import { query, type Options, type SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import { join } from "node:path";
+import { findCli } from "../src/drivers/claude/locate.ts";
+import { MARKER_VARIABLE } from "../src/lib/process-scan.ts";
+import type { Home } from "../test/e2e/home.ts";
+import type { ModelServer } from "../test/model/model-server.ts";
+
+export type WarmClaude = AsyncDisposable & {
+  /** Resolves with the result of the turn, which an interrupt ends as well. One turn at a time. */
+  turn(prompt: string): Promise<void>;
+  interrupt(): Promise<void>;
+};
+
+/** Resolves when the process has answered its first turn: it is warm then. */
+export async function startWarmClaude(home: Home, model: ModelServer): Promise<WarmClaude> {
+  const prompts: SDKUserMessage[] = [];
+  let changed = Promise.withResolvers<void>();
+  let hasEnded = false;
+  let result = Promise.withResolvers<void>();
+  async function* input(): AsyncGenerator<SDKUserMessage, void, void> {
+    for (;;) {
+      const next = prompts.shift();
+      if (next !== undefined) yield next;
+      else if (hasEnded) return;
+      else {
+        await changed.promise;
+        changed = Promise.withResolvers();
+      }
+    }
+  }
+  const running = query({ prompt: input(), options: optionsOf(home, model) });
+  const read = (async () => {
+    for await (const message of running) if (message.type === "result") result.resolve();
+  })().catch(() => undefined); // it ends with an error when it is closed in the middle of something
+  const warm: WarmClaude = {
+    async turn(prompt) {
+      result = Promise.withResolvers();
+      prompts.push({ type: "user", message: { role: "user", content: prompt }, parent_tool_use_id: null });
+      changed.resolve();
+      await result.promise;
+    },
+    async interrupt() {
+      await running.interrupt();
+    },
+    async [Symbol.asyncDispose]() {
+      hasEnded = true;
+      changed.resolve();
+      await read;
+      running.close();
+    },
+  };
+  await warm.turn("hello");
+  return warm;
+}
+
+/** One turn by a process of its own, from its start to the result; resolves with the milliseconds once the process has ended. */
+export async function coldTurnMs(home: Home, model: ModelServer, prompt: string): Promise<number> {
+  const begin = performance.now();
+  let ms: number | null = null;
+  for await (const message of query({ prompt, options: optionsOf(home, model) })) {
+    if (message.type === "result") ms ??= performance.now() - begin;
+  }
+  if (ms === null) throw new Error("a process of Claude Code ended without a result");
+  return ms;
+}
+
+function optionsOf(home: Home, model: ModelServer): Options {
+  const path = "/usr/bin:/bin:/usr/sbin:/sbin";
+  const cli = findCli(null, path);
+  if (cli.kind === "missing") throw new Error("Claude Code is not installed");
+  return {
+    cwd: home.workspace,
+    pathToClaudeCodeExecutable: cli.value,
+    includePartialMessages: true,
+    settingSources: ["user", "project"],
+    permissionMode: "bypassPermissions",
+    allowDangerouslySkipPermissions: true,
+    env: {
+      PATH: path,
+      HOME: home.path,
+      TMPDIR: home.tmp,
+      LANG: "C.UTF-8",
+      [MARKER_VARIABLE]: home.marker,
+      ANTHROPIC_BASE_URL: model.baseUrl,
+      ANTHROPIC_API_KEY: "sk-ant-bench",
+      CLAUDE_CONFIG_DIR: join(home.path, "claude"),
+      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      CLAUDE_CODE_MAX_RETRIES: "1",
+      DISABLE_TELEMETRY: "1",
+      DISABLE_ERROR_REPORTING: "1",
+      DISABLE_AUTOUPDATER: "1",
+      // Claude Code refuses to skip permissions as root anywhere else.
+      IS_SANDBOX: "1",
+    },
+  };
+}
