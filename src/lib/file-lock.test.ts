@@ -86,11 +86,12 @@ describe("a file lock", () => {
 
 /**
  * A second process that tries the lock, says how it went, and keeps what it got until it is ended. Root may write everything:
- * permissions are tried as nobody.
+ * permissions are tried as nobody, whom it becomes once the code is read.
  */
 async function otherProcess(user: "same" | "nobody" = "same"): Promise<{ child: ChildProcess; answer: string }> {
   const script = `
     const { tryFileLock } = await import(${JSON.stringify(new URL("file-lock.ts", import.meta.url).href)});
+    ${user === "nobody" ? "if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }" : ""}
     try {
       globalThis.lock = tryFileLock(${JSON.stringify(path)});
       console.log(globalThis.lock === null ? "taken" : "held");
@@ -100,7 +101,6 @@ async function otherProcess(user: "same" | "nobody" = "same"): Promise<{ child: 
     setInterval(() => {}, 60_000);`;
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
     stdio: ["ignore", "pipe", "inherit"],
-    ...(user === "nobody" && process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
   });
   children.push(child);
   const [chunk] = (await once(child.stdout, "data")) as [Buffer];
