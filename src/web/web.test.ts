@@ -550,6 +550,7 @@ describe("events", () => {
     const kit = await startWebKit({ pageDir });
     const cookie = await kit.signIn();
     const response = await fetch(`${kit.listening.url}/api/events`, { headers: { cookie } });
+    expect(response.headers.get("connection")).toBe("close"); // else the ended stream's connection is waited for
     await kit[Symbol.asyncDispose]();
     expect(await readUntil(response, /never/)).toContain("retry:");
     await expect(fetch(kit.listening.url)).rejects.toThrow("fetch failed");
