@@ -23,8 +23,8 @@ export type Home = AsyncDisposable & {
   readonly marker: string;
   /** What of this home is alive now: the program, its agents, their tools. */
   processes(): Promise<readonly ProcessEntry[]>;
-  /** Rejects with their names when something of this home is alive. */
-  assertNothingRuns(): Promise<void>;
+  /** Rejects with their names when something of this home is alive, other than the process named. */
+  assertNothingRuns(exceptPid?: number): Promise<void>;
 };
 
 /** SIGKILL works at once or never. */
@@ -41,8 +41,8 @@ export function createHome(): Home {
   const query = { marker, roots: [] };
   const processes = async () => belonging(await scan([]), query);
 
-  async function assertNothingRuns(): Promise<void> {
-    const alive = await processes();
+  async function assertNothingRuns(exceptPid?: number): Promise<void> {
+    const alive = (await processes()).filter(({ pid }) => pid !== exceptPid);
     if (alive.length > 0) throw new Error(`still alive: ${alive.map(describe).join("; ")}`);
   }
 

@@ -14,9 +14,14 @@ import { type ChildKind, shellChild, type ShellChild } from "./shell-child.ts";
 
 export type SceneOptions = {
   readonly driver: "claude" | "demo";
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Of every life; see BridgeOptions. */
+  readonly env?: Env | ((home: Home) => Env);
+  /** Before the first start. */
+  readonly before?: (home: Home) => void;
   readonly emulator?: EmulatorOptions;
 };
+
+type Env = Readonly<Record<string, string | undefined>>;
 
 export type Scene = AsyncDisposable & {
   readonly emulator: Emulator;
@@ -29,7 +34,7 @@ export type Scene = AsyncDisposable & {
   /** Someone who may not. */
   stranger(): Person;
   /** The next life in the same home, after the present one ended. */
-  start(env?: Readonly<Record<string, string | undefined>>): Promise<Bridge>;
+  start(env?: Env): Promise<Bridge>;
   /** The newest message of the bot in the person's chat that contains this, once it is there; only those after `after`. */
   said(person: Person, wanted: string | RegExp, options?: SaidOptions): Promise<MessageView>;
   /** The newest answer with exactly this text. What a live status shows of it is not yet one. */
@@ -48,7 +53,7 @@ export type SaidOptions = { readonly after?: { readonly id: number }; readonly w
 /** More than any file has tests. */
 const peopleMax = 40;
 
-export async function openScene({ driver, env, emulator: options }: SceneOptions): Promise<Scene> {
+export async function openScene({ driver, env, before, emulator: options }: SceneOptions): Promise<Scene> {
   const stack = new AsyncDisposableStack();
   const emulator = stack.use(await createEmulator(options));
   const model = stack.use(await createModelServer());
@@ -60,12 +65,14 @@ export async function openScene({ driver, env, emulator: options }: SceneOptions
   let bridge: Bridge;
   let children = 0;
 
-  async function start(more: Readonly<Record<string, string | undefined>> = {}): Promise<Bridge> {
-    bridge = await startBridge({ home, emulator, model, driver, users, env: { ...env, ...more } });
+  async function start(more: Env = {}): Promise<Bridge> {
+    const own = typeof env === "function" ? env(home) : env;
+    bridge = await startBridge({ home, emulator, model, driver, users, env: { ...own, ...more } });
     return bridge;
   }
 
   try {
+    before?.(home);
     await start();
   } catch (error) {
     await stack.disposeAsync().catch(() => undefined); // the first failure is the one to be told
