@@ -169,14 +169,17 @@ export function createDelivery(deps: DeliveryDeps, signal: AbortSignal): Deliver
         case "unreachable":
         case "conflict": {
           const waitMs = outcome.kind === "retry-later" ? outcome.afterMs : pauseMs(row);
-          if (done === 0) return again(row, waitMs, "refused");
+          if (done === 0) {
+            const held = await again(row, waitMs, "refused");
+            return outcome.kind === "retry-later" ? held : mayPass(row, held);
+          }
           // The first parts are out: the row stays `sending`, so that a crash does not repeat them unmarked.
           await clock.sleep(waitMs, signal);
           if (signal.aborted) return again(row, 0, "unknown");
           break;
         }
         case "unknown":
-          if (!isRepetition) return again(row, pauseMs(row), "unknown");
+          if (!isRepetition) return mayPass(row, await again(row, pauseMs(row), "unknown"));
           log.error({ row: row.id, outcome }, "it is unknown twice whether a message arrived; given up");
           return end(row, "undeliverable");
         case "rejected": {
@@ -326,6 +329,11 @@ export function createDelivery(deps: DeliveryDeps, signal: AbortSignal): Deliver
     const untilMs = clock.now() + waitMs;
     await persist(() => outbox.again(row.id, untilMs, outcome));
     return { kind: "held", untilMs };
+  }
+
+  /** What comes after a status need not wait for it: an answer is worth more than the sign that one is coming. */
+  function mayPass(row: OutboxRow, held: Delivered): Delivered {
+    return row.body.kind === "status" ? { kind: "free" } : held;
   }
 
   async function end(row: OutboxRow, state: "superseded" | "undeliverable"): Promise<Delivered> {

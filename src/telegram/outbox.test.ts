@@ -334,6 +334,17 @@ describe("the live status", () => {
     }
   });
 
+  it("does not hold up the answer when its own sending fails", async () => {
+    const world = createWorld();
+    world.telegram.meet = once(({ method }) => method === "text", { kind: "unknown", detail: "ECONNRESET" });
+    await world.showRun();
+    await world.settleRun({ kind: "finished" });
+    await world.say(answer("quick"));
+    expect(world.telegram.seen.slice(1)).toEqual(["text 1: quick"]);
+    await world.clock.advance(60_000);
+    expect(world.telegram.seen).toHaveLength(2);
+  });
+
   it("is not sent for a run that was over before its turn came", async () => {
     const world = createWorld();
     world.engine.show(run, alice);

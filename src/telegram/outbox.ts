@@ -169,7 +169,8 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
         return nextMs;
       }
       nextMs = Math.min(nextMs, row.notBeforeMs);
-      if (row.attempts > 0) break; // it was tried: what comes after it keeps its place behind it
+      // What was tried keeps its place before the rest; only a status lets others pass.
+      if (row.attempts > 0 && row.body.kind !== "status") break;
     }
     return nextMs;
   }

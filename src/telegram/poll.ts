@@ -187,7 +187,8 @@ function react(deps: PollDeps, reading: Reading, toasts: ReadonlyMap<ItemKey, st
     case "dead-press":
       return deps.presses.answer(reading.query, "This button does not work any more.");
     case "denied":
-      deps.log.info({ reason: reading.reason }, "an update was denied");
+      // Anyone can cause this at any rate: it must not fill the log.
+      deps.log.debug({ reason: reading.reason }, "an update was denied");
       if (reading.query !== null) deps.presses.answer(reading.query, "This bot is private.");
       if (reading.stranger !== null) deps.onStranger(reading.stranger);
       return;

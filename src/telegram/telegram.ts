@@ -115,7 +115,9 @@ export function createTelegram(deps: TelegramDeps): Telegram {
         allowedUsers: deps.allowedUsers,
         presses,
         onStranger: (user) => {
-          if (strangers.admit(user)) outbox.mention(user, strangerReply(user));
+          if (!strangers.admit(user)) return;
+          log.info({ user }, "someone who is not on the list wrote to the bot; they were told that it is private");
+          outbox.mention(user, strangerReply(user));
         },
         onChat: (chat) => outbox.reopen(chat),
         onHealth: (now) => (health = now),
