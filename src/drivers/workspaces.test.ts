@@ -42,6 +42,18 @@ test("a workspace that another instance holds is refused as locked, also by anot
   if (again.kind === "held") await again.lock[Symbol.asyncDispose]();
 });
 
+test("a run that finds this instance's own earlier hold shares it, and the directory is free when the last one gave it back", async () => {
+  const { workspace, one, two } = machine();
+  const released = await one.hold(workspace);
+  const next = await one.hold(workspace);
+  if (released.kind !== "held" || next.kind !== "held") throw new Error("refused");
+  await released.lock[Symbol.asyncDispose]();
+  await released.lock[Symbol.asyncDispose]();
+  expect(await two.hold(workspace)).toMatchObject({ fault: { kind: "workspace-locked" } });
+  await next.lock[Symbol.asyncDispose]();
+  expect(await two.hold(workspace)).toMatchObject({ kind: "held" });
+});
+
 test("two different workspaces are held at once, and nothing is left in either", async () => {
   const { tmpDir, workspace, one, two } = machine();
   const other = join(tmpDir, "other");

@@ -24,19 +24,42 @@ const lockDirectoryMode = 0o700;
 
 export function createWorkspaces({ tmpDir, uid }: WorkspacesDeps): Workspaces {
   const locks = join(tmpDir, `signalbox-locks-${uid}`);
+  /** What this instance holds, by real path: `holds` runs share one lock. */
+  const held = new Map<string, { readonly lock: AsyncDisposable; holds: number }>();
   return { hold };
 
   async function hold(path: string): Promise<WorkspaceHold> {
     const found = await check(path);
     if (found.kind === "refused") return found;
     try {
-      openLockDirectory(locks, uid);
-      const lock = tryFileLock(join(locks, createHash("sha256").update(found.real).digest("hex")));
-      return lock === null ? refused({ kind: "workspace-locked", path }) : { kind: "held", lock };
+      const shared = held.get(found.real) ?? take(found.real);
+      if (shared === null) return refused({ kind: "workspace-locked", path });
+      shared.holds += 1;
+      const lock = new AsyncDisposableStack(); // may be disposed again without giving back what another run holds
+      lock.defer(() => giveBack(found.real));
+      return { kind: "held", lock };
     } catch (error) {
       const reason = error instanceof Error ? error.message : "unknown reason";
       return refused({ kind: "internal", detail: `no lock can be taken in ${locks}: ${reason}` });
     }
+  }
+
+  function take(real: string): { readonly lock: AsyncDisposable; holds: number } | null {
+    openLockDirectory(locks, uid);
+    const lock = tryFileLock(join(locks, createHash("sha256").update(real).digest("hex")));
+    if (lock === null) return null;
+    const taken = { lock, holds: 0 };
+    held.set(real, taken);
+    return taken;
+  }
+
+  async function giveBack(real: string): Promise<void> {
+    const shared = held.get(real);
+    if (shared === undefined) return;
+    shared.holds -= 1;
+    if (shared.holds > 0) return;
+    held.delete(real);
+    await shared.lock[Symbol.asyncDispose]();
   }
 }
 

@@ -92,8 +92,8 @@ export type WorkspaceHold =
 export interface Workspaces {
   /**
    * Checks the directory and takes the operating system's lock on it against other instances. Within this instance the run's row
-   * holds the directory already: a hold that finds an earlier one of this instance on its way out (after a force release) waits
-   * for it. Resolves, never rejects.
+   * holds the directory already: a hold of a directory that this instance still holds (a run that was released by force is on its
+   * way out) shares the lock, and the last one gives it back. Resolves, never rejects.
    */
   hold(path: string): Promise<WorkspaceHold>;
 }
@@ -344,6 +344,8 @@ export interface History {
   /** Newest `limit` items and messages of a conversation, oldest first. */
   items(conversation: ConversationId, limit: number): Promise<readonly StoredItem[]>;
   messages(conversation: ConversationId, limit: number): Promise<readonly OutboxRow[]>;
+  /** In the order in which they will run. */
+  waiting(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
   counts(): Promise<Counts>;
 }
 

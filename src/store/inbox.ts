@@ -92,7 +92,8 @@ export function readItem(sql: Sql, id: ItemId): StoredItem | null {
   return row === undefined ? null : toItem(row);
 }
 
-function readItems(sql: Sql, conversation: ConversationId, state: "queued" | "held"): readonly StoredItem[] {
+/** In the order in which they will run. */
+export function readItems(sql: Sql, conversation: ConversationId, state: "queued" | "held"): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
       `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = ? ORDER BY rank, position`,

@@ -8,7 +8,7 @@ import type { History, NewId, OutboxQueue, Store, Tx } from "../engine/ports.ts"
 import { adoptedVerbs } from "./adopted.ts";
 import { buttonVerbs } from "./buttons.ts";
 import { claimVerbs } from "./claims.ts";
-import { inboxVerbs, readCounts, readNewestItems } from "./inbox.ts";
+import { inboxVerbs, readCounts, readItems, readNewestItems } from "./inbox.ts";
 import { laneVerbs, readLanes } from "./lanes.ts";
 import { migrate } from "./migrations.ts";
 import {
@@ -167,6 +167,7 @@ function createHistory(read: <T>(query: (sql: Sql) => T) => Promise<T>): History
     lanes: () => read(readLanes),
     liveRuns: () => read(readLiveRuns),
     items: (conversation, limit) => read((sql) => readNewestItems(sql, conversation, limit)),
+    waiting: (conversation, state) => read((sql) => readItems(sql, conversation, state)),
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
     counts: () => read(readCounts),
   };

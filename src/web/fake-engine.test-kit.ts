@@ -361,6 +361,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       },
       liveRuns: async () => [...lanes.values()].flatMap(({ run }) => (run === null ? [] : [run.live])),
       items: async (conversation, limit) => items.filter((item) => item.conversation === conversation).slice(-limit),
+      waiting: async (conversation, state) => waiting(conversation, state),
       messages: async (conversation, limit) => rows.filter((row) => row.conversation === conversation).slice(-limit),
       async counts() {
         const byState = Object.fromEntries(

@@ -5,7 +5,7 @@
  * 2. A button that can no longer do anything is not shown: its item is not waiting, its run is over.
  * 3. A message stands where its run began, so that a question is followed by its answer and not by the next question.
  */
-import { type Button, type ButtonAction, type ButtonId, buttonLabel } from "../domain/button.ts";
+import { type Button, type ButtonAction, buttonLabel } from "../domain/button.ts";
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
 import { type ItemId, promptCharsMax, type Request } from "../domain/inbox-item.ts";
 import { commandList, describeNotice, type Notice } from "../domain/notice.ts";
@@ -102,11 +102,13 @@ export function createViews(deps: ViewsDeps): Views {
     },
 
     async conversation(id) {
-      const [lanes, live, items, rows] = await Promise.all([
+      const [lanes, live, items, rows, queued, onHold] = await Promise.all([
         history.lanes(),
         history.liveRuns(),
         history.items(id, entriesShownMax),
         history.messages(id, entriesShownMax),
+        history.waiting(id, "queued"),
+        history.waiting(id, "held"),
       ]);
       const lane = lanes.find(({ conversation }) => conversation === id) ?? null;
       const run = live.find(({ owner }) => owner.conversation === id) ?? null;
@@ -116,8 +118,8 @@ export function createViews(deps: ViewsDeps): Views {
         channel: channelOf(id),
         lane: lane === null ? null : await laneView(lane, lanes, live),
         entries: entriesOf(items, rows, buttons),
-        queue: waitingOf(items, "queued", buttons),
-        held: waitingOf(items, "held", buttons),
+        queue: waitingOf(queued, buttons),
+        held: waitingOf(onHold, buttons),
         heldButtons: buttons.ofHeld(),
         run: run === null ? null : runView(deps.engine.snapshot(run.owner.run) ?? withoutTranscript(run)),
         isCut: items.length === entriesShownMax || rows.length === entriesShownMax,
@@ -297,9 +299,8 @@ function toneOf(notice: Notice): Tone {
   }
 }
 
-function waitingOf(items: readonly StoredItem[], state: "queued" | "held", buttons: ButtonPicker): readonly Waiting[] {
-  const waiting = items.filter((item) => item.state === state && item.request.kind === "prompt");
-  return buttons.inLine(waiting).map((item) => ({
+function waitingOf(waiting: readonly StoredItem[], buttons: ButtonPicker): readonly Waiting[] {
+  return waiting.map((item) => ({
     item: item.id,
     key: pageKey(item),
     text: textOf(item.request),
@@ -353,8 +354,6 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
 // ---------------------------------------------------------------- buttons
 
 type ButtonPicker = {
-  /** What was moved to the front last is first; what never was keeps the order of admission. */
-  inLine(waiting: readonly StoredItem[]): readonly StoredItem[];
   ofItem(item: ItemId): readonly ButtonView[];
   ofNotice(rows: readonly (readonly Button[])[]): readonly (readonly ButtonView[])[];
   ofHeld(): readonly ButtonView[];
@@ -372,20 +371,17 @@ function createButtonPicker(
   lane: LaneRow | null,
 ): ButtonPicker {
   const pressed = new Set(items.flatMap(({ request }) => (request.kind === "press" ? [request.button] : [])));
-  const actions = new Map<ButtonId, ButtonAction>();
   const byItem = new Map<ItemId, Map<ItemAction["kind"], ButtonView>>();
   let held: readonly ButtonView[] = [];
   for (const { body } of rows) {
     if (body.kind !== "notice") continue;
     const buttons = body.buttons.flat();
     for (const button of buttons) {
-      actions.set(button.id, button.action);
       if (isItemAction(button.action) && !pressed.has(button.id)) addItemButton(byItem, button.action, button);
     }
     const offer = buttons.filter(({ action }) => action.kind === "held");
     if (offer.length > 0) held = offer.map(buttonView);
   }
-  const moves = frontMoves(items, actions);
   const states = new Map(items.map(({ id, state }) => [id, state]));
 
   function isAlive(action: ButtonAction): boolean {
@@ -394,7 +390,7 @@ function createButtonPicker(
       case "force-release":
         return run?.owner.run === action.owner.run && (action.kind === "stop" || run.state === "quarantined");
       case "run-again":
-        return states.get(action.item) === "interrupted";
+        return ["interrupted", "failed", "cancelled"].includes(states.get(action.item) ?? "");
       case "clear-queue":
         return (lane?.queued ?? 0) > 0;
       case "held":
@@ -418,7 +414,6 @@ function createButtonPicker(
   }
 
   return {
-    inLine: (waiting) => waiting.toSorted((a, b) => (moves.get(b.id) ?? 0) - (moves.get(a.id) ?? 0) || a.id - b.id),
     ofItem(item) {
       const found = byItem.get(item);
       return itemActions.filter((kind) => isUseful(kind, item)).flatMap((kind) => found?.get(kind) ?? []);
@@ -429,21 +424,6 @@ function createButtonPicker(
         .filter((row) => row.length > 0),
     ofHeld: () => ((lane?.held ?? 0) > 0 ? held : []),
   };
-}
-
-/** Which waiting messages were put before all others, as a number that grows; read from what came in, in its order. */
-function frontMoves(
-  items: readonly StoredItem[],
-  actions: ReadonlyMap<ButtonId, ButtonAction>,
-): ReadonlyMap<ItemId, number> {
-  const moves = new Map<ItemId, number>();
-  for (const { id, request } of items) {
-    if (isInterrupt(request)) moves.set(id, id);
-    if (request.kind !== "press") continue;
-    const action = actions.get(request.button);
-    if (action?.kind === "move-first" || action?.kind === "stop-and-run") moves.set(action.item, id);
-  }
-  return moves;
 }
 
 function isItemAction(action: ButtonAction): action is ItemAction {

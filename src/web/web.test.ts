@@ -404,16 +404,6 @@ describe("the view of a conversation", () => {
     expect(words).toEqual(["first", "one", "second", "two", "third"]);
   });
 
-  it("shows the order in which messages will run after one was put first", async () => {
-    const { kit, cookie } = await busyChat();
-    await using _ = kit;
-    const { queue } = await get<ConversationView>(kit, cookie, chatPath);
-    const button = queue[1]?.buttons.find(({ label }) => label === "Stop and run")?.id;
-    await post(kit, cookie, `${chatPath}/presses`, { key: "key-00000001", button });
-    const after = await get<ConversationView>(kit, cookie, chatPath);
-    expect(after.queue.map(({ text }) => text)).toEqual(["third", "second"]);
-  });
-
   it("offers only buttons that can still do something", async () => {
     const { kit, cookie } = await busyChat();
     await using _ = kit;

@@ -51,6 +51,8 @@ export function itemsContract(newDatabase: NewDatabase): void {
       await use.store.transact((tx) => tx.moveItemFirst(c!));
       await use.store.transact((tx) => tx.moveItemFirst(nightly!));
       expect(await queuedKeys()).toEqual(["nightly", "c", "a", "b"]);
+      const shown = await use.store.history.waiting(alice, "queued");
+      expect(shown.map(({ key }) => key)).toEqual(["nightly", "c", "a", "b"]);
       expect((await use.store.transact((tx) => tx.item(nightly!)))?.priority).toBe("background");
     });
 
