@@ -187,14 +187,19 @@ export function createEngine(deps: EngineDeps): Engine {
     await persist(keeping, (work) => steerFailed(work, effect), closed.signal);
   }
 
-  /** The agent never saw the message: back in line, or on hold with the rest where a person stopped the run meanwhile. */
+  /**
+   * The agent never saw the message: back in line; or on hold with the rest, where a person stopped the run meanwhile, or where the
+   * conversation has gone on to a later run.
+   */
   async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
     work.touched.add(owner.conversation);
     const live = await work.tx.run(owner);
     const outcome = await work.tx.outcome(owner.run);
     const wasStopped = live?.stopWhy === "user" || (outcome?.kind === "stopped" && outcome.why === "user");
-    if (!(await work.tx.moveItem(item, "merged", wasStopped ? "held" : "queued", null))) return;
-    if (!wasStopped) work.waiting.push(item);
+    const isPast = (await work.tx.lane(owner.conversation))?.epoch !== owner.epoch;
+    const to = wasStopped || isPast ? "held" : "queued";
+    if (!(await work.tx.moveItem(item, "merged", to, null))) return;
+    if (to === "queued") work.waiting.push(item);
     else if (live === null) await offerHeld(work, owner.conversation, "stop");
   }
 
