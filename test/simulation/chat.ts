@@ -8,6 +8,7 @@
 import type { ButtonId } from "../../src/domain/button.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
 import type { ButtonRow, Mirror } from "./mirror.ts";
+import type { Receipt } from "../../src/engine/ports.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
@@ -55,6 +56,7 @@ export function createChat(deps: ChatDeps): Chat {
   const again = new Map<ItemId, number>();
   const moved = new Set<ItemId>();
   const pressed = new Set<string>();
+  const fresh = new Set<string>();
   let calls: Call[] = [];
   let life: Life | null = null;
   const ghosts: Life[] = [];
@@ -115,6 +117,8 @@ export function createChat(deps: ChatDeps): Chat {
     const own = mirror.buttons.filter((button) => button.conversation === place.conversation);
     const list = random.chance(0.05) ? mirror.buttons : own;
     if (list.length === 0) return null;
+    const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
+    if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
     const button = random.chance(0.7) ? list[list.length - 1 - random.int(Math.min(4, list.length))]! : random.pick(list);
     return { kind: "press", button: button.id as ButtonId };
   }
@@ -159,7 +163,7 @@ export function createChat(deps: ChatDeps): Chat {
     const accepted = workspace === null ? to.engine.accept(items) : to.engine.accept(items, { workspace });
     // Both ends are seen here: acknowledged, or to be sent again.
     void accepted.then(
-      () => acknowledge(made),
+      (receipts) => acknowledge(made, receipts),
       () => {
         made.isAnswered = true;
         for (const update of batch) if (update.state === "sent") update.state = "waiting";
@@ -167,8 +171,15 @@ export function createChat(deps: ChatDeps): Chat {
     );
   }
 
-  function acknowledge(made: Call): void {
+  function acknowledge(made: Call, receipts: readonly Receipt[]): void {
     made.isAnswered = true;
+    for (const [index, { item }] of made.updates.entries()) {
+      const receipt = receipts[index];
+      if (receipt?.key !== item.key) deps.violated("I5", `${item.key} has no receipt of its own`);
+      if (receipt?.fresh !== true) continue;
+      if (fresh.has(item.key)) deps.violated("I4", `${item.key} is called new a second time`);
+      fresh.add(item.key);
+    }
     for (const update of made.updates) {
       update.state = "acknowledged";
       if (!mirror.itemByKey.has(update.item.key)) {

@@ -93,6 +93,8 @@ export interface Journal {
   mark(life: number): void;
   /** What was committed since the last reading. */
   read(): readonly Change[];
+  /** The start times of the processes that are recorded as left behind on purpose. */
+  adopted(): ReadonlySet<string>;
   /** The running count of admissions and the count of rows, as the database has them. */
   counts(): { readonly received: number; readonly rows: number };
 }
@@ -168,6 +170,7 @@ export function createJournal(database: DatabaseSync): Journal {
   const mark = database.prepare("INSERT INTO temp.journal (what, id) VALUES ('decision', ?)");
   const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
   const clear = database.prepare("DELETE FROM temp.journal");
+  const adopted = database.prepare("SELECT start_time FROM adopted");
   const counts = database.prepare(
     "SELECT (SELECT received FROM instance) AS received, (SELECT count(*) FROM inbox) AS rows",
   );
@@ -181,6 +184,7 @@ export function createJournal(database: DatabaseSync): Journal {
       clear.run();
       return rows.map(toChange);
     },
+    adopted: () => new Set(adopted.all().map((row) => String(row["start_time"]))),
     counts: () => counts.get() as { received: number; rows: number },
   };
 }

@@ -217,7 +217,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing waits through a long time off",
     breaks: ["L6"],
-    edits: [{ file: "engine/engine.ts", find: "await holdWhatWaitedLong(work, settings.downtimeMs);", replace: "void holdWhatWaitedLong;" }],
+    edits: [{ file: "engine/recovery.ts", find: "work.atMs - item.acceptedAtMs > downtimeMs", replace: "item.acceptedAtMs < 0" }],
   },
   {
     name: "late events of a finished run are shown",

@@ -14,10 +14,12 @@ export type RestLook = {
   readonly messenger: Messenger;
   readonly scheduler: Scheduler;
   readonly world: World;
+  readonly life: () => number;
 };
 
 /** Null at rest; otherwise what is not. */
-export function atRest({ mirror, chat, messenger, world }: RestLook): string | null {
+export function atRest({ mirror, chat, messenger, scheduler, world, life }: RestLook): string | null {
+  if (scheduler.waiting(["flush", "resolve"], life()) > 0) return "a commit is under way";
   if (!chat.isIdle()) return "an update was not acknowledged";
   if (!messenger.isIdle()) return "a message is under way";
   for (const row of mirror.undelivered) return `message ${row.id} is ${row.state}`;

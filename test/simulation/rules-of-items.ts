@@ -6,7 +6,7 @@ import type { ItemId, ItemState } from "../../src/domain/inbox-item.ts";
 import type { Change } from "./journal.ts";
 import type { ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
-import { tagsOf } from "./world.ts";
+import { type LedgerTurn, tagsOf } from "./world.ts";
 
 const nextStates: Readonly<Record<ItemState, readonly ItemState[]>> = {
   queued: ["queued", "held", "running", "cancelled", "merged"],
@@ -79,12 +79,24 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
   function checkStarts(): void {
     const turns = world.turns();
     for (; turnsSeen < turns.length; turnsSeen += 1) {
+      checkTurn(turns[turnsSeen]!);
       for (const tag of turns[turnsSeen]!.prompts) {
         const times = world.starts.get(tag) ?? 0;
         if (times <= 1) continue;
         const allowed = allowedStarts(tag);
         if (times > allowed) violated("I6", `${tag} was given to an agent ${times} times, ${allowed} asked for`);
       }
+    }
+  }
+
+  /** TX-2: what the agent was given is what the run's row says, not what somebody else left in a variable. */
+  function checkTurn({ owner, workspace, prompts }: LedgerTurn): void {
+    const run = mirror.runs.get(owner.run);
+    const item = run === undefined ? undefined : mirror.items.get(run.item);
+    if (run === undefined || item === undefined) return violated("I3", `a turn of ${owner.run} began, which has no row`);
+    const isSame = run.conversation === owner.conversation && run.workspace === workspace;
+    if (!isSame || !tagsOfItem(item).every((tag) => prompts.includes(tag))) {
+      violated("TX-2", `${owner.run} was begun with ${prompts.join(" ")} in ${workspace}, its row says otherwise`);
     }
   }
 

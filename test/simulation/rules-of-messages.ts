@@ -10,6 +10,8 @@ import type { Rule, RuleContext } from "./rule.ts";
 export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule {
   /** Runs that were live when "stop all" was asked for, by the key of the command. */
   const stopAlls = new Map<string, readonly RunRow[]>();
+  /** Runs that were quarantined once: the words for "stop all" count them, whatever a restart makes of them later. */
+  const quarantined = new Set<string>();
 
   function said(change: Change & { what: "said" }): void {
     if (change.notice === "stopped-all") saidStoppedAll(change.dedupe);
@@ -30,7 +32,7 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
   function saidStoppedAll(dedupe: string): void {
     const key = dedupe.split(":").slice(1, -1).join(":");
     for (const run of stopAlls.get(key) ?? []) {
-      if (run.state !== "settled" && run.state !== "quarantined") {
+      if (run.state !== "settled" && !quarantined.has(run.id)) {
         violated("I8", `everything is said to be stopped while ${run.id} is ${run.state}`);
       }
     }
@@ -59,6 +61,7 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
     },
     after: (change) => {
       if (change.what === "said") said(change);
+      if (change.what === "run-changed" && change.to === "quarantined") quarantined.add(change.id);
       if (change.what !== "item-added" || change.request.kind !== "command") return;
       const { command } = change.request;
       if (command.name === "stop" && command.scope === "all") stopAlls.set(change.key, [...mirror.live]);

@@ -63,7 +63,7 @@ export async function simulate(arena: Arena, seed: number, options: SimulateOpti
   try {
     await simulation.run();
   } catch (error) {
-    simulation.violated("internal", error instanceof Error ? `${error.stack ?? error.message}` : String(error));
+    simulation.violated("internal", error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
   await simulation.end();
   return simulation.outcome();
@@ -295,6 +295,18 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     }
   }
 
+  /** At rest nothing runs unseen: a task left behind is recorded, and the engine holds handles of live runs alone. */
+  function checkLeft(): void {
+    const adopted = journal.adopted();
+    for (const { ref, turn } of world.background()) {
+      const isKnown = turn.isOrphan || turn.isReleased || mirror.runs.get(turn.owner.run)?.state === "quarantined";
+      if (!isKnown && !adopted.has(ref.startTime)) violated("I2", `${ref.startTime} runs on, and is recorded nowhere`);
+    }
+    for (const { owner } of life?.engine.snapshots() ?? []) {
+      if (mirror.runs.get(owner.run)?.state === "settled") violated("I12", `a handle of ${owner.run} is left, which is settled`);
+    }
+  }
+
   async function step(): Promise<boolean> {
     const isAlive = await scheduler.step();
     checkStep();
@@ -321,7 +333,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     messenger.calm();
     machine.calm();
     agents.calm(scenario.immortalsDie);
-    const look = { mirror, chat, messenger, scheduler, world };
+    const look = { mirror, chat, messenger, scheduler, world, life: () => lives };
     for (let steps = 0; failure === null; steps += 1) {
       if (phase === "open" && atRest(look) === null) return;
       const isAlive = await step();
@@ -335,6 +347,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     trace.line("  life 1");
     await storm();
     if (failure === null) await calm();
+    if (failure === null) checkLeft();
     if (failure === null) for (const rule of rules) rule.end?.();
   }
 
