@@ -149,6 +149,14 @@ describe("a Node that is too old", () => {
     expect(npmCalls()).toHaveLength(2);
   });
 
+  test("takes over the one that npm installed by hand (others may be running it)", () => {
+    const version = "v99.1.0";
+    bootstrap("start", { STAND_IN_NODE_VERSION: version });
+    rmSync(join(checkout, "runtime/node_modules/.signalbox-setup.json"));
+    expect(bootstrap("start", { STAND_IN_NODE_VERSION: version })).toMatchObject({ status: 0, stderr: "" });
+    expect(npmCalls()).toHaveLength(2);
+  });
+
   test("and a machine that has none ready-made: says which Node to install", () => {
     for (const version of ["none", "v98.0.0"]) {
       const { status, stdout, stderr } = bootstrap("start", { STAND_IN_NODE_VERSION: version });

@@ -46,8 +46,12 @@ function nodeStep(root) {
     isDone: () => isNewEnough(process.versions.node) || installedNode(root) !== undefined,
     async run() {
       const min = nodeAtLeast.join(".");
-      say(`this is Node ${process.versions.node}; installing Node ${min} or newer for this checkout only (once) ...`);
-      await npmCi(home, process.execPath, "Node");
+      // As below: what somebody installed by hand is taken over, not installed again.
+      const installedFile = join(home, "node_modules/.package-lock.json");
+      if (!installedAsLocked(join(home, "package-lock.json"), installedFile) || findNode(home) === undefined) {
+        say(`this is Node ${process.versions.node}; installing Node ${min} or newer for this checkout only (once) ...`);
+        await npmCi(home, process.execPath, "Node");
+      }
       const node = findNode(home);
       const version = node === undefined ? undefined : versionOf(node);
       if (version === undefined || !isNewEnough(version)) {
