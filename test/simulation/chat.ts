@@ -119,7 +119,9 @@ export function createChat(deps: ChatDeps): Chat {
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
-    const button = random.chance(0.7) ? list[list.length - 1 - random.int(Math.min(4, list.length))]! : random.pick(list);
+    const button = random.chance(0.7)
+      ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
+      : random.pick(list);
     return { kind: "press", button: button.id as ButtonId };
   }
 
@@ -127,7 +129,8 @@ export function createChat(deps: ChatDeps): Chat {
     const action = button?.action;
     if (action?.kind === "force-release") released.add(action.owner.run);
     // A button works once, however often it is pressed.
-    if (action?.kind === "run-again" && !pressed.has(button!.id)) again.set(action.item, (again.get(action.item) ?? 0) + 1);
+    if (action?.kind === "run-again" && !pressed.has(button!.id))
+      again.set(action.item, (again.get(action.item) ?? 0) + 1);
     if (button !== undefined) pressed.add(button.id);
     if (action?.kind === "move-first" || action?.kind === "stop-and-run") moved.add(action.item);
   }
@@ -217,7 +220,10 @@ export function createChat(deps: ChatDeps): Chat {
       );
       const kinds = asksProcesses ? (["flush", "resolve", "machine"] as const) : (["flush", "resolve"] as const);
       if (scheduler.waiting(kinds, number) > 0) return;
-      deps.violated("I7", `${open.updates.map((update) => update.item.key).join(" ")} waits for something other than the store`);
+      deps.violated(
+        "I7",
+        `${open.updates.map((update) => update.item.key).join(" ")} waits for something other than the store`,
+      );
     },
     actionsLeft: () => actionsLeft,
     isIdle: () => updates.every((update) => update.state === "acknowledged"),
@@ -242,4 +248,3 @@ function describe(request: Request): string {
       return request satisfies never;
   }
 }
-

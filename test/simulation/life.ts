@@ -147,7 +147,8 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   const driver = deps.agents.driver(number);
   const gatedDriver = {
     ...driver,
-    start: (request: Parameters<typeof driver.start>[0]) => (burn() || state === "ghost" ? deadTurn() : driver.start(request)),
+    start: (request: Parameters<typeof driver.start>[0]) =>
+      burn() || state === "ghost" ? deadTurn() : driver.start(request),
   };
   const clock = deps.clock.forLife(number);
 

@@ -26,7 +26,8 @@ export async function huntMutants(options: SweepOptions, print: (line: string) =
   for (const mutant of mutants) {
     const { found } = await hunt(mutant, options);
     if (found === null) alive += 1;
-    const how = found === null ? `lived through ${options.seeds} seeds` : `seed ${found.seed}, ${found.invariant}: ${found.what}`;
+    const how =
+      found === null ? `lived through ${options.seeds} seeds` : `seed ${found.seed}, ${found.invariant}: ${found.what}`;
     print(`${found === null ? "ALIVE" : "found"}  ${mutant.name} (${how})`);
   }
   print(`${mutants.length} mutants, ${mutants.length - alive} found, ${alive} alive`);

@@ -50,20 +50,31 @@ export const mutants: readonly Mutant[] = [
       {
         file: "engine/recovery.ts",
         find: "deps.log.warn({ evidence: verdict.evidence }",
-        replace: "const verdict = { evidence: { processes: [], note: '' } };\n  deps.log.warn({ evidence: verdict.evidence }",
+        replace:
+          "const verdict = { evidence: { processes: [], note: '' } };\n  deps.log.warn({ evidence: verdict.evidence }",
       },
     ],
   },
   {
     name: "a process that was succeeded goes on writing",
     breaks: ["I3"],
-    edits: [{ file: "store/sqlite-store.ts", find: "if (newest === incarnation) return;", replace: "if (newest > 0) return;" }],
+    edits: [
+      {
+        file: "store/sqlite-store.ts",
+        find: "if (newest === incarnation) return;",
+        replace: "if (newest > 0) return;",
+      },
+    ],
   },
   {
     name: "neither the process nor the owner of a run is asked for",
     breaks: ["I3"],
     edits: [
-      { file: "store/sqlite-store.ts", find: "if (newest === incarnation) return;", replace: "if (newest > 0) return;" },
+      {
+        file: "store/sqlite-store.ts",
+        find: "if (newest === incarnation) return;",
+        replace: "if (newest > 0) return;",
+      },
       {
         file: "store/runs.ts",
         find: "id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
@@ -173,7 +184,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what came too late to steer is forgotten",
     breaks: ["I4"],
-    edits: [{ file: "engine/engine.ts", find: 'if (answer === "accepted") return;', replace: 'if (answer !== null) return;' }],
+    edits: [
+      { file: "engine/engine.ts", find: 'if (answer === "accepted") return;', replace: "if (answer !== null) return;" },
+    ],
   },
   {
     name: "an answer is not stored with its settlement",
@@ -190,7 +203,11 @@ export const mutants: readonly Mutant[] = [
     name: "a button works as often as it is pressed",
     breaks: ["I6"],
     edits: [
-      { file: "store/buttons.ts", find: "AND used_at_ms IS NULL AND expires_at_ms > ?", replace: "AND expires_at_ms > ?" },
+      {
+        file: "store/buttons.ts",
+        find: "AND used_at_ms IS NULL AND expires_at_ms > ?",
+        replace: "AND expires_at_ms > ?",
+      },
     ],
   },
   {
@@ -212,12 +229,24 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a message cut by a crash is repeated in silence",
     breaks: ["I6"],
-    edits: [{ file: "store/outbox.ts", find: "is_uncertain = 1 WHERE channel", replace: "is_uncertain = is_uncertain WHERE channel" }],
+    edits: [
+      {
+        file: "store/outbox.ts",
+        find: "is_uncertain = 1 WHERE channel",
+        replace: "is_uncertain = is_uncertain WHERE channel",
+      },
+    ],
   },
   {
     name: "nothing waits through a long time off",
     breaks: ["L6"],
-    edits: [{ file: "engine/recovery.ts", find: "work.atMs - item.acceptedAtMs > downtimeMs", replace: "item.acceptedAtMs < 0" }],
+    edits: [
+      {
+        file: "engine/recovery.ts",
+        find: "work.atMs - item.acceptedAtMs > downtimeMs",
+        replace: "item.acceptedAtMs < 0",
+      },
+    ],
   },
   {
     name: "late events of a finished run are shown",

@@ -22,7 +22,10 @@ export function mutateSources(sources: string, mutant: Mutant): MutatedSources {
       const before = readFileSync(join(path, file), "utf8");
       const count = before.split(find).length - 1;
       if (count !== 1) throw new Error(`mutant "${mutant.name}": its text occurs ${count} times in ${file}, not once`);
-      writeFileSync(join(path, file), before.replace(find, () => replace));
+      writeFileSync(
+        join(path, file),
+        before.replace(find, () => replace),
+      );
     }
   } catch (error) {
     dispose();

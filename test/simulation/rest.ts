@@ -48,7 +48,9 @@ function unrested(mirror: Mirror, item: ItemRow): string | null {
     case "queued":
       return holder() || mirror.live.size > 0 ? null : `item ${item.id} is still in line`;
     case "running":
-      return item.run !== null && mirror.live.has(mirror.runs.get(item.run)!) ? null : `item ${item.id} is still running`;
+      return item.run !== null && mirror.live.has(mirror.runs.get(item.run)!)
+        ? null
+        : `item ${item.id} is still running`;
     case "held":
     case "merged":
     case "done":

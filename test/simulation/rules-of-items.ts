@@ -44,7 +44,8 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
     const before = runsOfItem.get(item.id) ?? [];
     for (const run of before) {
       const outcome = mirror.runs.get(run)?.outcome?.kind;
-      if (outcome !== "preempted") violated("I6", `item ${item.id} runs as ${change.id} after it ran as ${run} (${outcome})`);
+      if (outcome !== "preempted")
+        violated("I6", `item ${item.id} runs as ${change.id} after it ran as ${run} (${outcome})`);
     }
     runsOfItem.set(item.id, [...before, change.id]);
   }
@@ -93,7 +94,8 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
   function checkTurn({ owner, workspace, prompts }: LedgerTurn): void {
     const run = mirror.runs.get(owner.run);
     const item = run === undefined ? undefined : mirror.items.get(run.item);
-    if (run === undefined || item === undefined) return violated("I3", `a turn of ${owner.run} began, which has no row`);
+    if (run === undefined || item === undefined)
+      return violated("I3", `a turn of ${owner.run} began, which has no row`);
     const isSame = run.conversation === owner.conversation && run.workspace === workspace;
     if (!isSame || !tagsOfItem(item).every((tag) => prompts.includes(tag))) {
       violated("TX-2", `${owner.run} was begun with ${prompts.join(" ")} in ${workspace}, its row says otherwise`);
@@ -126,7 +128,7 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
   }
 }
 
-export function tagOf(item: ItemRow): string | null {
+function tagOf(item: ItemRow): string | null {
   return tagsOfItem(item)[0] ?? null;
 }
 

@@ -15,7 +15,8 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
 
   function said(change: Change & { what: "said" }): void {
     if (change.notice === "stopped-all") saidStoppedAll(change.dedupe);
-    if (change.notice === "stopped" && change.run === null) violated("I8", `"stopped" is said of no run (${change.dedupe})`);
+    if (change.notice === "stopped" && change.run === null)
+      violated("I8", `"stopped" is said of no run (${change.dedupe})`);
     if (change.run === null) return;
     const run = mirror.runs.get(change.run);
     if (run === undefined) return violated("I3", `something is said of ${change.run}, which has no row`);
@@ -41,7 +42,8 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
   function delivered(change: Change & { what: "said-changed" }): void {
     const row = mirror.said.get(change.id)!;
     if (change.from !== "pending" || change.to !== "sending" || row.run === null || row.kind !== "status") return;
-    if (mirror.runs.get(row.run)?.state === "settled") violated("I8", `the status of ${row.run} is sent after it settled`);
+    if (mirror.runs.get(row.run)?.state === "settled")
+      violated("I8", `the status of ${row.run} is sent after it settled`);
   }
 
   function told(run: RunRow, texts: ReadonlySet<string>): void {

@@ -24,24 +24,32 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
     if (change.request.kind !== "command" || change.request.command.name !== "stop") return;
     const { scope } = change.request.command;
     for (const run of mirror.live) {
-      if (run.state !== "quarantined" && (scope === "all" || run.conversation === change.conversation)) stopped.add(run.id);
+      if (run.state !== "quarantined" && (scope === "all" || run.conversation === change.conversation))
+        stopped.add(run.id);
     }
   }
 
   function added(change: Change & { what: "run-added" }): void {
     for (const other of mirror.live) {
-      if (other.conversation === change.conversation) violated("I1", `${change.id} beside ${other.id} in one conversation`);
-      if (other.workspace === change.workspace) violated("I1", `${change.id} beside ${other.id} in ${change.workspace}`);
+      if (other.conversation === change.conversation)
+        violated("I1", `${change.id} beside ${other.id} in one conversation`);
+      if (other.workspace === change.workspace)
+        violated("I1", `${change.id} beside ${other.id} in ${change.workspace}`);
       if (other.slot === change.slot) violated("I1", `${change.id} beside ${other.id} in slot ${change.slot}`);
     }
-    if (change.slot < 1 || change.slot > runsMax) violated("I1", `${change.id} takes slot ${change.slot} of ${runsMax}`);
-    if (change.incarnation !== life()) violated("I3", `${change.id} begins in life ${change.incarnation}, now is ${life()}`);
+    if (change.slot < 1 || change.slot > runsMax)
+      violated("I1", `${change.id} takes slot ${change.slot} of ${runsMax}`);
+    if (change.incarnation !== life())
+      violated("I3", `${change.id} begins in life ${change.incarnation}, now is ${life()}`);
   }
 
   function changed(change: Change & { what: "run-changed" }): void {
     const run = mirror.runs.get(change.id)!;
     const isDeposal = change.epoch !== change.epochBefore;
-    if (!nextStates[change.from].includes(change.to) && !(isDeposal && change.to === "stopping" && change.from !== "settled")) {
+    if (
+      !nextStates[change.from].includes(change.to) &&
+      !(isDeposal && change.to === "stopping" && change.from !== "settled")
+    ) {
       violated("I3", `${change.id} goes from ${change.from} to ${change.to}`);
     }
     if (change.epoch < change.epochBefore) violated("I3", `${change.id} goes back to epoch ${change.epoch}`);
@@ -68,8 +76,10 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
     if (stopped.has(run.id) && outcome !== "stopped" && outcome !== "interrupted") {
       violated("I8", `somebody stopped ${run.id}, and it settles as ${outcome}`);
     }
-    if (wasStopped && outcome !== "stopped" && !isForced) violated("I8", `${run.id} was stopped and settles as ${outcome}`);
-    if (run.stopWhy === "crash" && outcome !== "interrupted") violated("I6", `${run.id} was cut and settles as ${outcome}`);
+    if (wasStopped && outcome !== "stopped" && !isForced)
+      violated("I8", `${run.id} was stopped and settles as ${outcome}`);
+    if (run.stopWhy === "crash" && outcome !== "interrupted")
+      violated("I6", `${run.id} was cut and settles as ${outcome}`);
   }
 
   /** What finishes may leave a task behind on purpose; what is stopped leaves nothing that it started. */
@@ -84,7 +94,10 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
     before: (change) => {
       const isOfDecision = change.what !== "decision" && change.what !== "said-changed";
       if (isOfDecision && mirror.decision().life !== life()) {
-        violated("I3", `life ${mirror.decision().life} writes (${change.what}) although life ${life()} owns the database`);
+        violated(
+          "I3",
+          `life ${mirror.decision().life} writes (${change.what}) although life ${life()} owns the database`,
+        );
       }
       if (change.what === "item-added") stopCommand(change);
       if (change.what === "run-added") added(change);

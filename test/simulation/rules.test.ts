@@ -24,7 +24,9 @@ function setUp() {
   const asked = { released, again: new Map<ItemId, number>(), moved: new Set<ItemId>() };
   const clock = { bootedAtMs: () => 0, downtimeMs: 600_000 };
   const context: RuleContext = { mirror, world, asked, runsMax: 2, life: () => 1, violated, ...clock };
-  const rules: readonly Rule[] = [rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages].map((make) => make(context));
+  const rules: readonly Rule[] = [rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages].map((make) =>
+    make(context),
+  );
   const history = (...changes: readonly Change[]): readonly string[] => {
     for (const change of changes) {
       for (const rule of rules) rule.before?.(change);
@@ -60,7 +62,12 @@ function begun(id: string, of: number, slot = 1, workspace = "/w", where = conve
   const run = { id, conversation: where, workspace, item: of as ItemId, slot, incarnation: 1 };
   return [{ what: "run-added", ...run }, moved(of, "queued", "running", id)];
 }
-function changed(id: string, from: RunState, to: RunState, rest: Partial<Change & { what: "run-changed" }> = {}): Change {
+function changed(
+  id: string,
+  from: RunState,
+  to: RunState,
+  rest: Partial<Change & { what: "run-changed" }> = {},
+): Change {
   return { what: "run-changed", id, from, to, epochBefore: 0, epoch: 0, stopWhy: null, outcome: null, ...rest };
 }
 const finished = { outcome: { kind: "finished" } } as const;
@@ -79,7 +86,11 @@ function liveTurn({ world }: ReturnType<typeof setUp>, run: string) {
 describe("what the rules let pass", () => {
   test("a message that is run, answered and settled", () => {
     const { history } = setUp();
-    const end = [changed("r1", "starting", "settled", finished), moved(1, "running", "done", "r1"), said(1, "r1", null, "answer")];
+    const end = [
+      changed("r1", "starting", "settled", finished),
+      moved(1, "running", "done", "r1"),
+      said(1, "r1", null, "answer"),
+    ];
     expect(history(item(1), ...begun("r1", 1), decision(), ...end)).toEqual([]);
   });
 });
@@ -87,8 +98,22 @@ describe("what the rules let pass", () => {
 describe("what the rules refuse", () => {
   test("a second live run of a conversation, a workspace or a slot (I1)", () => {
     expect(setUp().history(item(1), item(2), ...begun("r1", 1), ...begun("r2", 2, 2, "/x"))).toContain("I1");
-    expect(setUp().history(item(1), item(2, "queued", prompt(2), other), ...begun("r1", 1), ...begun("r2", 2, 2, "/w", other))).toContain("I1");
-    expect(setUp().history(item(1), item(2, "queued", prompt(2), other), ...begun("r1", 1), ...begun("r2", 2, 1, "/v", other))).toContain("I1");
+    expect(
+      setUp().history(
+        item(1),
+        item(2, "queued", prompt(2), other),
+        ...begun("r1", 1),
+        ...begun("r2", 2, 2, "/w", other),
+      ),
+    ).toContain("I1");
+    expect(
+      setUp().history(
+        item(1),
+        item(2, "queued", prompt(2), other),
+        ...begun("r1", 1),
+        ...begun("r2", 2, 1, "/v", other),
+      ),
+    ).toContain("I1");
     expect(setUp().history(item(1), ...begun("r1", 1, 3))).toContain("I1");
   });
 
@@ -108,7 +133,9 @@ describe("what the rules refuse", () => {
     expect(setUp().history(decision(0), item(1))).toContain("I3");
     const run = [item(1), ...begun("r1", 1), changed("r1", "starting", "settled", finished)];
     expect(setUp().history(...run, changed("r1", "settled", "settled", finished))).toContain("I3");
-    expect(setUp().history(item(1), ...begun("r1", 1), changed("r1", "starting", "running", { epoch: 1 }))).toContain("I3");
+    expect(setUp().history(item(1), ...begun("r1", 1), changed("r1", "starting", "running", { epoch: 1 }))).toContain(
+      "I3",
+    );
     expect(setUp().history(lane(conversation, "/w", 0, 1))).toContain("I3");
   });
 
@@ -118,7 +145,12 @@ describe("what the rules refuse", () => {
   });
 
   test("an item that runs twice, and a button that works twice (I6)", () => {
-    const first = [item(1), ...begun("r1", 1), changed("r1", "starting", "settled", finished), moved(1, "running", "queued", "r1")];
+    const first = [
+      item(1),
+      ...begun("r1", 1),
+      changed("r1", "starting", "settled", finished),
+      moved(1, "running", "queued", "r1"),
+    ];
     expect(setUp().history(...first, ...begun("r2", 1))).toContain("I6");
     expect(setUp().history({ what: "button-used", id: "b", wasUsed: true })).toContain("I6");
   });
@@ -146,7 +178,12 @@ describe("what the rules refuse", () => {
     history(item(1, "queued", prompt(1), other));
     for (const id of [2, 3, 4]) {
       const run = `r${id}`;
-      history(item(id), ...begun(run, id), changed(run, "starting", "settled", finished), moved(id, "running", "done", run));
+      history(
+        item(id),
+        ...begun(run, id),
+        changed(run, "starting", "settled", finished),
+        moved(id, "running", "done", run),
+      );
     }
     expect(history()).toContain("I9");
   });

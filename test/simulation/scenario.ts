@@ -56,7 +56,7 @@ export type Scenario = {
   readonly drainsMax: number;
 };
 
-export const defaultWorkspace = "/work/default";
+const defaultWorkspace = "/work/default";
 
 export function drawScenario(random: Random): Scenario {
   const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
@@ -100,8 +100,9 @@ function drawPlaces(random: Random): Place[] {
   const count = random.between(1, 5);
   const shared = random.between(1, 3);
   return Array.from({ length: count }, (_, index) => {
-    const conversation =
-      random.chance(0.15) ? webConversation(`thread${index}`) : telegramConversation(100 + index, random.chance(0.3) ? index : null);
+    const conversation = random.chance(0.15)
+      ? webConversation(`thread${index}`)
+      : telegramConversation(100 + index, random.chance(0.3) ? index : null);
     const workspace = random.chance(0.4) ? null : `/work/${random.int(shared)}`;
     return { conversation, workspace };
   });

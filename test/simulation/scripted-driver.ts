@@ -179,7 +179,8 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     events: events.iterable,
     steer: (prompt) =>
       scheduler.pending("agent", `${run} is steered`, life, () => {
-        if (!agent.alive || hasEnded || ledger.asked !== null || !random.chance(habits.acceptsSteer)) return "too-late" as const;
+        if (!agent.alive || hasEnded || ledger.asked !== null || !random.chance(habits.acceptsSteer))
+          return "too-late" as const;
         steered(ledger, prompt.text);
         return "accepted" as const;
       }),

@@ -5,7 +5,7 @@
 import type { Log, RunSnapshot } from "../../src/engine/ports.ts";
 import type { Arena } from "./arena.ts";
 import { createChat } from "./chat.ts";
-import type { Change } from "./journal.ts";
+import { describeChange, note } from "./change-words.ts";
 import { beginLife, downtimeMs, type Life } from "./life.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
@@ -20,6 +20,7 @@ import { rulesOfRuns } from "./rules-of-runs.ts";
 import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
 import { type Choice, createScheduler, settled } from "./scheduler.ts";
 import { createScriptedAgents } from "./scripted-driver.ts";
+import { createStandingChecks } from "./standing-checks.ts";
 import { createTrace } from "./trace.ts";
 import { createVirtualClock } from "./virtual-clock.ts";
 import { createWorld } from "./world.ts";
@@ -39,7 +40,12 @@ export type Outcome = {
   readonly failure: Failure | null;
   /** The kinds of things that happened: how one knows that the seeds reach what they are to reach. */
   readonly seen: ReadonlySet<string>;
-  readonly tally: { readonly runs: number; readonly crashes: number; readonly items: number; readonly messages: number };
+  readonly tally: {
+    readonly runs: number;
+    readonly crashes: number;
+    readonly items: number;
+    readonly messages: number;
+  };
 };
 
 export type SimulateOptions = {
@@ -117,6 +123,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     rulesOfOrder(context),
     rulesOfMessages(context),
   ];
+  const checks = createStandingChecks(context, scheduler, journal);
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
   for (const source of [chat.next, messenger.next, crashes, drains, jumps]) scheduler.addSource(source);
@@ -270,41 +277,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     readJournal();
     if (life === null || life.isCut()) return;
     chat.check();
-    checkProgress(life);
-    checkStops(life);
-  }
-
-  /** I9: what can start was claimed by the very commit that made it possible; no later event is needed. */
-  function checkProgress({ number }: Life): void {
-    if (phase !== "open" || scheduler.waiting(["flush", "resolve"], number) > 0) return;
-    if (mirror.live.size >= scenario.runsMax) return;
-    for (const lane of mirror.lanes.values()) {
-      if (mirror.isStartable(lane)) violated("I9", `${lane.conversation} could start, and nothing is under way to start it`);
-    }
-  }
-
-  /** I7: a stop that is on the row has reached the turn as soon as its commit is known. */
-  function checkStops({ number }: Life): void {
-    if (scheduler.waiting(["flush", "resolve"], number) > 0) return;
-    for (const run of mirror.live) {
-      if (run.state !== "stopping" || run.stopWhy === "crash") continue;
-      for (const turn of world.turnsOf(run.id)) {
-        const isDeaf = turn.life === number && turn.asked === null && world.alive(turn).length > 0;
-        if (isDeaf) violated("I7", `${run.id} is to stop, and its agent was not asked`);
-      }
-    }
-  }
-
-  /** At rest nothing runs unseen: a task left behind is recorded, and the engine holds handles of live runs alone. */
-  function checkLeft(): void {
-    const adopted = journal.adopted();
-    for (const { ref, turn } of world.background()) {
-      const isKnown = turn.isOrphan || turn.isReleased || mirror.runs.get(turn.owner.run)?.state === "quarantined";
-      if (!isKnown && !adopted.has(ref.startTime)) violated("I2", `${ref.startTime} runs on, and is recorded nowhere`);
-    }
-    for (const { owner } of life?.engine.snapshots() ?? []) {
-      if (mirror.runs.get(owner.run)?.state === "settled") violated("I12", `a handle of ${owner.run} is left, which is settled`);
-    }
+    if (phase === "open") checks.progress();
+    checks.stops();
   }
 
   async function step(): Promise<boolean> {
@@ -347,7 +321,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     trace.line("  life 1");
     await storm();
     if (failure === null) await calm();
-    if (failure === null) checkLeft();
+    if (failure === null && life !== null) checks.left(life.engine);
     if (failure === null) for (const rule of rules) rule.end?.();
   }
 
@@ -370,38 +344,3 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
 
 /** What the engine logs is not looked at: a log line proves nothing. */
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-function note(seen: Set<string>, change: Change): void {
-  if (change.what === "item-changed" && change.from !== change.to) seen.add(`item ${change.from} -> ${change.to}`);
-  if (change.what === "item-added") seen.add(`item ${change.state}`);
-  if (change.what === "run-changed" && change.from !== change.to) seen.add(`run ${change.from} -> ${change.to}`);
-  if (change.what === "run-changed" && change.outcome !== null) seen.add(`outcome ${change.outcome.kind}`);
-  if (change.what === "said") seen.add(`said ${change.notice ?? change.kind}`);
-  if (change.what === "said-changed" && change.from !== change.to) seen.add(`message ${change.from} -> ${change.to}`);
-}
-
-function describeChange(change: Change): string | null {
-  switch (change.what) {
-    case "item-added":
-      return `item ${change.id} (${change.key}) ${change.conversation} ${change.state}`;
-    case "item-changed":
-      return `item ${change.id} ${change.from} -> ${change.to}${change.run === null ? "" : ` run ${change.run}`}`;
-    case "item-deleted":
-      return `item ${change.id} deleted`;
-    case "run-added":
-      return `run ${change.id} of item ${change.item}, ${change.conversation} in ${change.workspace}, slot ${change.slot}`;
-    case "run-changed":
-      return `run ${change.id} ${change.from} -> ${change.to} epoch ${change.epoch} ${change.stopWhy ?? ""} ${change.outcome?.kind ?? ""}`;
-    case "said":
-      return `message ${change.id} to ${change.conversation}: ${change.notice ?? change.kind} ${change.run ?? ""}`;
-    case "said-changed":
-      return `message ${change.id} ${change.from} -> ${change.to}`;
-    case "decision":
-    case "lane":
-    case "button":
-    case "button-used":
-      return null;
-    default:
-      return change satisfies never;
-  }
-}

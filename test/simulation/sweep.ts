@@ -13,7 +13,12 @@ export type SweepOptions = SimulateOptions & {
 };
 
 /** Failures that read the same but for their numbers are one shape; `seed` is the first that showed it. */
-export type Shape = { readonly shape: string; readonly seed: number; readonly count: number; readonly failure: Failure };
+export type Shape = {
+  readonly shape: string;
+  readonly seed: number;
+  readonly count: number;
+  readonly failure: Failure;
+};
 
 export type SweepReport = {
   readonly seeds: number;

@@ -137,9 +137,7 @@ export function createWorld(violated: (invariant: string, what: string) => void)
         turn.processes.filter((process) => process.alive && refs.some((ref) => isSame(ref, process.ref))),
       ),
     background: () =>
-      [...active].flatMap((turn) =>
-        turn.processes.filter((process) => process.alive && process.role === "background"),
-      ),
+      [...active].flatMap((turn) => turn.processes.filter((process) => process.alive && process.role === "background")),
     orphans: () =>
       [...active].filter((turn) => turn.isOrphan).flatMap((turn) => turn.processes.filter((process) => process.alive)),
     orphan: (life) => {

@@ -1,0 +1,39 @@
+/** Changes of the rows in words: for the trace of a seed, and for what its seeds reached. */
+import type { Change } from "./journal.ts";
+
+/** Adds the kind of thing that a change is to those that happened. */
+export function note(seen: Set<string>, change: Change): void {
+  if (change.what === "item-changed" && change.from !== change.to) seen.add(`item ${change.from} -> ${change.to}`);
+  if (change.what === "item-added") seen.add(`item ${change.state}`);
+  if (change.what === "run-changed" && change.from !== change.to) seen.add(`run ${change.from} -> ${change.to}`);
+  if (change.what === "run-changed" && change.outcome !== null) seen.add(`outcome ${change.outcome.kind}`);
+  if (change.what === "said") seen.add(`said ${change.notice ?? change.kind}`);
+  if (change.what === "said-changed" && change.from !== change.to) seen.add(`message ${change.from} -> ${change.to}`);
+}
+
+/** One line of a trace; null for what nobody reads. */
+export function describeChange(change: Change): string | null {
+  switch (change.what) {
+    case "item-added":
+      return `item ${change.id} (${change.key}) ${change.conversation} ${change.state}`;
+    case "item-changed":
+      return `item ${change.id} ${change.from} -> ${change.to}${change.run === null ? "" : ` run ${change.run}`}`;
+    case "item-deleted":
+      return `item ${change.id} deleted`;
+    case "run-added":
+      return `run ${change.id} of item ${change.item}, ${change.conversation} in ${change.workspace}, slot ${change.slot}`;
+    case "run-changed":
+      return `run ${change.id} ${change.from} -> ${change.to} epoch ${change.epoch} ${change.stopWhy ?? ""} ${change.outcome?.kind ?? ""}`;
+    case "said":
+      return `message ${change.id} to ${change.conversation}: ${change.notice ?? change.kind} ${change.run ?? ""}`;
+    case "said-changed":
+      return `message ${change.id} ${change.from} -> ${change.to}`;
+    case "decision":
+    case "lane":
+    case "button":
+    case "button-used":
+      return null;
+    default:
+      return change satisfies never;
+  }
+}
