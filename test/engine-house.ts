@@ -8,7 +8,7 @@ import { type ConversationId, webConversation } from "../src/domain/conversation
 import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
 import type { Notice } from "../src/domain/notice.ts";
 import type { Evidence, ProcessRef, Quiescence } from "../src/domain/run.ts";
-import { readText } from "../src/domain/stop-words.ts";
+import { readText } from "../src/domain/typed-text.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import type { Clock, Engine, Outgoing, Receipt, Store } from "../src/engine/ports.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";

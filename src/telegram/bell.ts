@@ -18,6 +18,7 @@ export function createBell(clock: Clock): Bell {
     async wait(ms) {
       if (!hasRung && ms > 0) {
         sleeper = new AbortController();
+        // Pacing: the caller said when there will be more to do; a ring comes first.
         await clock.sleep(ms, sleeper.signal);
         sleeper = null;
       }

@@ -364,6 +364,7 @@ export function createDelivery(deps: DeliveryDeps, signal: AbortSignal): Deliver
       } catch (error) {
         log.error({ error }, "what became of a message could not be written down; trying again");
         if (signal.aborted) return;
+        // Pacing: the next attempt at a database that just refused.
         await clock.sleep(backoff.next(), signal);
       }
     }

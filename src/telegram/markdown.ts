@@ -8,45 +8,23 @@
  * 4. `pre` and `code` hold nothing else, and nothing but a quote holds them (Bot API, MessageEntity).
  */
 import type { MessageEntity } from "grammy/types";
-import { fromMarkdown } from "mdast-util-from-markdown";
-import { gfmFromMarkdown } from "mdast-util-gfm";
-import { gfm } from "micromark-extension-gfm";
-
+import { createMarkdownParser, type MarkdownRoot } from "../lib/markdown.ts";
 import { type FormattedText, plain } from "./formatted-text.ts";
 import { readable } from "./visible.ts";
 
-type Root = ReturnType<typeof fromMarkdown>;
+type Root = MarkdownRoot;
 type Node = Root["children"][number];
 type Of<Kind extends Node["type"]> = Extract<Node, { type: Kind }>;
 
-/** Made once: putting it together costs more than parsing a short answer. */
-const dialect = { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] };
+const parse = createMarkdownParser();
 
 export function renderMarkdown(source: string): FormattedText {
   const text = readable(source);
-  if (isCostly(text)) return plain(text);
-  try {
-    const drawn = draw(fromMarkdown(text, dialect));
-    return drawn.text.trim() === "" ? plain(text) : drawn; // nothing but markup: shown as it is, not as nothing
-  } catch {
-    // A parser that gives up on a text must not cost the person the text.
-    return plain(text);
-  }
+  const root = parse(text);
+  if (root === null) return plain(text);
+  const drawn = draw(root);
+  return drawn.text.trim() === "" ? plain(text) : drawn; // nothing but markup: shown as it is, not as nothing
 }
-
-/**
- * What no person or agent writes, and the parser takes seconds for (measured: 20,000 units of "- " 50 s, of "*[" 9 s; within
- * these bounds at most 0.4 s).
- */
-function isCostly(text: string): boolean {
-  if (text.split("[").length > bracketsMax) return true;
-  return Array.from(text.matchAll(deepLine)).some(([line]) => !/^[-+*_ \t]*$/.test(line));
-}
-
-const bracketsMax = 2000;
-
-/** A line that opens more than a dozen quotes or lists inside each other; a row of dashes only looks like one. */
-const deepLine = /^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){13}.*$/gm;
 
 // ---------------------------------------------------------------- drawing
 

@@ -45,6 +45,7 @@ export function createPacing(clock: Clock): { chat(chat: number): ChatPace } {
               takeBoth();
               return true;
             }
+            // Pacing: until the chat and the bot may send again.
             await clock.sleep(waitMs, signal);
           }
           return false;

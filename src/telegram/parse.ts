@@ -11,7 +11,7 @@ import type { CallbackQuery, Message, Update } from "grammy/types";
 import type { ButtonId } from "../domain/button.ts";
 import { type ConversationId, telegramConversation } from "../domain/conversation.ts";
 import type { Command, InboxItem, ItemKey, Request } from "../domain/inbox-item.ts";
-import { readText } from "../domain/stop-words.ts";
+import { readCommand as readTypedCommand, readText } from "../domain/typed-text.ts";
 import type { BotIdentity } from "./client.ts";
 
 export type Reading =
@@ -128,36 +128,17 @@ function withoutMention(text: string, me: BotIdentity): string {
 
 // ---------------------------------------------------------------- commands
 
-/** Titles are shown on one line. In UTF-16 units. */
-const titleCharsMax = 100;
-
 /** `/word`, `/word@bot`, `/word rest`. A path such as /etc/hosts is no command. Null: not a command at all. */
 function readCommand(text: string, me: BotIdentity, isPrivate: boolean): Command | "not-ours" | null {
   const match = /^\/([A-Za-z0-9_]{1,64})(?:@(\w{1,64}))?(?:\s+([\s\S]*))?$/.exec(text.trim());
   if (match === null) return null;
   const [, word = "", bot, rest = ""] = match;
   if (bot !== undefined && bot.toLowerCase() !== me.username.toLowerCase()) return "not-ours";
-  const command = commandOf(word.toLowerCase(), isPrivate ? rest.trim() : withoutMention(rest, me));
+  const command = readTypedCommand(word, isPrivate ? rest : withoutMention(rest, me));
   // In a group an unknown command without a name is probably another bot's.
   return command.name === "unknown" && bot === undefined && !isPrivate && !mention(me).test(rest)
     ? "not-ours"
     : command;
-}
-
-function commandOf(word: string, rest: string): Command {
-  switch (word) {
-    case "start":
-    case "help":
-    case "status":
-    case "queue":
-      return { name: word };
-    case "stop":
-      return { name: "stop", scope: rest.toLowerCase() === "all" ? "all" : "conversation" };
-    case "new":
-      return { name: "new", title: rest === "" ? null : rest.slice(0, titleCharsMax).toWellFormed() };
-    default:
-      return { name: "unknown", text: `/${word}` };
-  }
 }
 
 // ---------------------------------------------------------------- media

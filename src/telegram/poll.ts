@@ -69,6 +69,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
         deps.onHealth("polling");
         const last = outcome.value.at(-1);
         if (last === undefined) {
+          // Pacing: a server that answers an empty poll at once is not asked a thousand times a second.
           await clock.sleep(askedAtMs + emptyPollMinMs - clock.now(), signal);
           break;
         }
@@ -87,6 +88,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
         }
         log.warn({ inARow: conflicts.failures + 1, conflictsMax }, "another program polls this bot");
         await freeWebhook(deps, signal);
+        // Pacing: Telegram itself spaces conflicts; the other program may end meanwhile.
         await clock.sleep(conflicts.next(), signal);
         break;
       }
@@ -94,6 +96,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
         log.error({}, "Telegram refuses the bot token; stopped polling. Check TELEGRAM_BOT_TOKEN");
         return "unauthorised";
       case "retry-later":
+        // Pacing: the time that Telegram named.
         await clock.sleep(outcome.afterMs, signal);
         break;
       case "unreachable":
@@ -104,6 +107,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
         patience = "none";
         const pauseMs = network.next();
         log.warn({ outcome, pauseMs }, "Telegram could not be polled; trying again");
+        // Pacing: the next attempt at a network that just failed.
         await clock.sleep(pauseMs, signal);
         break;
       }
@@ -171,6 +175,7 @@ async function acceptUntilStored(
     } catch (error) {
       const pauseMs = backoff.next();
       log.error({ error, items: items.length, pauseMs }, "what came in could not be stored; trying again");
+      // Pacing: the next attempt at a database that just refused.
       await clock.sleep(pauseMs, signal);
     }
   }

@@ -100,6 +100,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
       if (input.signal.aborted) break;
       const pauseMs = outcome.kind === "retry-later" ? outcome.afterMs : backoff.next();
       log.warn({ outcome, pauseMs }, "Telegram could not be reached; trying again");
+      // Pacing: the next attempt at a first contact.
       await clock.sleep(pauseMs, input.signal);
     }
     return { kind: "stopped" };

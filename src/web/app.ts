@@ -14,12 +14,12 @@ import { z } from "zod";
 import { channelOf, type ConversationId, parseConversationId } from "../domain/conversation.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { type InboxItem, type ItemKey, promptCharsMax, type Request as ItemRequest } from "../domain/inbox-item.ts";
+import { readText } from "../domain/typed-text.ts";
 import type { Engine, History, Log } from "../engine/ports.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
 import type { Events } from "./events.ts";
 import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
 import type { PageFiles } from "./page-files.ts";
-import { readTyped } from "./read-text.ts";
 import type { Views } from "./views.ts";
 import type { Accepted, Problem, ProblemCode } from "./wire.ts";
 import { checkWorkspace } from "./workspace-choice.ts";
@@ -153,7 +153,7 @@ export function createApp(deps: AppDeps): Hono {
     if (body.text.length > promptCharsMax) return problem(c, 413, "too-long");
     const workspace = body.workspace === undefined ? null : await checkWorkspace(body.workspace);
     if (workspace?.kind === "refused") return problem(c, 422, "workspace-invalid", workspace);
-    return accept(c, id, body.key, readTyped(body.text), workspace?.path ?? null);
+    return accept(c, id, body.key, readText(body.text), workspace?.path ?? null);
   });
 
   app.post("/api/conversations/:id/presses", async (c) => {

@@ -4,7 +4,7 @@
  */
 import { type ConversationId, telegramConversation, webConversation } from "../../src/domain/conversation.ts";
 import type { Command, InboxItem, ItemKey } from "../../src/domain/inbox-item.ts";
-import { readText } from "../../src/domain/stop-words.ts";
+import { readText } from "../../src/domain/typed-text.ts";
 import type { WebKit } from "../../src/web/web.test-kit.ts";
 
 export const website = webConversation("website");

@@ -3,11 +3,11 @@
  * images are links (T9: a remote image tells its server who looks), and a link goes where a person expects.
  */
 import type { Definition, Nodes, PhrasingContent, RootContent, Table } from "mdast";
-import { fromMarkdown } from "mdast-util-from-markdown";
-import { gfmFromMarkdown } from "mdast-util-gfm";
-import { gfm } from "micromark-extension-gfm";
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { createMarkdownParser } from "../../lib/markdown.ts";
+
+const parse = createMarkdownParser();
 
 export function Markdown({ text }: { text: string }) {
   const nodes = useMemo(() => draw(text), [text]);
@@ -17,7 +17,8 @@ export function Markdown({ text }: { text: string }) {
 type Definitions = ReadonlyMap<string, Definition>;
 
 function draw(text: string): ComponentChildren {
-  const root = fromMarkdown(text, { extensions: [gfm()], mdastExtensions: [gfmFromMarkdown()] });
+  const root = parse(text);
+  if (root === null) return <p class="plain">{text}</p>;
   const definitions = new Map<string, Definition>();
   for (const node of root.children) if (node.type === "definition") definitions.set(node.identifier, node);
   return children(root.children, definitions);

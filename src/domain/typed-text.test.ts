@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readText } from "./stop-words.ts";
+import { readText, titleCharsMax } from "./typed-text.ts";
 
 const stop = { kind: "command", command: { name: "stop", scope: "conversation" } };
 
@@ -40,6 +40,25 @@ describe("reading a person's text", () => {
 
   it("takes 'stop all' as a stop of everything", () => {
     expect(readText("stop all")).toEqual({ kind: "command", command: { name: "stop", scope: "all" } });
+  });
+
+  it.each([
+    ["/status", { name: "status" }],
+    [" /HELP ", { name: "help" }],
+    ["/queue", { name: "queue" }],
+    ["/start", { name: "start" }],
+    ["/stop", { name: "stop", scope: "conversation" }],
+    ["/stop all", { name: "stop", scope: "all" }],
+    ["/new", { name: "new", title: null }],
+    ["/new  The website ", { name: "new", title: "The website" }],
+    [`/new ${"x".repeat(500)}`, { name: "new", title: "x".repeat(titleCharsMax) }],
+    ["/frobnicate now", { name: "unknown", text: "/frobnicate" }],
+  ])("takes %j as a command", (text, command) => {
+    expect(readText(text)).toEqual({ kind: "command", command });
+  });
+
+  it.each(["/etc/hosts is wrong", "/ is full", "//comment"])("takes %j as a prompt: it is no command", (text) => {
+    expect(readText(text)).toEqual({ kind: "prompt", placement: "queue", prompt: { text } });
   });
 
   it("takes !text as an interrupt and keeps the text", () => {

@@ -1,8 +1,9 @@
 /**
- * What a person types to stop. Every channel reads text through `readText`, so that a stop is the same stop everywhere.
- * "cancel my job" and "stop using tabs" are prompts: only a bare stop word, politely wrapped or not, stops.
+ * What a person types, as a request: a command, a stop, an interrupt or a prompt. Every channel reads text through here, so that
+ * a stop is the same stop everywhere (S1). "cancel my job" and "stop using tabs" are prompts: only a bare stop word, politely
+ * wrapped or not, stops; and "/etc/hosts is wrong" is one too: a command is one word after the slash.
  */
-import type { Request } from "./inbox-item.ts";
+import type { Command, Request } from "./inbox-item.ts";
 
 const stopWords = new Set(["stop", "pause", "abort", "halt", "cancel"]);
 const politeWords = new Set([
@@ -28,9 +29,14 @@ const politeHeads = new Set(["can", "could", "would", "will"]);
 /** A bare stop politely wrapped is short; longer texts are prompts whatever they begin with. */
 const politeWordsMax = 6;
 
-/** Reads a person's text (not a /command): `!` alone or a stop word stops, `!text` interrupts, all else is a prompt. */
+/** A title is one line of a list. In UTF-16 units. */
+export const titleCharsMax = 100;
+
+/** Reads a person's text: a /command, `!` alone or a stop word, `!text` that interrupts; all else is a prompt. */
 export function readText(text: string): Request {
   const trimmed = text.trim();
+  const [, word, rest = ""] = /^\/([A-Za-z0-9_-]{1,64})(?:\s+([\s\S]*))?$/.exec(trimmed) ?? [];
+  if (word !== undefined) return { kind: "command", command: readCommand(word, rest) };
   if (/^[!\uFF01]+$/.test(trimmed) || isStopWord(trimmed)) {
     return { kind: "command", command: { name: "stop", scope: stopScope(trimmed) } };
   }
@@ -54,4 +60,22 @@ function isStopWord(text: string): boolean {
 
 function stopScope(text: string): "conversation" | "all" {
   return /\b(all|everything)\b/i.test(text) ? "all" : "conversation";
+}
+
+/** `word` without its slash, in any case; `rest` is what follows it. */
+export function readCommand(word: string, rest: string): Command {
+  const name = word.toLowerCase();
+  switch (name) {
+    case "start":
+    case "help":
+    case "status":
+    case "queue":
+      return { name };
+    case "stop":
+      return { name, scope: /^(all|everything)$/i.test(rest.trim()) ? "all" : "conversation" };
+    case "new":
+      return { name, title: rest.trim() === "" ? null : rest.trim().slice(0, titleCharsMax).toWellFormed() };
+    default:
+      return { name: "unknown", text: `/${word}` };
+  }
 }
