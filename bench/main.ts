@@ -39,7 +39,9 @@ async function main(): Promise<number> {
       console.log(sectionText(one));
     } catch (error) {
       failures += 1;
-      console.log(`\n${section.name}: ${section.title}\n  FAILED: ${error instanceof Error ? error.stack : String(error)}`);
+      console.log(
+        `\n${section.name}: ${section.title}\n  FAILED: ${error instanceof Error ? error.stack : String(error)}`,
+      );
     }
   }
   console.log(`\nThe same as JSON: ${save(measured, values.save === true)}`);
@@ -50,7 +52,11 @@ async function measure(section: Section): Promise<Measured> {
   const loadBefore = loadNow();
   const begin = performance.now();
   const figures = await section.measure((text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}\r`));
-  return { section, figures, noise: { loadBefore, loadAfter: loadNow(), seconds: (performance.now() - begin) / 1_000 } };
+  return {
+    section,
+    figures,
+    noise: { loadBefore, loadAfter: loadNow(), seconds: (performance.now() - begin) / 1_000 },
+  };
 }
 
 function save(measured: readonly Measured[], isKept: boolean): string {

@@ -40,7 +40,8 @@ export async function openStage(peopleCount: number): Promise<Stage> {
     bareHome,
     people,
     // The log as it is unless told: writing every detail of it is not what people run.
-    bridge: () => startBridge({ home, emulator, model, driver: "claude", users: people, env: { SIGNALBOX_LOG: "info" } }),
+    bridge: () =>
+      startBridge({ home, emulator, model, driver: "claude", users: people, env: { SIGNALBOX_LOG: "info" } }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

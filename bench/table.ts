@@ -27,15 +27,24 @@ export function heading(): string {
 
 export function sectionText({ section, figures, noise }: Measured): string {
   const load = `load ${noise.loadBefore.toFixed(1)} to ${noise.loadAfter.toFixed(1)} on ${cpus().length} cores`;
-  return [`\n${section.name}: ${section.title}  (${Math.round(noise.seconds)} s, ${load})`, ...figures.flatMap(figureLines)].join(
-    "\n",
-  );
+  return [
+    `\n${section.name}: ${section.title}  (${Math.round(noise.seconds)} s, ${load})`,
+    ...figures.flatMap(figureLines),
+  ].join("\n");
 }
 
 function figureLines(figure: Figure): readonly string[] {
   const ratio = ratioOf(figure);
-  const verdict = judge(figure).map((one) => verdictText(one, figure.unit)).join(", ");
-  const own = line(`  ${figure.name}`, figure.spread, figure.unit, ratio === null ? "" : `${ratio.toFixed(2)}x`, verdict);
+  const verdict = judge(figure)
+    .map((one) => verdictText(one, figure.unit))
+    .join(", ");
+  const own = line(
+    `  ${figure.name}`,
+    figure.spread,
+    figure.unit,
+    ratio === null ? "" : `${ratio.toFixed(2)}x`,
+    verdict,
+  );
   const others = figure.beside.map(({ name, spread }, index) =>
     line(`    ${index === 0 ? "over" : "beside"} ${name}`, spread, figure.unit, "", ""),
   );
@@ -54,7 +63,8 @@ function verdictText({ of, kind, bound, actual, isMet }: Judged, unit: Unit): st
   return `${of_} ${kind} ${shown}: ${isMet ? "met" : `MISSED (${of === "ratio" ? `${actual.toFixed(2)}x` : short(actual)})`}`;
 }
 
-const short = (value: number): string => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1));
+const short = (value: number): string =>
+  Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
 
 export function toJson(measured: readonly Measured[]): string {
   const sections = measured.map(({ section, figures, noise }) => ({

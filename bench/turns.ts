@@ -37,7 +37,8 @@ export const warm: Section = {
       const lane = lanes[round % lanes.length];
       if (lane === undefined) throw new Error("there are no conversations");
       const paced = pause(roundMs);
-      const measureOurs = async (): Promise<unknown> => ours.push(await bridgeTurnMs(stage, lane.person, `ours ${round}`));
+      const measureOurs = async (): Promise<unknown> =>
+        ours.push(await bridgeTurnMs(stage, lane.person, `ours ${round}`));
       const measureFloor = async (): Promise<unknown> =>
         floor.push((await timed(() => lane.bare.turn(scripted([[`bare ${round}`]])))).ms);
       // Neither is always the first after the pause.
