@@ -184,6 +184,9 @@ describe("the page", () => {
     put("src/web/page/main.tsx", "two");
     bootstrap("start");
     expect(builds()).toBe(2);
+    put("src/lib/markdown.ts", "the page's parser is in lib");
+    bootstrap("start");
+    expect(builds()).toBe(3);
   });
 
   test("is not built for other commands", () => {

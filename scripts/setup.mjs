@@ -178,7 +178,9 @@ function pageStep(root) {
   const home = join(root, "src/web/page");
   const config = join(home, "vite.config.ts");
   const stampFile = join(root, ".cache/page.json");
-  const sources = () => hashOfTree(home, hashOf(join(root, "package-lock.json")));
+  // The page takes code from its own folder and from lib (test/architecture.ts holds that); from elsewhere only types.
+  const folders = [home, join(root, "src/lib")];
+  const sources = () => hashOfTrees(folders, hashOf(join(root, "package-lock.json")));
   return {
     isDone() {
       if (!existsSync(config)) return true;
@@ -278,14 +280,16 @@ function hashOf(file) {
   return text === undefined ? undefined : createHash("sha256").update(text).digest("hex");
 }
 
-/** The names and contents of all source files below `home`, and `seed`. Tests do not change what is built. */
-function hashOfTree(home, seed) {
+/** The names and contents of all source files below `folders`, and `seed`. Tests do not change what is built. */
+function hashOfTrees(folders, seed) {
   const hash = createHash("sha256").update(String(seed));
-  const files = readdirSync(home, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !/\.test\.tsx?$/.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .toSorted();
-  for (const file of files) hash.update(`\0${file.slice(home.length)}\0`).update(readFileSync(file));
+  for (const folder of folders.filter((each) => existsSync(each))) {
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !/\.test\.tsx?$/.test(entry.name))
+      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+      .toSorted();
+    for (const file of files) hash.update(`\0${file.slice(folder.length)}\0`).update(readFileSync(file));
+  }
   return hash.digest("hex");
 }
 
