@@ -14,6 +14,10 @@ export interface Machine {
   workspaces(life: number): Workspaces;
   /** The operating system drops the locks of a dead program. */
   endLife(life: number): void;
+  /** Whether this life holds the directory against other instances. */
+  isHeld(path: string, life: number): boolean;
+  /** The directories that are held. */
+  held(): readonly string[];
   /** Faults stop: directories are there again. */
   calm(): void;
 }
@@ -28,8 +32,8 @@ type MachineDeps = {
 
 export function createMachine(deps: MachineDeps): Machine {
   const { world, scheduler, random, habits } = deps;
-  /** Locks by directory, with the life that holds each. */
-  const locks = new Map<string, number>();
+  /** Locks by directory: one life holds each, as often as it asked for it. */
+  const locks = new Map<string, { readonly life: number; count: number }>();
   const gone = new Set<number>();
   let isCalm = false;
 
@@ -65,12 +69,13 @@ export function createMachine(deps: MachineDeps): Machine {
     if (!isCalm && random.chance(habits.refusesWorkspace)) {
       return { kind: "refused", fault: { kind: "workspace-missing", path } };
     }
-    if (locks.has(path)) {
-      deps.violated("I1", `${path} is asked for while life ${locks.get(path)} still holds it`);
-    }
-    locks.set(path, life);
+    const lock = locks.get(path) ?? { life, count: 0 };
+    if (lock.life !== life) deps.violated("I1", `${path} is asked for while life ${lock.life} holds it`);
+    lock.count += 1;
+    locks.set(path, lock);
     const release = (): void => {
-      if (locks.get(path) === life) locks.delete(path);
+      lock.count -= 1;
+      if (lock.count === 0 && locks.get(path) === lock) locks.delete(path);
     };
     return {
       kind: "held",
@@ -92,8 +97,10 @@ export function createMachine(deps: MachineDeps): Machine {
     }),
     endLife: (life) => {
       gone.add(life);
-      for (const [path, holder] of locks) if (holder === life) locks.delete(path);
+      for (const [path, lock] of locks) if (lock.life === life) locks.delete(path);
     },
+    isHeld: (path, life) => locks.get(path)?.life === life,
+    held: () => [...locks.keys()],
     calm: () => {
       isCalm = true;
     },

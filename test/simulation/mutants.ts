@@ -254,13 +254,13 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: "engine/run.ts", find: "if (over.signal.aborted) break;", replace: "" }],
   },
   {
-    name: "the directory is let go after the commit that hands it on",
+    name: "the directory is let go as soon as it is held",
     breaks: ["I1"],
     edits: [
       {
         file: "engine/run.ts",
         find: "await using _lock = hold.lock;",
-        replace: "void clock.sleep(50, new AbortController().signal).then(() => hold.lock[Symbol.asyncDispose]());",
+        replace: "await hold.lock[Symbol.asyncDispose]();",
       },
     ],
   },

@@ -24,6 +24,9 @@ type AgentDeps = {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly habits: AgentHabits;
+  /** Whether the program holds the directory against other instances. */
+  readonly isHeld: (path: string, life: number) => boolean;
+  readonly violated: (invariant: string, what: string) => void;
 };
 
 type ScriptedTurn = { readonly turn: Turn; readonly calm: (immortalsDie: boolean) => void };
@@ -80,6 +83,10 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   function act(): void {
     working = null;
     if (!agent.alive) return;
+    // I1: inside one instance the row holds the directory, against others the lock does, for as long as the turn acts.
+    if (!ledger.isReleased && !ledger.isOrphan && !deps.isHeld(ledger.workspace, life)) {
+      deps.violated("I1", `${run} acts in ${ledger.workspace}, which its program does not hold`);
+    }
     const step = script.steps[next];
     next += 1;
     if (step === undefined) return finish(script.end);

@@ -103,8 +103,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   };
   const habits = scenario.agent;
   const world = createWorld(violated);
-  const agents = createScriptedAgents({ world, scheduler, random, habits });
   const machine = createMachine({ world, scheduler, random, habits, violated });
+  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld: machine.isHeld, violated });
   const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, violated });
   const chat = createChat({ mirror, scheduler, random, clock, scenario, violated });
   const context: RuleContext = {
@@ -123,7 +123,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     rulesOfOrder(context),
     rulesOfMessages(context),
   ];
-  const checks = createStandingChecks(context, scheduler, journal);
+  const checks = createStandingChecks(context, scheduler, journal, machine);
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
   for (const source of [chat.next, messenger.next, crashes, drains, jumps]) scheduler.addSource(source);

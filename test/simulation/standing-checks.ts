@@ -6,6 +6,7 @@
  */
 import type { Engine } from "../../src/engine/ports.ts";
 import type { Journal } from "./journal.ts";
+import type { Machine } from "./machine.ts";
 import type { RuleContext } from "./rule.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -17,7 +18,12 @@ export interface StandingChecks {
   left(engine: Engine): void;
 }
 
-export function createStandingChecks(context: RuleContext, scheduler: Scheduler, journal: Journal): StandingChecks {
+export function createStandingChecks(
+  context: RuleContext,
+  scheduler: Scheduler,
+  journal: Journal,
+  machine: Machine,
+): StandingChecks {
   const { mirror, world, runsMax, life, violated } = context;
   const isDeciding = (): boolean => scheduler.waiting(["flush", "resolve"], life()) > 0;
   return { progress, stops, left };
@@ -49,6 +55,11 @@ export function createStandingChecks(context: RuleContext, scheduler: Scheduler,
     for (const { ref, turn } of world.background()) {
       const isKnown = turn.isOrphan || turn.isReleased || mirror.runs.get(turn.owner.run)?.state === "quarantined";
       if (!isKnown && !adopted.has(ref.startTime)) violated("I2", `${ref.startTime} runs on, and is recorded nowhere`);
+    }
+    const live = [...mirror.live].map((run) => run.workspace);
+    const isUnlocking = scheduler.waiting(["machine"], life()) > 0;
+    for (const path of isUnlocking ? [] : machine.held()) {
+      if (!live.includes(path)) violated("I1", `${path} is held, and nothing runs there`);
     }
     for (const { owner } of engine.snapshots()) {
       if (mirror.runs.get(owner.run)?.state === "settled")
