@@ -340,23 +340,29 @@ type Stop = {
   readonly asked: AbortSignal;
 };
 
-/** Before anything is built, so that a signal during the start is not lost. The third one ends the program as it is. */
+/**
+ * Before anything is built, so that a signal during the start is not lost. A supervisor's SIGTERM may arrive twice (by the group, and
+ * passed on by whoever started us) and asks the same thing; a person's further Ctrl-C means more: the second ends the grace, the
+ * third ends the program as it is.
+ */
 function listenForStop(): Stop {
   const first = Promise.withResolvers<void>();
   const second = Promise.withResolvers<void>();
   const asked = new AbortController();
-  let count = 0;
-  const onSignal = (): void => {
-    count += 1;
-    if (count === 1) asked.abort();
-    if (count === 1) first.resolve();
-    if (count === 2) second.resolve();
-    // What still runs is found and ended at the next start.
-    if (count === 3) process.exit(1);
+  let interrupts = 0;
+  const ask = (): void => {
+    asked.abort();
+    first.resolve();
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
-  process.on("SIGHUP", onSignal);
+  process.on("SIGTERM", ask);
+  process.on("SIGHUP", ask);
+  process.on("SIGINT", () => {
+    if (asked.signal.aborted) interrupts += 1;
+    ask();
+    if (interrupts === 1) second.resolve();
+    // What still runs is found and ended at the next start.
+    if (interrupts === 2) process.exit(1);
+  });
   return { first: first.promise, second: second.promise, asked: asked.signal };
 }
 

@@ -13,8 +13,9 @@ export type ButtonAction =
   | { readonly kind: "force-release"; readonly owner: RunOwner }
   | { readonly kind: "steer"; readonly item: ItemId }
   | { readonly kind: "stop-and-run"; readonly item: ItemId }
-  | { readonly kind: "cancel"; readonly item: ItemId }
-  | { readonly kind: "move-first"; readonly item: ItemId }
+  /** `ordinal` is the item's number in the list that the button stands under; none where it stands beside its item. */
+  | { readonly kind: "cancel"; readonly item: ItemId; readonly ordinal?: number }
+  | { readonly kind: "move-first"; readonly item: ItemId; readonly ordinal?: number }
   | { readonly kind: "clear-queue" }
   | { readonly kind: "run-again"; readonly item: ItemId }
   | { readonly kind: "held"; readonly how: "run-each" | "run-as-one" | "discard" }
@@ -36,9 +37,9 @@ export function buttonLabel(action: ButtonAction): string {
     case "stop-and-run":
       return "Stop and run";
     case "cancel":
-      return "Cancel";
+      return action.ordinal === undefined ? "Cancel" : `Cancel ${action.ordinal}`;
     case "move-first":
-      return "Move to front";
+      return action.ordinal === undefined ? "Move to front" : `${action.ordinal} to the front`;
     case "clear-queue":
       return "Clear the queue";
     case "run-again":

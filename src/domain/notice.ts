@@ -2,7 +2,6 @@
  * Everything that Signalbox itself says in a conversation, as data. It is stored in the outbox in the same transaction as
  * the decision it tells of; each channel draws it in its own way from `describeNotice`.
  */
-import type { Button } from "./button.ts";
 import type { ChannelName, ConversationId } from "./conversation.ts";
 import { describeFault, type Fault } from "./faults.ts";
 import type { ItemId } from "./inbox-item.ts";
@@ -78,8 +77,6 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "help", description: "How to use Signalbox" },
   { command: "start", description: "Say hello" },
 ];
-
-export type NoticeText = { readonly text: string; readonly buttons: readonly (readonly Button[])[] };
 
 /** The words of a notice, plain text, at most a few lines; the same on every channel. */
 export function describeNotice(notice: Notice, channel: ChannelName): string {
@@ -266,7 +263,7 @@ export function duration(ms: number): string {
 }
 
 /** One line of a message, for lists; in UTF-16 units. */
-export const excerptCharsMax = 80;
+const excerptCharsMax = 80;
 
 export function excerpt(text: string): string {
   const line = text.replace(/\s+/g, " ").trim();

@@ -34,7 +34,7 @@ export const transcriptTextCharsMax = 16_000;
 /** Enough to see what an agent is about; the details view reads more from elsewhere. */
 export const transcriptToolsMax = 50;
 /** Notices (a denied tool, a wrong server) repeat; the first few tell the story. */
-export const transcriptNoticesMax = 10;
+const transcriptNoticesMax = 10;
 
 export const emptyTranscript: Transcript = {
   phase: { kind: "starting" },

@@ -307,10 +307,11 @@ async function sayQueue(work: Work, item: InboxItem, lane: Lane): Promise<void> 
   const queued = await work.tx.items(conversation, "queued");
   const held = await work.tx.items(conversation, "held");
   const buttons = [];
-  for (const [index, waiting] of queued.slice(0, entriesShownMax).entries()) {
-    const cancel = await addButton(work, conversation, { kind: "cancel", item: waiting.id });
+  for (const [index, { id }] of queued.slice(0, entriesShownMax).entries()) {
+    const named = { item: id, ordinal: index + 1 };
+    const cancel = await addButton(work, conversation, { kind: "cancel", ...named });
     buttons.push(
-      index === 0 ? [cancel] : [cancel, await addButton(work, conversation, { kind: "move-first", item: waiting.id })],
+      index === 0 ? [cancel] : [cancel, await addButton(work, conversation, { kind: "move-first", ...named })],
     );
   }
   if (queued.length > 1) buttons.push([await addButton(work, conversation, { kind: "clear-queue" })]);

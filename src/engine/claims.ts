@@ -15,7 +15,7 @@ import { addButton, say, type Work } from "./work.ts";
  * A quick answer arrives before its status message would: the status waits this long, and is never sent when the run is over by
  * then. Below what a person notices as silence.
  */
-export const statusDelayMs = 400;
+const statusDelayMs = 400;
 
 export type ClaimSettings = { readonly runsMax: number; readonly driverFor: (lane: Lane) => Driver };
 

@@ -136,7 +136,7 @@ export type Lane = {
   readonly session: { readonly id: string; readonly resume: string | null };
 };
 
-/** A live run's row. `slot` is in 1..runsMax. `isConfirmed` turns true with the turn's first event. */
+/** A live run's row. `slot` is in 1..runsMax. */
 export type LiveRun = {
   readonly owner: RunOwner;
   readonly item: ItemId;

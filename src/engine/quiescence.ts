@@ -15,7 +15,7 @@ export const killMs = 3_000;
 /** After the turn's own end its processes are gone within milliseconds; a turn that lingers longer is ended like a stopped one. */
 export const endedMs = 5_000;
 /** Reading the process table takes milliseconds; a driver that cannot answer in this time has no evidence to give. */
-export const survivorsMs = 2_000;
+const survivorsMs = 2_000;
 
 const escalation: readonly { readonly level: InterruptLevel; readonly waitMs: number }[] = [
   { level: "ask", waitMs: askMs },
@@ -52,7 +52,7 @@ export async function proveQuiet(
 }
 
 /** How long to wait before looking again at processes that did not end: their end is told at most this late. */
-export const lookAgainMs = 2_000;
+const lookAgainMs = 2_000;
 
 /**
  * Ends processes that nobody can wait for, again and again, until a look proves them gone (resolves "quiet") or `signal` fires.

@@ -442,7 +442,9 @@ function addItemButton(
 }
 
 function buttonView({ id, action }: Button): ButtonView {
-  return { id, label: buttonLabel(action), weight: weightOf(action) };
+  // Here a button stands beside its message, whichever list brought it.
+  const label = isItemAction(action) ? buttonLabel({ kind: action.kind, item: action.item }) : buttonLabel(action);
+  return { id, label, weight: weightOf(action) };
 }
 
 function weightOf(action: ButtonAction): ButtonView["weight"] {

@@ -109,8 +109,8 @@ test("/queue shows what waits, moves a message to the front and clears the rest,
   person.sends("/queue");
   const queue = await scene.said(person, "2 messages waiting:");
   expect(queue.text).toMatch(/1\. alpha\n2\. beta/);
-  expect(labels(queue)).toEqual([["Cancel"], ["Cancel", "Move to front"], ["Clear the queue"]]);
-  expect((await person.taps("Move to front")).text).toBe("It is next in line.");
+  expect(labels(queue)).toEqual([["Cancel 1"], ["Cancel 2", "2 to the front"], ["Clear the queue"]]);
+  expect((await person.taps("2 to the front")).text).toBe("It is next in line.");
   turn.release();
   await scene.answered(person, "echo: alpha");
   expect(botSaid(person, /^(at last|echo: )/)).toEqual(["at last", "echo: beta", "echo: alpha"]);
