@@ -264,4 +264,36 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "a task left behind is recorded nowhere",
+    breaks: ["I2"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "await work.tx.adopt(owner.conversation, owner.run, adopted);",
+        replace: "void adopted;",
+      },
+    ],
+  },
+  {
+    name: "a run that is stopped after its proof leaves its tasks behind",
+    breaks: ["I8"],
+    edits: [{ file: "engine/run.ts", find: "live.stopWhy !== null && adopted", replace: "live === null && adopted" }],
+  },
+  {
+    name: "an admission is not counted",
+    breaks: ["I4"],
+    edits: [{ file: "store/inbox.ts", find: "SET received = received + 1", replace: "SET received = received" }],
+  },
+  {
+    name: "a drain does not wait for its runs",
+    breaks: ["I2"],
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "await commit(stopForShutdown);\n    await allSettled();",
+        replace: "await commit(stopForShutdown);",
+      },
+    ],
+  },
 ];
