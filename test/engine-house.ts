@@ -41,6 +41,8 @@ export type House = AsyncDisposable & {
     text: string,
     options?: { readonly key?: string; readonly workspace?: string; readonly sentAtMs?: number },
   ): Promise<Receipt>;
+  /** Several texts in one delivery, as one poll may bring them. */
+  sendTogether(name: string, ...texts: readonly string[]): Promise<void>;
   command(name: string, command: (Request & { kind: "command" })["command"]): Promise<Receipt>;
   /** Presses the newest button of the conversation whose action is of this kind. */
   press(
@@ -102,7 +104,16 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     request: Request,
     given: { key?: string; workspace?: string; sentAtMs?: number } = {},
   ): Promise<Receipt> {
-    const item: InboxItem = {
+    const [receipt] = await engine.accept([itemOf(name, request, given)], {
+      workspace: given.workspace ?? `/work/${name}`,
+    });
+    await settled();
+    if (receipt === undefined) throw new Error("no receipt");
+    return receipt;
+  }
+
+  function itemOf(name: string, request: Request, given: { key?: string; sentAtMs?: number } = {}): InboxItem {
+    return {
       key: (given.key ?? `test:${salt}:${(keys += 1)}`) as ItemKey,
       conversation: webConversation(name),
       user: "1",
@@ -111,10 +122,14 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       request,
       sentAtMs: given.sentAtMs ?? clock.now(),
     };
-    const [receipt] = await engine.accept([item], { workspace: given.workspace ?? `/work/${name}` });
+  }
+
+  async function sendTogether(name: string, ...texts: readonly string[]): Promise<void> {
+    await engine.accept(
+      texts.map((text) => itemOf(name, readText(text))),
+      { workspace: `/work/${name}` },
+    );
     await settled();
-    if (receipt === undefined) throw new Error("no receipt");
-    return receipt;
   }
 
   async function said(name: string): Promise<Outgoing[]> {
@@ -141,6 +156,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     database,
     endedProcesses,
     conversation: webConversation,
+    sendTogether,
     send: (name, text, given) => give(name, readText(text), given),
     command: (name, command) => give(name, { kind: "command", command }),
     press: async (name, kind, given = {}) =>

@@ -40,6 +40,7 @@ export async function admit(
   for (const item of items) {
     const lane = await openLane(work, item.conversation, chosen, settings);
     receipts.push(await admitOne(work, item, lane, late, settings));
+    await work.claim();
   }
   for (const conversation of late) await offerHeld(work, conversation, "downtime");
   return receipts;

@@ -67,6 +67,13 @@ describe("a message", () => {
     expect(house.driver.turns[0]?.interrupts).toEqual([]);
   });
 
+  it("and an interrupt that arrive together are decided as if they had come one by one", async () => {
+    await using house = await createHouse();
+    await house.sendTogether("a", "one", "!two");
+    expect((await house.items("a"))[0]).toBe("cancelled");
+    expect((await house.driver.nextTurn()).request.prompt.text).toBe("two");
+  });
+
   it("that fails to run says why and offers to run again; again is a new item that runs", async () => {
     await using house = await createHouse();
     await house.send("a", "one");

@@ -113,13 +113,16 @@ export function createEngine(deps: EngineDeps): Engine {
   /** One transaction, the claims that it makes possible, and after its commit what it asked for. Rejects when it did not commit. */
   async function commit<T>(decide: (work: Work) => Promise<T>): Promise<T> {
     const claimed: LiveRun[] = [];
+    const claim = async (work: Work): Promise<void> => {
+      if (phase !== "open") return;
+      const claims = await claimReady(work, { runsMax: settings.runsMax, driverFor: deps.driverFor });
+      claimed.push(...claims.map(hold));
+    };
     try {
       const { value, work } = await store.transact(async (tx) => {
-        const work = beginWork(tx, clock.now(), deps.newId);
+        const work = beginWork(tx, clock.now(), deps.newId, claim);
         const value = await decide(work);
-        if (phase === "open")
-          for (const claim of await claimReady(work, { runsMax: settings.runsMax, driverFor: deps.driverFor }))
-            claimed.push(hold(claim));
+        await work.claim();
         // Before that nothing can be claimed, so nothing truly waits: the boot's last transaction tells those that it does not claim.
         if (phase === "booting") waitingSinceStart.push(...work.waiting);
         else await tellWaiting(work, settings.runsMax);

@@ -37,10 +37,16 @@ export type Work = {
   readonly touched: Set<ConversationId>;
   /** Prompts put in line by this transaction: those not claimed by its end are told their place. */
   readonly waiting: ItemId[];
+  /**
+   * Claims all that can start now. Every transaction ends with it; an admission also calls it between two items, so that items which
+   * arrive together are decided as if they had come one by one.
+   */
+  readonly claim: () => Promise<void>;
 };
 
-export function beginWork(tx: Tx, atMs: number, newId: NewId): Work {
-  return { tx, atMs, newId, after: [], touched: new Set(), waiting: [] };
+export function beginWork(tx: Tx, atMs: number, newId: NewId, claim: (work: Work) => Promise<void>): Work {
+  const work: Work = { tx, atMs, newId, after: [], touched: new Set(), waiting: [], claim: () => claim(work) };
+  return work;
 }
 
 /** One engine transaction; rejects with what `decide` threw, or when it did not commit. */
