@@ -30,13 +30,14 @@ function nextReady(
   sql: Sql,
   runsMax: number,
 ): { readonly lane: Lane; readonly item: StoredItem; readonly slot: number } | null {
-  const slot = lowestFreeSlot(sql);
-  if (slot > runsMax) return null;
+  // Asked at every commit, and mostly nothing is ready: the slot, which costs twenty times as much to find, comes second.
   const next = sql.get<{ conversation: ConversationId }>(
     `SELECT conversation FROM lane
      WHERE ticket = (SELECT min(head_ticket) FROM workspace WHERE head_ticket IS NOT NULL)`,
   );
   if (next === undefined) return null;
+  const slot = lowestFreeSlot(sql);
+  if (slot > runsMax) return null;
   const lane = one(readLane(sql, next.conversation) ?? undefined, `lane ${next.conversation}`);
   const item = one(readHead(sql, next.conversation) ?? undefined, `queued item in ${next.conversation}`);
   return { lane, item, slot };
