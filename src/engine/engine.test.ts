@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createHouse, noEvidence } from "../../test/engine-house.ts";
-import { laneCapacity } from "./admission.ts";
+import { laneCapacity } from "./waiting-line.ts";
 import { askMs, endedMs, killMs, terminateMs } from "./quiescence.ts";
 
 const wholeEscalationMs = askMs + terminateMs + killMs + 10;

@@ -10,7 +10,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
-import { admit, offerHeld } from "./admission.ts";
+import { admit } from "./admission.ts";
 import { claimReady, tellWaiting } from "./claims.ts";
 import type {
   Clock,
@@ -29,6 +29,7 @@ import type {
 } from "./ports.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
+import { offerHeld } from "./waiting-line.ts";
 import { type After, beginWork, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {

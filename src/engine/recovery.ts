@@ -6,10 +6,11 @@
  * L6: what waited longer than the downtime bound is offered; the rest just runs, in order.
  */
 import { emptyTranscript } from "../domain/transcript.ts";
-import { offerHeld } from "./admission.ts";
+
 import type { Clock, LiveRun, Log, Processes } from "./ports.ts";
 import { untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
+import { offerHeld } from "./waiting-line.ts";
 import { type Commit, Deposed, persist, type Work } from "./work.ts";
 
 export type RecoveryDeps = {

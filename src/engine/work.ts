@@ -4,10 +4,10 @@
  */
 import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import type { ItemId, Prompt } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId, Prompt } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
-import type { Clock, Log, NewId, Tx } from "./ports.ts";
+import type { Clock, Log, NewId, Receipt, Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
 export class Deposed extends Error {
@@ -110,4 +110,26 @@ export async function heldButtons(work: Work, conversation: ConversationId): Pro
     ],
     [await addButton(work, conversation, { kind: "held", how: "discard" })],
   ];
+}
+
+/** What an admission needs to know of the program. `workspace` is the default one's real path. */
+export type AdmissionSettings = {
+  readonly workspace: string;
+  readonly downtimeMs: number;
+  readonly runsMax: number;
+  readonly driverName: string;
+  readonly version: string;
+};
+
+/** The answer to an item, as a message of its conversation. */
+export async function reply(work: Work, item: InboxItem, notice: Notice): Promise<void> {
+  await say(work, item.conversation, notice, { dedupe: `item:${item.key}:${notice.kind}`, replyTo: item.message });
+}
+
+export function fresh(item: InboxItem, toast: string | null): Receipt {
+  return { key: item.key, fresh: true, toast };
+}
+
+export function seenBefore(item: InboxItem): Receipt {
+  return { key: item.key, fresh: false, toast: null };
 }

@@ -137,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I8"],
     edits: [
       {
-        file: "engine/admission.ts",
+        file: "engine/stops.ts",
         find: 'await reply(work, item, { kind: "stopping" });',
         replace: 'await reply(work, item, { kind: "stopped", why: "user", held: 0, forced: false });',
       },
@@ -148,7 +148,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I8"],
     edits: [
       {
-        file: "engine/admission.ts",
+        file: "engine/stops.ts",
         find: "await work.tx.markStopping(owner, why, work.atMs);",
         replace: "",
       },
@@ -164,7 +164,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["S2"],
     edits: [
       {
-        file: "engine/admission.ts",
+        file: "engine/waiting-line.ts",
         find: 'for (const waiting of queued) await work.tx.moveItem(waiting.id, "queued", "held");',
         replace: "",
       },
@@ -175,7 +175,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I9"],
     edits: [
       {
-        file: "engine/admission.ts",
+        file: "engine/stops.ts",
         find: 'if (effect.place === "front") await work.tx.moveItemFirst(id);',
         replace: "",
       },

@@ -1,0 +1,91 @@
+/** Commands: each is done, and answered, in the transaction that stores it (I7). */
+import type { Command, InboxItem } from "../domain/inbox-item.ts";
+import { entriesShownMax } from "../domain/notice.ts";
+import type { Lane, Receipt } from "./ports.ts";
+import { laneReports } from "./reports.ts";
+import { endBackground, stopAll, stopConversation } from "./stops.ts";
+import { entriesOf } from "./waiting-line.ts";
+import { addButton, type AdmissionSettings, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
+
+export async function admitCommand(
+  work: Work,
+  item: InboxItem,
+  command: Command,
+  lane: Lane,
+  settings: AdmissionSettings,
+): Promise<Receipt> {
+  const isPending = command.name === "stop" && command.scope === "all";
+  const state = command.name === "unknown" ? "rejected" : isPending ? "running" : "done";
+  const id = await work.tx.addItem(item, state, work.atMs);
+  if (id === null) return seenBefore(item);
+  switch (command.name) {
+    case "start":
+      await reply(work, item, {
+        kind: "welcome",
+        driver: settings.driverName,
+        workspace: lane.workspace,
+        isDemo: settings.driverName === "demo",
+      });
+      break;
+    case "help":
+      await reply(work, item, { kind: "help" });
+      break;
+    case "unknown":
+      await reply(work, item, { kind: "unknown-command", text: command.text });
+      break;
+    case "status":
+      await sayStatus(work, item, settings);
+      break;
+    case "queue":
+      await sayQueue(work, item, lane);
+      break;
+    case "stop":
+      await (command.scope === "all" ? stopAll(work, item, id) : stopConversation(work, item, id, lane));
+      break;
+    case "new":
+      await beginSession(work, item, lane, command.title);
+      break;
+    default:
+      command satisfies never;
+  }
+  return fresh(item, null);
+}
+
+async function sayStatus(work: Work, item: InboxItem, settings: AdmissionSettings): Promise<void> {
+  const lanes = await laneReports(work, settings.runsMax);
+  const hasBackground = lanes.some((lane) => lane.background.length > 0);
+  const buttons = hasBackground ? [[await addButton(work, item.conversation, { kind: "end-background" })]] : [];
+  const notice = { kind: "status" as const, lanes, runsMax: settings.runsMax, version: settings.version };
+  await say(work, item.conversation, notice, { dedupe: `item:${item.key}:status`, buttons, replyTo: item.message });
+}
+
+async function sayQueue(work: Work, item: InboxItem, lane: Lane): Promise<void> {
+  const { conversation } = item;
+  const queued = await work.tx.items(conversation, "queued");
+  const held = await work.tx.items(conversation, "held");
+  const buttons = [];
+  for (const [index, { id }] of queued.slice(0, entriesShownMax).entries()) {
+    const named = { item: id, ordinal: index + 1 };
+    const cancel = await addButton(work, conversation, { kind: "cancel", ...named });
+    buttons.push(
+      index === 0 ? [cancel] : [cancel, await addButton(work, conversation, { kind: "move-first", ...named })],
+    );
+  }
+  if (queued.length > 1) buttons.push([await addButton(work, conversation, { kind: "clear-queue" })]);
+  if (held.length > 0) buttons.push(...(await heldButtons(work, conversation)));
+  const notice = {
+    kind: "queue" as const,
+    entries: entriesOf(queued),
+    held: held.length,
+    isRunning: lane.state.kind !== "idle",
+  };
+  await say(work, conversation, notice, { dedupe: `item:${item.key}:queue`, buttons, replyTo: item.message });
+}
+
+async function beginSession(work: Work, item: InboxItem, lane: Lane, title: string | null): Promise<void> {
+  await work.tx.newSession(item.conversation, work.newId(), title);
+  const isRunActive = lane.state.kind !== "idle";
+  if (!isRunActive) work.after.push({ kind: "forget", session: lane.session.id });
+  const ended = await endBackground(work, item.conversation, item.conversation);
+  await reply(work, item, { kind: "new-session", isRunActive, ended });
+}

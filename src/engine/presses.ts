@@ -1,0 +1,140 @@
+/** Presses of buttons: single use, and each looks again whether what it was offered for is still so. */
+import type { ButtonAction } from "../domain/button.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
+import { decide } from "../domain/lane-machine.ts";
+import { plural } from "../domain/notice.ts";
+import type { Receipt } from "./ports.ts";
+import { admitPrompt } from "./prompts.ts";
+import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
+import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
+import { type AdmissionSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+
+export async function admitPress(
+  work: Work,
+  item: InboxItem,
+  request: Request & { kind: "press" },
+  settings: AdmissionSettings,
+): Promise<Receipt> {
+  const id = await work.tx.addItem(item, "done", work.atMs);
+  if (id === null) return seenBefore(item);
+  const use = await work.tx.useButton(request.button, item.conversation, work.atMs);
+  switch (use.kind) {
+    case "used":
+      return fresh(item, await act(work, item, id, use.action, settings));
+    case "spent":
+      return fresh(item, "Already done.");
+    case "expired":
+      return fresh(item, "This button is too old. /status and /queue give fresh ones.");
+    case "unknown":
+      return fresh(item, "This button does not belong here. Nothing was done.");
+    default:
+      return use satisfies never;
+  }
+}
+
+/** Carries out a button's action; returns the words for the person who pressed. */
+async function act(
+  work: Work,
+  item: InboxItem,
+  id: ItemId,
+  action: ButtonAction,
+  settings: AdmissionSettings,
+): Promise<string> {
+  switch (action.kind) {
+    case "stop":
+      return pressStop(work, item, id, action.owner);
+    case "force-release":
+      return pressRelease(work, action.owner);
+    case "steer":
+      return pressSteer(work, item.conversation, action.item);
+    case "stop-and-run":
+      return pressStopAndRun(work, item, action.item);
+    case "cancel":
+      return pressCancel(work, item, action.item);
+    case "move-first":
+      return pressMoveFirst(work, item.conversation, action.item);
+    case "clear-queue": {
+      const cancelled = await endQueued(work, item.conversation, "queued");
+      await reply(work, item, { kind: "queue-cleared", count: cancelled });
+      return `${plural(cancelled, "message")} cancelled.`;
+    }
+    case "run-again":
+      return pressRunAgain(work, item, action.item, settings);
+    case "held":
+      return pressHeld(work, item, action.how);
+    case "end-background":
+      return (await endBackground(work, null, item.conversation)) === 0
+        ? "No background task is left."
+        : "Stopping\u2026";
+    default:
+      return action satisfies never;
+  }
+}
+
+async function pressSteer(work: Work, conversation: ConversationId, id: ItemId): Promise<string> {
+  const waiting = await queuedItem(work, conversation, id);
+  if (waiting === null) return "That message is not waiting any more.";
+  const lane = await work.tx.lane(conversation);
+  if (lane?.state.kind !== "running") return "No turn is running to steer; the message keeps its place.";
+  const { owner } = lane.state;
+  // Merged before it is handed over: a crash in between interrupts the run, which is told, and never runs the message twice (I6).
+  await work.tx.moveItem(id, "queued", "merged", owner.run);
+  work.after.push({ kind: "steer", owner, item: id, prompt: waiting.prompt });
+  return "Handed to the running turn.";
+}
+
+async function pressStopAndRun(work: Work, item: InboxItem, id: ItemId): Promise<string> {
+  if ((await queuedItem(work, item.conversation, id)) === null) return "That message is not waiting any more.";
+  await work.tx.moveItemFirst(id);
+  const lane = await work.tx.lane(item.conversation);
+  if (lane === null || (lane.state.kind !== "running" && lane.state.kind !== "stopping")) return "It is next in line.";
+  const { owner } = lane.state;
+  const decision = decide(lane.state, { kind: "stop", why: "replaced", owner }, { queued: 0, capacity: laneCapacity });
+  await carryOut(work, item, id, lane, decision.effects);
+  return "Stopping; this one runs next.";
+}
+
+async function pressCancel(work: Work, item: InboxItem, id: ItemId): Promise<string> {
+  const waiting = await work.tx.item(id);
+  const isWaiting =
+    waiting !== null &&
+    waiting.conversation === item.conversation &&
+    (waiting.state === "queued" || waiting.state === "held");
+  if (!isWaiting) return "That message is not waiting any more.";
+  await work.tx.moveItem(id, waiting.state, "cancelled");
+  await reply(work, item, { kind: "item-cancelled", text: textOf(waiting) });
+  return "Cancelled.";
+}
+
+async function pressMoveFirst(work: Work, conversation: ConversationId, id: ItemId): Promise<string> {
+  if ((await queuedItem(work, conversation, id)) === null) return "That message is not waiting any more.";
+  await work.tx.moveItemFirst(id);
+  return "It is next in line.";
+}
+
+async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: AdmissionSettings): Promise<string> {
+  const before = await work.tx.item(id);
+  if (before === null || before.conversation !== item.conversation || before.request.kind !== "prompt")
+    return "That message is gone.";
+  const steered =
+    before.run === null ? [] : (await work.tx.itemsOfRun(before.run)).filter((other) => other.state === "merged");
+  const prompt = joined([before, ...steered]);
+  const lane = await work.tx.lane(item.conversation);
+  if (lane === null) return "That conversation is gone.";
+  const request = { kind: "prompt" as const, prompt, placement: "queue" as const };
+  const key = `again:${item.key}` as ItemKey;
+  const again: InboxItem = { ...item, key, message: before.message, request, sentAtMs: work.atMs };
+  await admitPrompt(work, again, request, lane, new Set(), settings);
+  return "Queued again.";
+}
+
+async function pressHeld(work: Work, item: InboxItem, how: "run-each" | "run-as-one" | "discard"): Promise<string> {
+  const { conversation } = item;
+  const held = await work.tx.items(conversation, "held");
+  if (held.length === 0) return "Nothing is on hold any more.";
+  if (how === "discard") await endQueued(work, conversation, "held");
+  else await requeue(work, held, how);
+  await reply(work, item, { kind: "released", count: held.length, how });
+  return { "run-each": "Back in the queue.", "run-as-one": "Joined and queued.", discard: "Discarded." }[how];
+}

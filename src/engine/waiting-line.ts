@@ -1,0 +1,71 @@
+/**
+ * The line of waiting messages: put on hold, offered back, joined, cancelled. A held message keeps its place and is never claimed.
+ */
+import type { ConversationId } from "../domain/conversation.ts";
+import type { ItemId, Prompt } from "../domain/inbox-item.ts";
+import { entriesShownMax, excerpt, type QueueEntry } from "../domain/notice.ts";
+import type { StoredItem } from "./ports.ts";
+import { heldButtons, say, type Work } from "./work.ts";
+
+/** Messages that may wait in one conversation. A person does not keep more than this in mind; reaching it is told. */
+export const laneCapacity = 20;
+
+export async function holdQueue(work: Work, conversation: ConversationId): Promise<number> {
+  const queued = await work.tx.items(conversation, "queued");
+  for (const waiting of queued) await work.tx.moveItem(waiting.id, "queued", "held");
+  return queued.length;
+}
+
+/** One offer for all that is on hold in the conversation. */
+export async function offerHeld(work: Work, conversation: ConversationId, reason: "stop" | "downtime"): Promise<void> {
+  const held = await work.tx.items(conversation, "held");
+  if (held.length === 0) return;
+  const buttons = await heldButtons(work, conversation);
+  await say(
+    work,
+    conversation,
+    { kind: "held", count: held.length, reason, entries: entriesOf(held) },
+    { dedupe: `held:${work.newId()}`, buttons },
+  );
+}
+
+export async function requeue(work: Work, held: readonly StoredItem[], how: "run-each" | "run-as-one"): Promise<void> {
+  const [first, ...rest] = held;
+  if (first === undefined) return;
+  await work.tx.moveItem(first.id, "held", "queued");
+  if (how === "run-as-one" && rest.length > 0) {
+    await work.tx.rewriteItem(first.id, { kind: "prompt", placement: "queue", prompt: joined(held) });
+  }
+  for (const other of rest) await work.tx.moveItem(other.id, "held", how === "run-as-one" ? "merged" : "queued");
+}
+
+export async function endQueued(work: Work, conversation: ConversationId, state: "queued" | "held"): Promise<number> {
+  const waiting = await work.tx.items(conversation, state);
+  for (const item of waiting) await work.tx.moveItem(item.id, state, "cancelled");
+  return waiting.length;
+}
+
+export async function queuedItem(
+  work: Work,
+  conversation: ConversationId,
+  id: ItemId,
+): Promise<(StoredItem & { prompt: Prompt }) | null> {
+  const item = await work.tx.item(id);
+  if (item === null || item.conversation !== conversation || item.state !== "queued" || item.request.kind !== "prompt")
+    return null;
+  return { ...item, prompt: item.request.prompt };
+}
+
+/** Several messages as one prompt, in their order. */
+export function joined(items: readonly StoredItem[]): Prompt {
+  const texts = items.flatMap((item) => (item.request.kind === "prompt" ? [item.request.prompt.text] : []));
+  return { text: texts.join("\n\n") };
+}
+
+export function entriesOf(items: readonly StoredItem[]): QueueEntry[] {
+  return items.slice(0, entriesShownMax).map((item) => ({ item: item.id, text: textOf(item) }));
+}
+
+export function textOf(item: StoredItem): string {
+  return item.request.kind === "prompt" ? excerpt(item.request.prompt.text) : "";
+}
