@@ -223,6 +223,24 @@ describe("a stop", () => {
     expect(await house.items("c")).toEqual(["done"]);
   });
 
+  it("of everything also counts what was quarantined before", async () => {
+    await using house = await createHouse();
+    await house.send("a", "one");
+    await house.send("a", "stop");
+    await house.clock.advance(wholeEscalationMs);
+    await house.command("c", { name: "stop", scope: "all" });
+    expect((await house.said("c")).at(-1)).toMatchObject({
+      notice: { kind: "stopped-all", stopped: 0, quarantined: 1 },
+    });
+    await house.send("b", "two");
+    const turn = (await house.driver.nextTurn(), await house.driver.nextTurn());
+    turn.obey("ask");
+    await house.command("c", { name: "stop", scope: "all" });
+    expect((await house.said("c")).at(-1)).toMatchObject({
+      notice: { kind: "stopped-all", stopped: 1, quarantined: 1 },
+    });
+  });
+
   it("by the button of an older run does nothing to the present one (N-4, H-2)", async () => {
     await using house = await createHouse();
     await house.send("a", "one");

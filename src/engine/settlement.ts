@@ -200,7 +200,8 @@ async function runAgain(work: Work, item: StoredItem): Promise<readonly (readonl
   return [[await addButton(work, item.conversation, { kind: "run-again", item: item.id })]];
 }
 
-async function endStopWaits(work: Work, owner: RunOwner, how: "stopped" | "quarantined"): Promise<void> {
+/** Tells whoever asked to stop everything, once the last run that was waited for is settled or quarantined. */
+export async function endStopWaits(work: Work, owner: RunOwner, how: "stopped" | "quarantined"): Promise<void> {
   for (const ended of await work.tx.endStopWaits(owner.run, how)) {
     const { item, stopped, quarantined } = ended;
     await work.tx.moveItem(item.id, "running", "done");

@@ -9,7 +9,7 @@ import { decide, type LaneEffect } from "../domain/lane-machine.ts";
 import { type RunOwner, sameOwner, type StopWhy } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
 import type { Lane } from "./ports.ts";
-import { sayQuarantined, settleForced } from "./settlement.ts";
+import { endStopWaits, sayQuarantined, settleForced } from "./settlement.ts";
 import { holdQueue, laneCapacity, offerHeld } from "./waiting-line.ts";
 import { heldButtons, reply, say, type Work } from "./work.ts";
 
@@ -23,50 +23,39 @@ export async function stopConversation(work: Work, item: InboxItem, id: ItemId, 
   }
 }
 
-/** S5: every conversation. The command's row stays `running` until each run that it stopped is proven gone. */
+/** S5: every conversation. The command's row stays `running` until each run that it stopped is proven gone, or quarantined. */
 export async function stopAll(work: Work, item: InboxItem, id: ItemId): Promise<void> {
+  const lanes = await work.tx.lanes();
   let runs = 0;
-  const quarantined: RunOwner[] = [];
-  for (const lane of await work.tx.lanes()) {
-    await holdQueue(work, lane.conversation);
-    work.touched.add(lane.conversation);
-    const stop = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued: 0, capacity: 0 });
-    for (const effect of stop.effects) {
-      if (effect.kind !== "stop-run") continue;
-      runs += 1;
-      await stopRun(work, effect.owner, effect.why);
-      await work.tx.addStopWait(id, effect.owner.run);
-      if (effect.first && lane.conversation !== item.conversation) {
-        await say(
-          work,
-          lane.conversation,
-          { kind: "stopping" },
-          { dedupe: `item:${item.key}:stopping:${lane.conversation}` },
-        );
-      }
-    }
-    if (lane.state.kind === "quarantined") quarantined.push(lane.state.owner);
-    if (lane.state.kind === "idle" && lane.queued > 0) await offerHeld(work, lane.conversation, "stop");
+  for (const lane of lanes) {
+    if (lane.state.kind !== "idle") await work.tx.addStopWait(id, lane.state.owner.run);
+    runs += await stopLane(work, item, lane);
   }
   await endBackground(work, null, item.conversation);
-  await sayStoppingAll(work, item, id, runs, quarantined);
+  if (runs > 0) await reply(work, item, { kind: "stopping-all", runs });
+  for (const { state } of lanes) {
+    if (state.kind === "quarantined") await endStopWaits(work, state.owner, "quarantined"); // stopped before, and still not proven
+  }
+  if (lanes.some(({ state }) => state.kind !== "idle")) return;
+  await work.tx.moveItem(id, "running", "done");
+  await sayNothingToStop(work, item);
 }
 
-async function sayStoppingAll(
-  work: Work,
-  item: InboxItem,
-  id: ItemId,
-  runs: number,
-  quarantined: readonly RunOwner[],
-): Promise<void> {
-  if (runs > 0) {
-    await reply(work, item, { kind: "stopping-all", runs });
-    return;
+/** One lane of a stop of everything; returns how many runs it stops, 0 or 1. */
+async function stopLane(work: Work, item: InboxItem, lane: Lane & { readonly queued: number }): Promise<number> {
+  const { conversation } = lane;
+  work.touched.add(conversation);
+  await holdQueue(work, conversation);
+  if (lane.state.kind === "idle" && lane.queued > 0) await offerHeld(work, conversation, "stop");
+  const { effects } = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued: 0, capacity: 0 });
+  const stop = effects.find((effect) => effect.kind === "stop-run");
+  if (stop === undefined) return 0;
+  await stopRun(work, stop.owner, stop.why);
+  const isTold = conversation === item.conversation; // by the answer to the command
+  if (stop.first && !isTold) {
+    await say(work, conversation, { kind: "stopping" }, { dedupe: `item:${item.key}:stopping:${conversation}` });
   }
-  await work.tx.moveItem(id, "running", "done");
-  if (quarantined.length > 0)
-    await reply(work, item, { kind: "stopped-all", stopped: 0, quarantined: quarantined.length });
-  else await sayNothingToStop(work, item);
+  return 1;
 }
 
 async function sayNothingToStop(work: Work, item: InboxItem): Promise<void> {
