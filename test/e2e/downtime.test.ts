@@ -6,9 +6,9 @@ import { expect } from "vitest";
 import type { Person } from "../emulator/people.ts";
 import { labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
-import { sceneTest } from "./scene-test.ts";
+import { ownSceneTest } from "./scene-test.ts";
 
-const test = sceneTest({ driver: "demo" });
+const test = ownSceneTest({ driver: "demo" });
 
 const minuteMs = 60_000;
 
@@ -36,7 +36,10 @@ async function off(scene: Scene): Promise<void> {
   expect(await scene.bridge.terminate()).toBe(0);
 }
 
-test("three old messages are offered in one card, and Run each runs them in their order", async ({ scene, person }) => {
+test.concurrent("three old messages are offered in one card, and Run each runs them in their order", async ({
+  scene,
+  person,
+}) => {
   await off(scene);
   for (const text of ["one", "two", "three"]) sentBefore(scene, person, 11, text);
   await scene.start();
@@ -50,7 +53,7 @@ test("three old messages are offered in one card, and Run each runs them in thei
   expect(asked(person)).toEqual(["one", "two", "three"]);
 });
 
-test("Run as one, and Discard, of what was sent while off", async ({ scene, person }) => {
+test.concurrent("Run as one, and Discard, of what was sent while off", async ({ scene, person }) => {
   const other = scene.person();
   await off(scene);
   for (const text of ["one", "two"]) sentBefore(scene, person, 60, text);
@@ -65,7 +68,7 @@ test("Run as one, and Discard, of what was sent while off", async ({ scene, pers
   expect(asked(other)).toEqual([]);
 });
 
-test("younger messages just run, in their order, and an old !interrupt interrupts nothing", async ({
+test.concurrent("younger messages just run, in their order, and an old !interrupt interrupts nothing", async ({
   scene,
   person,
 }) => {
@@ -80,7 +83,7 @@ test("younger messages just run, in their order, and an old !interrupt interrupt
   await person.taps("Discard");
 });
 
-test("what was in the queue when Signalbox ended, and waited too long, is offered and not run", async ({
+test.concurrent("what was in the queue when Signalbox ended, and waited too long, is offered and not run", async ({
   scene,
   person,
 }) => {
@@ -100,7 +103,7 @@ test("what was in the queue when Signalbox ended, and waited too long, is offere
   await scene.answered(person, /You wrote: “from before”/);
 });
 
-test("the bound is a setting: with 60 minutes, 30 minutes are young", async ({ scene, person }) => {
+test.concurrent("the bound is a setting: with 60 minutes, 30 minutes are young", async ({ scene, person }) => {
   await off(scene);
   sentBefore(scene, person, 30, "half an hour ago");
   await scene.start({ SIGNALBOX_DOWNTIME_MINUTES: "60" });

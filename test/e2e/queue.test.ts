@@ -143,20 +143,3 @@ test("a conversation whose directory another one works in is told so, and starts
   turn.release();
   await scene.answered(other, "echo: mine, please"); // nobody wrote anything in between
 });
-
-test("when 20 messages wait, the next one is refused with a text, and nothing that waits is lost (I4, I14)", async ({
-  scene,
-  person,
-}) => {
-  const turn = await busy(scene, person, "enough");
-  for (let n = 1; n <= 20; n += 1) person.sends(`waiting ${n}`);
-  const refused = person.sends("one too many");
-  const said = await scene.said(person, "already has 20 messages waiting", { withinMs: 40_000 });
-  expect(said.replyTo).toBe(refused.message_id);
-  person.sends("/queue");
-  await scene.said(person, "20 messages waiting:", { after: said });
-  await person.taps("Clear the queue");
-  turn.release();
-  await scene.answered(person, "enough");
-  expect(promptsSeen(scene)).not.toContain("one too many");
-}, 60_000);

@@ -46,6 +46,8 @@ export type Scene = AsyncDisposable & {
   /** Until the model waits at that gate of a script; the turn goes on when it is released. */
   reached(gate: string): Promise<Gate>;
   child(kind?: ChildKind): ShellChild;
+  /** One whose tool runs in another directory than the scene's workspace. */
+  childIn(directory: string, kind?: ChildKind): ShellChild;
 };
 
 export type SaidOptions = { readonly after?: { readonly id: number }; readonly withinMs?: number };
@@ -129,6 +131,7 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
       return gate;
     },
     child: (kind) => shellChild(home.workspace, `child${(children += 1)}`, kind),
+    childIn: (directory, kind) => shellChild(directory, `child${(children += 1)}`, kind),
     async [Symbol.asyncDispose]() {
       try {
         await bridge[Symbol.asyncDispose]();

@@ -5,9 +5,9 @@ import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
 import { labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
-import { sceneTest } from "./scene-test.ts";
+import { ownSceneTest } from "./scene-test.ts";
 
-const test = sceneTest({ driver: "demo" });
+const test = ownSceneTest({ driver: "demo" });
 
 /** A process that runs, and "alpha" and "beta" waiting behind it, all stopped. Resolves to the word that says so. */
 async function stoppedWithTwoWaiting(scene: Scene, person: Person): Promise<MessageView> {
@@ -28,7 +28,7 @@ function asked(person: Person): string[] {
   });
 }
 
-test("the queue is held and offered back; Run each runs it in its order", async ({ scene, person }) => {
+test.concurrent("the queue is held and offered back; Run each runs it in its order", async ({ scene, person }) => {
   const stopped = await stoppedWithTwoWaiting(scene, person);
   expect(labels(stopped)).toEqual([["Run each", "Run as one"], ["Discard"]]);
   expect((await person.taps("Run each")).text).toBe("Back in the queue.");
@@ -36,7 +36,10 @@ test("the queue is held and offered back; Run each runs it in its order", async 
   expect(asked(person)).toEqual(["alpha", "beta"]);
 });
 
-test("Run as one gives the agent both in one turn, and a double tap does it once (N-10)", async ({ scene, person }) => {
+test.concurrent("Run as one gives the agent both in one turn, and a double tap does it once (N-10)", async ({
+  scene,
+  person,
+}) => {
   const stopped = await stoppedWithTwoWaiting(scene, person);
   const [first, second] = await Promise.all([
     person.taps("Run as one", { message: stopped.id }),
@@ -49,7 +52,7 @@ test("Run as one gives the agent both in one turn, and a double tap does it once
   expect(asked(person)).toEqual(["alpha beta", "and then?"]);
 });
 
-test("Discard ends them without a run", async ({ scene, person }) => {
+test.concurrent("Discard ends them without a run", async ({ scene, person }) => {
   await stoppedWithTwoWaiting(scene, person);
   expect((await person.taps("Discard")).text).toBe("Discarded.");
   await scene.said(person, "2 messages discarded.");
@@ -58,7 +61,10 @@ test("Discard ends them without a run", async ({ scene, person }) => {
   expect(asked(person)).toEqual(["fresh"]);
 });
 
-test("what is on hold does not run by itself, and a later stop offers it again", async ({ scene, person }) => {
+test.concurrent("what is on hold does not run by itself, and a later stop offers it again", async ({
+  scene,
+  person,
+}) => {
   const stopped = await stoppedWithTwoWaiting(scene, person);
   person.sends("gamma");
   await scene.answered(person, /You wrote: “gamma”/);
@@ -71,7 +77,7 @@ test("what is on hold does not run by itself, and a later stop offers it again",
   expect(asked(person)).toEqual(["gamma"]);
 });
 
-test("/stop all stops what runs anywhere and holds what waits anywhere, and says so when it is proven (S5, SP-1)", async ({
+test.concurrent("/stop all stops what runs anywhere and holds what waits anywhere, and says so when it is proven (S5, SP-1)", async ({
   scene,
   person,
 }) => {

@@ -5,9 +5,9 @@ import { expect } from "vitest";
 import { labels } from "./look.ts";
 import { openDatabase } from "./house-rules.ts";
 import type { Scene } from "./scene.ts";
-import { sceneTest } from "./scene-test.ts";
+import { ownSceneTest } from "./scene-test.ts";
 
-const test = sceneTest({ driver: "demo" });
+const test = ownSceneTest({ driver: "demo" });
 
 /** Everything that was ever admitted, and every run. */
 function books({ home }: Scene): { received: unknown; runs: unknown } {
@@ -16,7 +16,7 @@ function books({ home }: Scene): { received: unknown; runs: unknown } {
   return { received: one("SELECT received FROM instance"), runs: one("SELECT count(*) FROM run") };
 }
 
-test("a stranger gets one reply that names what is missing, and nothing else happens (T1)", async ({
+test.concurrent("a stranger gets one reply that names what is missing, and nothing else happens (T1)", async ({
   scene,
   person,
 }) => {
@@ -36,7 +36,7 @@ test("a stranger gets one reply that names what is missing, and nothing else hap
   expect(scene.emulator.journal.calls("getFile")).toEqual([]);
 });
 
-test("in a group only those on the list are heard, whatever the group (T2)", async ({ scene, person }) => {
+test.concurrent("in a group only those on the list are heard, whatever the group (T2)", async ({ scene, person }) => {
   const stranger = scene.stranger();
   const group = scene.emulator.group({ title: "Team", members: [person, stranger] });
   const name = `@${scene.emulator.me.username}`;
@@ -54,7 +54,7 @@ test("in a group only those on the list are heard, whatever the group (T2)", asy
   expect(scene.emulator.chat(group.id).find("private")).toBeUndefined();
 });
 
-test("a stranger's tap on an allowed person's button does nothing (T4)", async ({ scene, person }) => {
+test.concurrent("a stranger's tap on an allowed person's button does nothing (T4)", async ({ scene, person }) => {
   const stranger = scene.stranger();
   const group = scene.emulator.group({ title: "Team", members: [person, stranger] });
   person.sends(`@${scene.emulator.me.username} run 303`, { chat: group.id });
@@ -65,7 +65,10 @@ test("a stranger's tap on an allowed person's button does nothing (T4)", async (
   await scene.bridge.until(() => scene.emulator.chat(group.id).find("Stopped."), "the stop in the group");
 });
 
-test("forged data, another chat's button and a used button do nothing (T4, N-12)", async ({ scene, person }) => {
+test.concurrent("forged data, another chat's button and a used button do nothing (T4, N-12)", async ({
+  scene,
+  person,
+}) => {
   const other = scene.person();
   person.sends("run 303");
   const status = await scene.said(person, "🔧 Sleep");
@@ -88,7 +91,7 @@ test("forged data, another chat's button and a used button do nothing (T4, N-12)
   expect(late.text).toBe("Already done.");
 });
 
-test("a double tap on Run again runs it once (N-10)", async ({ scene, person }) => {
+test.concurrent("a double tap on Run again runs it once (N-10)", async ({ scene, person }) => {
   person.sends("count to 3");
   await scene.answered(person, /You wrote: “count to 3”/);
   person.sends("run 303");
@@ -106,7 +109,7 @@ test("a double tap on Run again runs it once (N-10)", async ({ scene, person }) 
   expect(books(scene).runs).toBe(before + 1);
 });
 
-test("what cannot be given to the agent yet is refused with a text, and starts nothing (M14)", async ({
+test.concurrent("what cannot be given to the agent yet is refused with a text, and starts nothing (M14)", async ({
   scene,
   person,
 }) => {
