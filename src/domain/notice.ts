@@ -53,6 +53,7 @@ export type Notice =
   | {
       readonly kind: "queue";
       readonly entries: readonly QueueEntry[];
+      readonly count: number;
       readonly held: number;
       readonly isRunning: boolean;
     }
@@ -219,11 +220,11 @@ function held(notice: Notice & { kind: "held" }): string {
 function queue(notice: Notice & { kind: "queue" }): string {
   const holds = notice.held > 0 ? [`${plural(notice.held, "message")} on hold.`] : [];
   const running = notice.isRunning ? ["A turn is running."] : [];
-  if (notice.entries.length === 0) return [...running, "No messages waiting.", ...holds].join(" ");
+  if (notice.count === 0) return [...running, "No messages waiting.", ...holds].join(" ");
   return [
     ...running,
-    `${plural(notice.entries.length, "message")} waiting:`,
-    ...entryLines(notice.entries, notice.entries.length),
+    `${plural(notice.count, "message")} waiting:`,
+    ...entryLines(notice.entries, notice.count),
     ...holds,
   ].join("\n");
 }

@@ -76,6 +76,7 @@ async function sayQueue(work: Work, item: InboxItem, lane: Lane): Promise<void> 
   const notice = {
     kind: "queue" as const,
     entries: entriesOf(queued),
+    count: queued.length,
     held: held.length,
     isRunning: lane.state.kind !== "idle",
   };

@@ -192,19 +192,16 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   /**
-   * The agent never saw the message: back in line; or on hold with the rest, where a person stopped the run meanwhile, or where the
-   * conversation has gone on to a later run.
+   * The agent never saw the message: back in line while its run goes on. Once that run is over, or a person stopped it, the person
+   * may have moved on: then it is offered, not started.
    */
   async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
     work.touched.add(owner.conversation);
     const live = await work.tx.run(owner);
-    const outcome = await work.tx.outcome(owner.run);
-    const wasStopped = live?.stopWhy === "user" || (outcome?.kind === "stopped" && outcome.why === "user");
-    const isPast = (await work.tx.lane(owner.conversation))?.epoch !== owner.epoch;
-    const to = wasStopped || isPast ? "held" : "queued";
+    const to = live === null || live.stopWhy === "user" ? "held" : "queued";
     if (!(await work.tx.moveItem(item, "merged", to, null))) return;
     if (to === "queued") work.waiting.push(item);
-    else if (live === null) await offerHeld(work, owner.conversation, "stop");
+    else if (live === null) await offerHeld(work, owner.conversation, "stop"); // otherwise the settlement offers it
   }
 
   async function forget(session: string): Promise<void> {

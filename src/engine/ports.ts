@@ -262,8 +262,6 @@ export interface Tx {
   settleRun(owner: RunOwner, outcome: RunOutcome, transcript: Transcript, atMs: number): Promise<boolean>;
   /** Boot: every live run's lane goes to a new epoch under this incarnation, state `stopping`, why `crash`. Returns them re-owned. */
   deposeAll(atMs: number): Promise<readonly LiveRun[]>;
-  /** How a run settled; null while it is live, or when there was none. Not fenced: it is the past. */
-  outcome(run: RunId): Promise<RunOutcome | null>;
   // -- /stop all waits for several runs
   addStopWait(item: ItemId, run: RunId): Promise<void>;
   /** Resolves the waits on this run; returns the stop commands that now wait for nothing, with their tallies. */

@@ -8,7 +8,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import { type InboxItem, type ItemId, type ItemState, itemStates, type Request } from "../domain/inbox-item.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Counts, StoredItem, Tx } from "../engine/ports.ts";
-import { queueChanged } from "./readiness.ts";
+import { drawTicket, queueChanged } from "./readiness.ts";
 import { supersedeAcknowledgement } from "./outbox.ts";
 import { one, type Sql } from "./sql.ts";
 
@@ -146,13 +146,9 @@ function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: Run
   return true;
 }
 
+/** Below every position that was ever given, also to items that may still come back to the line. */
 function moveItemFirst(sql: Sql, id: ItemId): void {
-  sql.run(
-    `UPDATE inbox AS moved SET rank = 0, position = coalesce((SELECT min(position) - 1 FROM inbox
-       WHERE conversation = moved.conversation AND state IN ('queued', 'held') AND rank = 0), position)
-     WHERE id = ? AND state = 'queued'`,
-    id,
-  );
+  sql.run("UPDATE inbox SET rank = 0, position = ? WHERE id = ? AND state = 'queued'", -drawTicket(sql), id);
 }
 
 function rewriteItem(sql: Sql, id: ItemId, request: Request): void {

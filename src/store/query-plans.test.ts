@@ -109,7 +109,6 @@ async function live(store: Store): Promise<void> {
     await tx.quarantineRun(owner, { processes: [], note: "" });
     await tx.addStopWait(a!, owner.run);
     await tx.settleRun(owner, { kind: "finished" }, emptyTranscript, 0);
-    await tx.outcome(owner.run);
     await tx.endStopWaits(owner.run, "stopped");
     await tx.adopt(conversation, owner.run, [{ pid: 7, startTime: "70", command: "vite" }]);
     await tx.adopted(conversation);

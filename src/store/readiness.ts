@@ -59,7 +59,8 @@ function refreshHead(sql: Sql, path: string): void {
   );
 }
 
-function drawTicket(sql: Sql): number {
+/** Strictly growing, from a one-row counter. */
+export function drawTicket(sql: Sql): number {
   return one(sql.get<{ ticket: number }>("UPDATE instance SET ticket = ticket + 1 RETURNING ticket"), "instance")
     .ticket;
 }

@@ -14,7 +14,7 @@ import type { Sql } from "./sql.ts";
 
 type RunVerbs = Pick<
   Tx,
-  "run" | "liveRuns" | "confirmRun" | "markStopping" | "quarantineRun" | "settleRun" | "deposeAll" | "outcome"
+  "run" | "liveRuns" | "confirmRun" | "markStopping" | "quarantineRun" | "settleRun" | "deposeAll"
 >;
 
 export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
@@ -26,7 +26,6 @@ export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
     quarantineRun: async (owner, evidence) => quarantineRun(sql, owner, evidence),
     settleRun: async (owner, outcome, transcript, atMs) => settleRun(sql, owner, outcome, transcript, atMs),
     deposeAll: async (atMs) => deposeAll(sql, incarnation, atMs),
-    outcome: async (run) => readOutcome(sql, run),
   };
 }
 
@@ -133,9 +132,4 @@ function deposeAll(sql: Sql, incarnation: number, atMs: number): readonly LiveRu
     atMs,
   );
   return readLiveRuns(sql);
-}
-
-function readOutcome(sql: Sql, run: RunId): RunOutcome | null {
-  const row = sql.get<{ readonly outcome: string | null }>("SELECT outcome FROM run WHERE id = ?", run);
-  return row === undefined || row.outcome === null ? null : (JSON.parse(row.outcome) as RunOutcome);
 }

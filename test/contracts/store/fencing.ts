@@ -1,6 +1,6 @@
 /** Owners: a deposed one writes nothing, anywhere (I3). */
 import { describe, expect, it } from "vitest";
-import type { RunOutcome, RunOwner } from "../../../src/domain/run.ts";
+import type { RunOwner } from "../../../src/domain/run.ts";
 import { emptyTranscript } from "../../../src/domain/transcript.ts";
 import type { Tx } from "../../../src/engine/ports.ts";
 import {
@@ -167,15 +167,6 @@ export function fencingContract(newDatabase: NewDatabase): void {
       expect(await state()).toEqual({ kind: "quarantined", owner, why: "user", evidence });
       await use.store.transact((tx) => tx.settleRun(owner, { kind: "stopped", why: "user" }, emptyTranscript, 60));
       expect(await state()).toEqual({ kind: "idle" });
-    });
-
-    it("has its outcome remembered when it is over, and none before", async () => {
-      const run = await begin();
-      const outcome = () => use.store.transact((tx) => tx.outcome(run.owner.run));
-      expect(await outcome()).toBeNull();
-      const failed: RunOutcome = { kind: "failed", fault: { kind: "overloaded" } };
-      await use.store.transact((tx) => tx.settleRun(run.owner, failed, emptyTranscript, 60));
-      expect(await outcome()).toStrictEqual(failed);
     });
 
     it("that a crash left behind is taken over, whatever its state was, and holds its places", async () => {
