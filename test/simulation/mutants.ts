@@ -35,7 +35,16 @@ export const mutants: readonly Mutant[] = [
         find: 'Promise.race([quiet.then(() => "quiet" as const)',
         replace: 'Promise.race([clock.sleep(60_000, released.signal).then(() => "quiet" as const)',
       },
-      ...withoutProof,
+      {
+        file: "engine/run.ts",
+        find: "const { adopted } = await started.quiet;",
+        replace: 'const { adopted } = state === "quarantined" ? { adopted: [] } : await started.quiet;',
+      },
+      {
+        file: "engine/run.ts",
+        find: "await started[Symbol.asyncDispose]();",
+        replace: 'if (state !== "quarantined") await started[Symbol.asyncDispose]();',
+      },
     ],
   },
   {
