@@ -24,7 +24,7 @@ function directory({ home }: Scene, name: string): string {
   return join(home.path, name);
 }
 
-test("page and Telegram run side by side in their own directories, and /stop all proves the end of both (S5, SP-1)", async () => {
+test.concurrent("page and Telegram run side by side in their own directories, and /stop all proves the end of both (S5, SP-1)", async () => {
   await using scene = await openScene({ driver: "claude", env: freePort });
   const page = await openPage(scene.bridge);
   const elsewhere = directory(scene, "else where");
@@ -63,7 +63,7 @@ test("page and Telegram run side by side in their own directories, and /stop all
   await page.until("side", answerIn("echo: waits on the page"), "the answer on the page");
 });
 
-test("a directory reached by another name is the same directory: its second conversation waits (I1)", async () => {
+test.concurrent("a directory reached by another name is the same directory: its second conversation waits (I1)", async () => {
   await using scene = await openScene({ driver: "demo", env: freePort });
   const page = await openPage(scene.bridge);
   const real = directory(scene, "project");
@@ -77,7 +77,7 @@ test("a directory reached by another name is the same directory: its second conv
   await page.until("two", answerIn("hello from two"), "its turn, without anybody writing");
 });
 
-test("with one slot, a conversation that waits for it gets it before one that keeps writing (L8, I9)", async () => {
+test.concurrent("with one slot, a conversation that waits for it gets it before one that keeps writing (L8, I9)", async () => {
   await using scene = await openScene({ driver: "demo", env: { ...freePort, SIGNALBOX_MAX_RUNS: "1" } });
   const page = await openPage(scene.bridge);
   const { owner } = scene.emulator;
@@ -100,7 +100,7 @@ test("with one slot, a conversation that waits for it gets it before one that ke
   ]);
 });
 
-test("the page lets nobody in without its link, and the link opens once (T12)", async () => {
+test.concurrent("the page lets nobody in without its link, and the link opens once (T12)", async () => {
   await using scene = await openScene({ driver: "demo", env: freePort });
   const [, link = ""] = await scene.bridge.printed(/^Page: (\S+)/m);
   const page = await openPage(scene.bridge);

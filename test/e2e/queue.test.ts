@@ -143,3 +143,31 @@ test("a conversation whose directory another one works in is told so, and starts
   turn.release();
   await scene.answered(other, "echo: mine, please"); // nobody wrote anything in between
 });
+
+test("a message and !text that arrive together: the text runs, the message does not (S2)", async ({
+  scene,
+  person,
+}) => {
+  await sendTogether(scene, person, ["do this", "!no, do that"]);
+  await scene.answered(person, "echo: no, do that");
+  person.sends("and then?");
+  await scene.answered(person, "echo: and then?");
+  expect(botSaid(person, /^echo: /)).toEqual(["echo: no, do that", "echo: and then?"]);
+});
+
+test("a message that comes while Signalbox starts is not told to wait for anything", async ({ scene, person }) => {
+  expect(await scene.bridge.terminate()).toBe(0);
+  person.sends("good morning");
+  await scene.start();
+  await scene.answered(person, "echo: good morning");
+  expect(botSaid(person, /Queued/)).toEqual([]);
+});
+
+/** In one answer of Telegram: the poll that is under way takes what comes first alone, so something else comes first. */
+async function sendTogether(scene: Scene, person: Person, texts: readonly string[]): Promise<void> {
+  const held = scene.emulator.faults.hold("getUpdates");
+  scene.person().sends("/help");
+  await scene.bridge.during(held.arrived(), "the next poll");
+  for (const text of texts) person.sends(text);
+  held.release();
+}

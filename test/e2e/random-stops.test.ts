@@ -62,7 +62,7 @@ async function stopOnce(scene: Scene, person: Person, { point, way, release }: D
   const child = point === "in the tool" ? scene.child() : null;
   const letGo = await turnAt(scene, person, point, name, child);
   if (release === "before") letGo();
-  const asked = await ask(person, point === "in the same breath as the message" ? "/stop" : way);
+  const asked = await ask(person, way);
   // What is held on its way to the chat holds what follows in that chat, the word of the stop as well.
   if (release === "with" || point.endsWith("on its way")) letGo();
   const end = await scene.bridge.until(

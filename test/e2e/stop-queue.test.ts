@@ -1,8 +1,9 @@
-// What a stop does to messages that wait (issue rows S4, S5; I4), with the demo agent and its real processes.
+// What a stop does to messages that wait, and how many may wait (issue rows S4, S5, L2; I4), with the demo agent and its real processes.
 
 import { expect } from "vitest";
 import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
+import { openDatabase } from "./house-rules.ts";
 import { labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
 import { ownSceneTest } from "./scene-test.ts";
@@ -96,4 +97,31 @@ test.concurrent("/stop all stops what runs anywhere and holds what waits anywher
   const { processes } = scene.home;
   expect((await processes()).map(({ name }) => name).filter((name) => name === "sleep")).toEqual([]);
   await other.taps("Discard");
+});
+
+test.concurrent("when 20 messages wait, the next one is refused with a text, and nothing that waits is lost (I4, I14)", async ({
+  scene,
+  person: owner,
+}) => {
+  owner.sends("run 303");
+  await scene.said(owner, "🔧 Sleep");
+  for (let n = 1; n <= 20; n += 1) owner.sends(`waiting ${n}`);
+  const refused = owner.sends("one too many");
+  const said = await scene.said(owner, "already has 20 messages waiting");
+  expect(said.replyTo).toBe(refused.message_id);
+  owner.sends("/queue"); // its answer does not wait behind 20 acknowledgements (I7)
+  await scene.said(owner, "20 messages waiting:", { after: said });
+  await owner.taps("Clear the queue");
+  owner.sends("/stop");
+  await scene.said(owner, "Stopped.");
+  using database = openDatabase(scene.home);
+  const states = database
+    ?.prepare("SELECT state, count(*) AS n FROM inbox WHERE sender = ? GROUP BY state")
+    .all(String(owner.id));
+  // The run and 20 that waited are cancelled by the person, one is refused; /queue, the tap and /stop are done.
+  expect(Object.fromEntries((states ?? []).map((row) => [row["state"], row["n"]]))).toEqual({
+    cancelled: 21,
+    rejected: 1,
+    done: 3,
+  });
 });
