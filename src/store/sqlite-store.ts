@@ -56,6 +56,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 }
 
+/**
+ * Every decision is a savepoint, whose undo pages SQLite would put into a temporary file; and a commit shared by a hundred decisions
+ * touches more pages than the 2 MB that SQLite keeps. Measured together: a quarter of a message's processor time.
+ */
+const memoryPragmas = "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192";
+
 type Connection = { readonly database: DatabaseSync; readonly reader: DatabaseSync | null; close(): void };
 
 function createStore(connection: Connection, path: string, { now, newId, defer }: SqliteStoreOptions): Store {
@@ -103,7 +109,7 @@ function openWriting(path: string): DatabaseSync {
   // Conversations are private: the file is created for its owner alone, and SQLite gives its companions the same mode.
   if (path !== ":memory:") closeSync(openSync(path, "a", 0o600));
   const database = new DatabaseSync(path, { timeout: busyTimeoutMs, enableForeignKeyConstraints: true });
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; ${memoryPragmas}`);
   return database;
 }
 
