@@ -35,6 +35,13 @@ function commandOf(name: string): Command | undefined {
         options: { online: { type: "boolean" } },
         run: doctor,
       };
+    case "link":
+      return {
+        summary: "print a new link to the page of a running Signalbox",
+        help: linkHelp(),
+        options: {},
+        run: link,
+      };
     default:
       return undefined;
   }
@@ -48,6 +55,11 @@ async function start(): Promise<number> {
 async function doctor(options: Readonly<Record<string, unknown>>): Promise<number> {
   const { examine } = await import("./doctor.ts");
   return examine({ isOnline: options["online"] === true }, terminal);
+}
+
+async function link(): Promise<number> {
+  const { makeLink } = await import("./link.ts");
+  return makeLink(terminal);
 }
 
 const terminal = {
@@ -73,7 +85,7 @@ function help(name: string | undefined): number {
 }
 
 function knownCommands(): string {
-  return "Commands: start, doctor, help.";
+  return "Commands: start, doctor, link, help.";
 }
 
 function print(text: string): number {
@@ -99,6 +111,7 @@ function mainHelp(): string {
 
   signalbox start      ${commandOf("start")?.summary}
   signalbox doctor     ${commandOf("doctor")?.summary}
+  signalbox link       ${commandOf("link")?.summary}
   signalbox help       this text; "signalbox help start" lists the settings
   signalbox --version  ${readVersion()}`;
 }
@@ -133,6 +146,13 @@ Checks the settings, the state directory, the database and its books (every mess
 the agents and the page's port. Changes nothing. Exit code 0: all well; 1: something needs you; 2: a wrong setting.
 
   --online   also asks Telegram whether the bot token works`;
+}
+
+function linkHelp(): string {
+  return `signalbox link
+
+Prints a link that signs one browser in to the page of the Signalbox that runs with the same settings. It opens once, within 10
+minutes. Exit code 1 when no page answers there, 2 for a wrong setting.`;
 }
 
 // Last, so that everything above exists.

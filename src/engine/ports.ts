@@ -107,7 +107,7 @@ export interface Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** An id that cannot be guessed and never meets another: 22 characters of base64url. */
+/** An id that cannot be guessed and never meets another: 30 characters of base64url. */
 export type NewId = () => string;
 
 export interface Log {

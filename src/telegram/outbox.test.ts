@@ -66,7 +66,7 @@ function createWorld() {
 }
 
 const stop = {
-  id: "AAAAAAAAAAAAAAAAAAAAAA" as ButtonId,
+  id: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" as ButtonId,
   action: { kind: "stop", owner: { conversation: alice, run, epoch: 1 } },
 } as const;
 const status: Outgoing = { kind: "status", run, stop };

@@ -93,7 +93,9 @@ describe("who may speak", () => {
 
   it("denies a stranger's tap, a bot's tap and a tap on an inline message (T4)", () => {
     const tap = (fields: Record<string, unknown>) =>
-      read({ callback_query: { id: "q", chat_instance: "1", data: "AAAAAAAAAAAAAAAAAAAAAA", from: ada, ...fields } });
+      read({
+        callback_query: { id: "q", chat_instance: "1", data: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", from: ada, ...fields },
+      });
     const card = { message_id: 3, date: 1, chat: group, text: "card" };
     expect(tap({ message: card, from: mallory })).toMatchObject({ kind: "denied", query: "q", stranger: null });
     expect(tap({ message: card, from: { ...ada, is_bot: true } }).kind).toBe("denied");
@@ -241,27 +243,34 @@ describe("presses", () => {
     read({ callback_query: { id: "q", chat_instance: "1", from: ada, data, message } });
 
   it("takes an opaque id from the conversation of its card", () => {
-    expect(tap("abcdefghijklmnopqrst_-")).toMatchObject({
+    expect(tap("abcdefghijklmnopqrstABCDEFGH_-")).toMatchObject({
       kind: "press",
       query: "q",
       item: {
         conversation: "telegram:-1006:44",
         user: "7",
         message: "3",
-        request: { kind: "press", button: "abcdefghijklmnopqrst_-" },
+        request: { kind: "press", button: "abcdefghijklmnopqrstABCDEFGH_-" },
         sentAtMs: context.nowMs,
       },
     });
   });
 
   it("takes nothing that is not shaped like one of its ids (T4)", () => {
-    for (const data of [undefined, "", "stop", "abcdefghijklmnopqrst_-\n", "../../../../etc/passwd", "a".repeat(23)]) {
+    for (const data of [
+      undefined,
+      "",
+      "stop",
+      "abcdefghijklmnopqrstABCDEFGH_-\n",
+      "../../../../etc/passwd",
+      "a".repeat(23),
+    ]) {
       expect(tap(data)).toEqual({ kind: "dead-press", query: "q" });
     }
   });
 
   it("takes a press on a card too old to be shown", () => {
-    expect(tap("abcdefghijklmnopqrst_-", { message_id: 3, date: 0, chat: privateChat })).toMatchObject({
+    expect(tap("abcdefghijklmnopqrstABCDEFGH_-", { message_id: 3, date: 0, chat: privateChat })).toMatchObject({
       item: { conversation: "telegram:7" },
     });
   });

@@ -175,7 +175,7 @@ function describeMedia(message: Message): string | null {
 
 // ---------------------------------------------------------------- presses
 
-const buttonIdPattern = /^[A-Za-z0-9_-]{22}$/;
+const buttonIdPattern = /^[A-Za-z0-9_-]{30}$/;
 
 function parsePress(updateId: number, query: CallbackQuery, context: ParseContext): Reading {
   const { from, message, data } = query;

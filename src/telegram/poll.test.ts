@@ -157,7 +157,7 @@ describe("persist, then acknowledge (I5)", () => {
     const world = createWorld();
     let failures = 5;
     world.engine.beforeCommit = () => (failures-- > 0 ? Promise.reject(new Error("disk is full")) : Promise.resolve());
-    world.queue.push(message(8), press(9, "AAAAAAAAAAAAAAAAAAAAAA"));
+    world.queue.push(message(8), press(9, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
     const ended = world.start();
     await world.clock.advance(2_000);
     expect([world.queue.offsets, world.answers]).toEqual([[null], []]);
@@ -172,7 +172,7 @@ describe("persist, then acknowledge (I5)", () => {
     const commit = Promise.withResolvers<void>();
     world.engine.toast = "Stopping\u2026";
     world.engine.beforeCommit = () => commit.promise;
-    world.queue.push(press(1, "AAAAAAAAAAAAAAAAAAAAAA"));
+    world.queue.push(press(1, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
     const ended = world.start();
     await world.clock.settle();
     expect(world.answers).toEqual([]);
@@ -210,7 +210,11 @@ describe("what cannot be used", () => {
   it("stores nothing of strangers, and confirms their updates all the same", async () => {
     const world = createWorld();
     const mallory = { id: 666, is_bot: false, first_name: "M" };
-    world.queue.push(message(1, "let me in", mallory), press(2, "AAAAAAAAAAAAAAAAAAAAAA", mallory), press(3, "old"));
+    world.queue.push(
+      message(1, "let me in", mallory),
+      press(2, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", mallory),
+      press(3, "old"),
+    );
     const ended = world.start();
     await world.clock.settle();
     expect([world.engine.batches, world.strangers]).toEqual([[], [666]]);

@@ -87,7 +87,7 @@ async function started(): Promise<Telegram> {
 
 const run = "run-1" as RunId;
 const stop = {
-  id: "AAAAAAAAAAAAAAAAAAAAAA" as ButtonId,
+  id: "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" as ButtonId,
   action: { kind: "stop", owner: { conversation: "telegram:1" as ConversationId, run, epoch: 1 } },
 } as const;
 

@@ -62,7 +62,7 @@ const startBackoff = { firstMs: 1_000, maxMs: 30_000 };
 export function createTelegram(deps: TelegramDeps): Telegram {
   const { engine, clock, random, log } = deps;
   const client = createTelegramClient(deps);
-  // The Markdown parser is a good part of a start: it is loaded beside the first poll, or by the first message.
+  // The Markdown parser is a good part of a start: it is loaded when the first poll is on its way, or by the first message.
   const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
   const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, markdown, clock, random, log });
   const strangers = createStrangers(clock);
@@ -84,8 +84,8 @@ export function createTelegram(deps: TelegramDeps): Telegram {
     log.info({ username: me.identity.username }, "connected to Telegram");
     own(receive(me.identity));
     own(deliver());
-    own(announceCommands());
-    own(markdown().then(() => {}));
+    // Loading keeps the program busy; the answer to a request made after the first poll says that the poll was sent.
+    own(announceCommands().then(async () => void (await markdown())));
     return { kind: "started", username: me.identity.username };
   }
 

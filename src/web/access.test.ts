@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { cookieLifeMs, createAccess, isOwnHost, isOwnOrigin, linkLifeMs, openLinksMax } from "./access.ts";
+import { cookieLifeMs, createAccess, isOwnHost, isOwnOrigin, linkLifeMs, signLink } from "./access.ts";
 
 function start(secret = new Uint8Array(32).fill(1)) {
   const time = { nowMs: 1_000 };
@@ -24,20 +24,33 @@ describe("a link", () => {
     expect(access.openLink(token)).toBe("refused");
   });
 
-  it("does not open with a token that was never given out", () => {
-    const { access } = start();
-    access.newLink();
-    expect(access.openLink("token-2")).toBe("refused");
-    expect(access.openLink("")).toBe("refused");
+  it("does not open with a token that was made up, or whose time was changed", () => {
+    const { access, time } = start();
+    const [id, , signature] = access.newLink().split(".");
+    for (const token of ["", "token-1", "token-2.1000.x", `${id}.${time.nowMs + 1}.${signature}`]) {
+      expect(access.openLink(token)).toBe("refused");
+    }
   });
 
-  it("may be one of several; the oldest goes when there are too many", () => {
+  it("may be made beside the running program by whoever reads its secret, and by nobody else", () => {
+    const { access, time } = start();
+    expect(access.openLink(signLink(new Uint8Array(32).fill(2), "a", time.nowMs))).toBe("refused");
+    expect(access.openLink(signLink(new Uint8Array(32).fill(1), "a", time.nowMs))).toBe("opened");
+  });
+
+  it("opens nothing in the next life of the program, which cannot know whether it was used", () => {
+    const { access, time } = start();
+    const token = access.newLink();
+    access.openLink(token);
+    time.nowMs += 1;
+    const next = createAccess({ secret: new Uint8Array(32).fill(1), newId: () => "b", now: () => time.nowMs });
+    expect(next.openLink(token)).toBe("refused");
+  });
+
+  it("is no cookie, and a cookie is no link", () => {
     const { access } = start();
-    const tokens = Array.from({ length: openLinksMax + 1 }, () => access.newLink());
-    expect(tokens.map((token) => access.openLink(token))).toEqual([
-      "refused",
-      ...Array.from({ length: openLinksMax }, () => "opened"),
-    ]);
+    expect(access.isCookieValid(access.newLink())).toBe(false);
+    expect(access.openLink(access.newCookie())).toBe("refused");
   });
 });
 

@@ -4,6 +4,8 @@
  * T12: a request for a host that is not ours is refused (DNS rebinding), a POST from another origin as well (CSRF), and no
  * other page may frame us (clickjacking).
  * 1. A link works once and for a short time. A browser that opened it gets a cookie that no script and no other site sees.
+ *    It is signed, so whoever may read this home's secret can make one beside the running program (`signalbox link`); one from
+ *    before the program's start opens nothing, because nobody knows any more whether it was used.
  * 2. Secrets are compared in constant time; neither links nor cookies are ever written to a log (I13).
  * 3. A cookie is signed, not stored: it outlives a restart, and changing the secret signs every browser out.
  */
@@ -16,9 +18,6 @@ import type { NewId } from "../engine/ports.ts";
 export const linkLifeMs = 10 * 60 * 1000;
 /** A browser is asked for a new link once a month. */
 export const cookieLifeMs = 30 * 24 * 60 * 60 * 1000;
-/** Links that wait to be opened. Each call of `newLink` is a person at a terminal: more than a few are old ones. */
-export const openLinksMax = 16;
-
 export type AccessDeps = {
   /** At least 32 random bytes, the same at every start. */
   readonly secret: Uint8Array;
@@ -27,7 +26,6 @@ export type AccessDeps = {
 };
 
 export type Access = {
-  /** A token for one link. */
   newLink(): string;
   /** Uses the token up. A wrong, used or expired one opens nothing. */
   openLink(token: string): "opened" | "refused";
@@ -36,35 +34,38 @@ export type Access = {
   isCookieValid(value: string): boolean;
 };
 
+/** A token for one link. */
+export function signLink(secret: Uint8Array, id: string, nowMs: number): string {
+  const claim = `${id}.${nowMs}`;
+  return `${claim}.${sign(secret, `link:${claim}`)}`;
+}
+
 export function createAccess(deps: AccessDeps): Access {
-  const links = new Map<string, number>();
+  const startedAtMs = deps.now();
+  /** Digests of the links that were opened, with the end of their life. Only signed ones get here, so they are few. */
+  const used = new Map<string, number>();
 
   return {
-    newLink() {
-      for (const [digest, expiresAtMs] of links) if (expiresAtMs <= deps.now()) links.delete(digest);
-      const oldest = links.keys().next().value;
-      if (links.size >= openLinksMax && oldest !== undefined) links.delete(oldest);
-      const token = deps.newId();
-      links.set(digestOf(token), deps.now() + linkLifeMs);
-      return token;
-    },
+    newLink: () => signLink(deps.secret, deps.newId(), deps.now()),
     openLink(token) {
-      const asked = digestOf(token);
-      let found: string | null = null;
-      for (const digest of links.keys()) if (sameText(digest, asked)) found = digest;
-      if (found === null) return "refused";
-      const expiresAtMs = links.get(found) ?? 0;
-      links.delete(found);
-      return deps.now() < expiresAtMs ? "opened" : "refused";
+      const nowMs = deps.now();
+      for (const [digest, expiresAtMs] of used) if (expiresAtMs <= nowMs) used.delete(digest);
+      const [id, made, signature] = token.split(".");
+      if (id === undefined || made === undefined || signature === undefined) return "refused";
+      if (!sameText(signature, sign(deps.secret, `link:${id}.${made}`))) return "refused";
+      const madeAtMs = Number(made);
+      if (madeAtMs < startedAtMs || madeAtMs + linkLifeMs <= nowMs || used.has(digestOf(id))) return "refused";
+      used.set(digestOf(id), madeAtMs + linkLifeMs);
+      return "opened";
     },
     newCookie() {
       const claim = `${deps.newId()}.${deps.now() + cookieLifeMs}`;
-      return `${claim}.${sign(deps.secret, claim)}`;
+      return `${claim}.${sign(deps.secret, `cookie:${claim}`)}`;
     },
     isCookieValid(value) {
       const [id, expires, signature] = value.split(".");
       if (id === undefined || expires === undefined || signature === undefined) return false;
-      return sameText(signature, sign(deps.secret, `${id}.${expires}`)) && deps.now() < Number(expires);
+      return sameText(signature, sign(deps.secret, `cookie:${id}.${expires}`)) && deps.now() < Number(expires);
     },
   };
 }

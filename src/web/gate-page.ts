@@ -11,7 +11,7 @@ const texts: Record<
     title: "This link opens nothing any more",
     lines: [
       "A link works once, and for ten minutes. This one was used already, is older, or is incomplete.",
-      "For a new one, restart Signalbox: it prints a fresh link in its terminal. What runs or waits is kept.",
+      "For a new one, run `signalbox link` on the machine that Signalbox runs on (in a checkout: npm run cli -- link).",
     ],
     isRetryUseful: false,
   },
@@ -19,7 +19,7 @@ const texts: Record<
     title: "This browser is not signed in",
     lines: [
       "Signalbox lets in the browser that opened the link in its terminal, and no other.",
-      "If you have just opened that link, continue. Otherwise restart Signalbox: it prints a fresh link. What runs or waits is kept.",
+      "If you have just opened that link, continue. Otherwise run `signalbox link` on the machine that Signalbox runs on (in a checkout: npm run cli -- link).",
     ],
     isRetryUseful: true,
   },

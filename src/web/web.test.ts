@@ -88,7 +88,7 @@ describe("access", () => {
     const second = await ask(kit, link.pathname + link.search);
     expect(second.status).toBe(401);
     expect(second.headers["set-cookie"]).toBeUndefined();
-    expect(second.text).toContain("restart Signalbox");
+    expect(second.text).toContain("signalbox link");
   });
 
   it("a used link leads on in the browser that it signed in", async () => {
@@ -129,7 +129,7 @@ describe("access", () => {
     const answer = await ask(kit, "/", { headers: { accept: "text/html" } });
     expect(answer.status).toBe(401);
     expect(answer.headers["content-type"]).toContain("text/html");
-    expect(answer.text).toContain("restart Signalbox");
+    expect(answer.text).toContain("signalbox link");
   });
 
   it.each(["/", "/enter", "/healthz", "/readyz", "/api/overview"])(
