@@ -1,0 +1,22 @@
+// A short soak: enough to see that restarts, stops, presses and store faults together break nothing. Growth needs the long one.
+import { expect, test } from "vitest";
+import { soak } from "./soaking.ts";
+
+const minute = 60_000;
+
+test(
+  "stops, replacements, restarts, crashes and a failing store leave no message lost and no run twice",
+  async () => {
+    const lines: string[] = [];
+    const report = await soak({
+      ...{ seconds: 16, conversations: 60, seed: 3, cpuShare: 0.6 },
+      ...{ sampleEverySeconds: 3, restartEverySeconds: 4 },
+      tell: (line) => lines.push(line),
+    });
+    expect(report.violations, lines.join("\n")).toEqual([]);
+    expect(report.restarts.crashed).toBeGreaterThan(0);
+    expect(report.restarts.drained).toBeGreaterThan(0);
+    expect(report.books.runs).toBeGreaterThan(20);
+  },
+  2 * minute,
+);
