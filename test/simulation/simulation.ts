@@ -90,7 +90,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   let lives = 0;
   let ids = 0;
   let bootedAtMs = 0;
-  let phase: "booting" | "open" | "draining" | "over" = "booting";
+  let phase: "booting" | "open" | "draining" | "closing" | "over" = "booting";
   let crashesLeft = scenario.crashesMax;
   let drainsLeft = scenario.drainsMax;
   let isCalm = false;
@@ -102,9 +102,11 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     failure ??= { invariant, what, step: scheduler.steps(), tail: [] };
   };
   const habits = scenario.agent;
+  // A program that ends lets go of its locks, whatever a quarantined run still does there: its row keeps the directory.
+  const isHeld = (path: string, of: number): boolean => phase === "closing" || machine.isHeld(path, of);
   const world = createWorld(violated);
   const machine = createMachine({ world, scheduler, random, habits, violated });
-  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld: machine.isHeld, violated });
+  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld, violated });
   const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, violated });
   const chat = createChat({ mirror, scheduler, random, clock, scenario, violated });
   const context: RuleContext = {
@@ -213,6 +215,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       if (lives === number && run.state !== "quarantined") violated("I2", `drained although ${run.id} is ${run.state}`);
     }
     chat.attach(null);
+    phase = "closing";
     await engine[Symbol.asyncDispose]();
   }
 
