@@ -42,6 +42,19 @@ export async function until(house: House, is: () => Promise<boolean>): Promise<v
   }
 }
 
+/** A scripted driver that counts its turns that began while another one of the same directory was not proven quiet. */
+export function createJealousDriver(): ScriptedDriver & { readonly overlaps: () => number } {
+  let overlaps = 0;
+  const driver = createScriptedDriver({
+    onTurn(turn) {
+      const { workspace } = turn.request;
+      const isAlive = (other: ScriptedTurn): boolean => !other.isQuiet && other.request.workspace === workspace;
+      if (driver.turns.some((other) => other !== turn && isAlive(other))) overlaps += 1;
+    },
+  });
+  return Object.assign(driver, { overlaps: () => overlaps });
+}
+
 /** A house takes a scripted driver; here another one speaks for it. */
 export function inPlaceOfScripted(driver: Driver): ScriptedDriver {
   return { ...createScriptedDriver({ name: driver.name }), ...driver };

@@ -1,0 +1,37 @@
+/**
+ * N-6. There: an answer was shown by the stream of a live message, which skipped what was short; "Done." was never sent.
+ * Here: the final answer is a row of its own, stored with the settlement, and sent whatever was shown before it.
+ */
+import { expect, test } from "vitest";
+import { createHouse } from "../engine-house.ts";
+import { turnOf } from "./kit.ts";
+import { createUpdateQueue, startPolling, startSending } from "./telegram-line.ts";
+
+test.each(["Done.", "7", "\u{1F44D}"])("the answer %j arrives, although nothing of it was streamed", async (answer) => {
+  await using house = await createHouse();
+  const updates = createUpdateQueue(house.clock);
+  startPolling(house, updates);
+  const line = startSending(house);
+  updates.message("do it");
+  await house.settled();
+  turnOf(house, 0).end({ kind: "completed", answer });
+  turnOf(house, 0).becomeQuiet();
+  await house.settled();
+  await line.end();
+  expect(line.telegram.seen).toEqual([`text 7: ${answer}`]);
+});
+
+test("an answer that was stored and not sent when the program was killed is sent by its next life", async () => {
+  const before = await createHouse();
+  const updates = createUpdateQueue(before.clock);
+  startPolling(before, updates);
+  updates.message("do it");
+  await before.settled();
+  turnOf(before, 0).finish("Done.");
+  await before.settled(); // and no sender ever looked
+  await using house = await createHouse({ database: before.database });
+  const line = startSending(house);
+  await house.settled();
+  await line.end();
+  expect(line.telegram.seen).toEqual(["text 7: Done."]);
+});
