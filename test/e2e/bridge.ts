@@ -139,8 +139,14 @@ function watch(child: ChildProcess, home: Home, emulator: Emulator | undefined):
     // Not "exit": output may still be on its way then. An orphan that holds the pipe would delay it, so agents must not inherit it.
     child.once("close", (code, signal) => resolve({ code, signal }));
   });
+  // A test run that is cut short must not leave the program behind; its agents end when their input closes.
+  const cutShort = (): void => void child.kill("SIGKILL");
+  process.once("exit", cutShort);
   let isRunning = true;
-  void exited.then(() => (isRunning = false)); // never rejects
+  void exited.then(() => {
+    isRunning = false;
+    process.off("exit", cutShort);
+  }); // never rejects
   const tail = (): string =>
     `--- the program printed ---\n${said.all.slice(-4_000)}\n--- and logged ---\n${logs(home).slice(-6_000)}`;
 
