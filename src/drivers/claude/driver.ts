@@ -1,7 +1,8 @@
 /**
  * Claude Code as a driver: one warm process per session, a few of them, and one prepared for the next new session.
  *
- * 1. A process is never shared between sessions; a prepared one becomes the process of the session that takes it.
+ * 1. A process is never shared between sessions; a prepared one becomes the process of the session that takes it, and is replaced
+ *    when that session's first turn is over.
  * 2. A process that died, was killed or was started with other options is replaced, and its session is resumed.
  * 3. Processes are bounded in number and in idle time; closing one never touches what its turns left running on purpose.
  * 4. Disposing ends everything, that included, with proof.
@@ -56,6 +57,8 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
   const closings = new Set<Promise<void>>();
   const driverMarker = `${deps.instance}.claude`;
   let spare: Warm | null = null;
+  /** Prepared processes that were taken and not yet replaced. */
+  const takers = new Set<ClaudeSession>();
   let serial = 0;
   let isDisposed = false;
   let equipment: Promise<Found<{ readonly sdk: ClaudeSdk; readonly cli: string }>> | null = null;
@@ -102,6 +105,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     if (resume === null && spare && fits(spare.session, workspace, permissions)) {
       const prepared = spare;
       spare = null;
+      takers.add(prepared.session);
       return taken(id, prepared);
     }
     try {
@@ -120,6 +124,8 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
   }
 
   function release(id: string, session: ClaudeSession): void {
+    // Now and not when it was taken: the start of a process would have slowed down the turn.
+    if (takers.delete(session)) prewarm(session.options.workspace);
     const entry = warm.get(id);
     if (entry?.session !== session) return;
     if (!session.isAlive || isDisposed) {
@@ -175,6 +181,12 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     if (old) await retire(old);
   }
 
+  function prewarm(workspace: string): void {
+    prepare(workspace).catch((error: unknown) => {
+      deps.log.warn({ error }, "no process of Claude Code could be prepared");
+    });
+  }
+
   return {
     name: "claude",
 
@@ -203,11 +215,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
       return turn;
     },
 
-    prewarm(workspace) {
-      prepare(workspace).catch((error: unknown) => {
-        deps.log.warn({ error }, "no process of Claude Code could be prepared");
-      });
-    },
+    prewarm,
 
     async forget(session) {
       await lines.get(session);
