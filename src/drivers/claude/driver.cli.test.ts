@@ -2,13 +2,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { scripted } from "../../../test/model/script.ts";
 import type { Script } from "../../../test/model/script.ts";
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
 import { webConversation } from "../../domain/conversation.ts";
 import type { RunId } from "../../domain/run.ts";
 import type { Driver, PermissionMode, Turn } from "../../engine/ports.ts";
+import { belonging, createScan } from "../../lib/process-scan.ts";
 import { createClaudeStage } from "./test-stage.ts";
 import type { ClaudeStage } from "./test-stage.ts";
 
@@ -286,6 +287,33 @@ test("turns of one session use one warm process, other sessions another, and a p
   const again = play([[bash("echo $PPID")], ["x"]], { id: "one", resume: null });
   await again.end;
   expect(JSON.stringify(stage.model.requests.at(-1)?.body.messages)).toContain(`"${one}"`);
+});
+
+test("a prepared process that was taken is replaced after the turn, and the next new session takes that one", async () => {
+  const instance = `prepared.${process.pid}`;
+  const driver = stage.create({ instance });
+  const scan = createScan();
+  /** Their pids, once there are so many; looked for in the process table, which nobody is told of. */
+  const agentsOf = async (count: number): Promise<number[] | false> => {
+    const found = belonging(await scan([]), { marker: instance, roots: [] });
+    const pids = found.flatMap(({ pid, name }) => (name.startsWith("claude") ? [pid] : []));
+    return pids.length === count ? pids : false;
+  };
+  const waiting = { timeout: 15_000, interval: 20 };
+  const firstTurn = async (id: string): Promise<void> => {
+    const { end, turn } = play("hello", { id, resume: null }, driver);
+    await end;
+    await turn.quiet;
+  };
+  driver.prewarm(stage.workspace);
+  const [first] = await vi.waitUntil(() => agentsOf(1), waiting);
+  await firstTurn("one");
+  const both = await vi.waitUntil(() => agentsOf(2), waiting);
+  expect(both).toContain(first);
+  await firstTurn("two");
+  // Taken, not started anew: with the next prepared one there are three, and the two from before are among them.
+  const all = await vi.waitUntil(() => agentsOf(3), waiting);
+  expect(all).toEqual(expect.arrayContaining(both));
 });
 
 /** Whether `sleep <seconds>` runs, from the operating system. */
