@@ -50,7 +50,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts", "test/audit/**/*.test.ts", realCli],
+          include: ["test/e2e/**/*.test.ts", "test/audit/**/*.test.ts", "test/endurance/**/*.test.ts", realCli],
           exclude: ignored,
           // Real processes on small machines: one file at a time, or their timings disturb each other.
           fileParallelism: false,

@@ -9,8 +9,8 @@ test(
   async () => {
     const lines: string[] = [];
     const report = await soak({
-      ...{ seconds: 16, conversations: 60, seed: 3, cpuShare: 0.6 },
-      ...{ sampleEverySeconds: 3, restartEverySeconds: 4 },
+      ...{ seconds: 12, conversations: 60, seed: 3, cpuShare: 0.6 },
+      ...{ sampleEverySeconds: 3, restartEverySeconds: 3 },
       tell: (line) => lines.push(line),
     });
     expect(report.violations, lines.join("\n")).toEqual([]);

@@ -85,7 +85,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     info() {},
     warn() {},
     error: (fields, message) => {
-      const fault = "error" in fields && fields.error instanceof Error ? `${fields.error.name}` : "";
+      const fault = "error" in fields && fields.error instanceof Error ? fields.error.name : "";
       const key = `${message}${fault === "" ? "" : ` [${fault}]`}`;
       errors.set(key, (errors.get(key) ?? 0) + 1);
       if (fault !== "StoreFault") violations.push(`logged as an error: ${key}: ${describe(fields)}`);
