@@ -25,7 +25,8 @@ export async function listenForChildren(): Promise<HeldChildren> {
     socket.setEncoding("utf8").once("data", (text: string) => {
       const child = waiting.get(text.trim());
       child?.started();
-      socket.once("close", () => child?.gone());
+      // The end is seen a moment before the close; a reset has no end.
+      for (const event of ["end", "close"] as const) socket.once(event, () => child?.gone());
       socket.resume();
     });
     socket.on("error", () => socket.destroy()); // a killed process may leave a reset
