@@ -249,7 +249,7 @@ function watch(child: ChildProcess, home: Home, emulator: Emulator | undefined):
 }
 
 /** Everything that it wrote into its log files. */
-export function logs(home: Home): string {
+function logs(home: Home): string {
   const directory = join(home.state, "logs");
   if (!existsSync(directory)) return "";
   return readdirSync(directory)

@@ -74,7 +74,7 @@ function readPid(file: string): number {
 }
 
 /** A zombie runs nothing. Where there is /proc the answer takes no time in which the process could still end. */
-export function isPidAlive(pid: number): boolean {
+function isPidAlive(pid: number): boolean {
   const state = process.platform === "linux" ? procState(pid) : psState(pid);
   return state !== "" && !state.startsWith("Z");
 }

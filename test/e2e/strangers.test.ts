@@ -1,6 +1,5 @@
 // Who may do what (telegram.md T1, T2, T4; audit N-10), with the demo agent. What must not happen is counted in the program's books.
 
-import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { labels } from "./look.ts";
 import { openDatabase } from "./house-rules.ts";
@@ -77,8 +76,8 @@ test.concurrent("forged data, another chat's button and a used button do nothing
   const elsewhere = await scene.said(other, "No messages waiting.");
   const forge = { message: elsewhere.id, forge: true };
   expect((await other.taps({ data: stop }, forge)).text).toBe("This button does not belong here. Nothing was done.");
-  const random = randomBytes(16).toString("base64url");
-  expect((await other.taps({ data: random }, forge)).text).toBe("This button does not belong here. Nothing was done.");
+  const guessed = `${stop.slice(0, -1)}${stop.endsWith("A") ? "B" : "A"}`; // shaped like one of ours
+  expect((await other.taps({ data: guessed }, forge)).text).toBe("This button does not belong here. Nothing was done.");
   for (const data of ["stop", "x".repeat(64), "../../etc/passwd", "💥".repeat(16)]) {
     expect((await other.taps({ data }, forge)).text).toBe("This button does not work any more.");
   }
