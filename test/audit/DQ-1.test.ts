@@ -34,18 +34,21 @@ const ways: readonly [name: string, end: (house: House, turn: ScriptedTurn) => P
   ],
 ];
 
-test.each(ways)("what waits for another's directory starts when that one %s, with no new traffic", async (_name, end) => {
-  await using house = await createHouse();
-  await house.send("a", "one", { workspace: "/work/shared" });
-  await house.send("b", "two", { workspace: "/work/shared" });
-  expect(asked(house)).toEqual(["one"]);
-  await end(house, turnOf(house, 0));
-  await house.settled();
-  expect(asked(house)).toEqual(["one", "two"]);
-});
+test.each(ways)(
+  "what waits for another's directory starts when that one %s, with no new traffic",
+  async (_name, end) => {
+    const house = await createHouse();
+    await house.send("a", "one", { workspace: "/work/shared" });
+    await house.send("b", "two", { workspace: "/work/shared" });
+    expect(asked(house)).toEqual(["one"]);
+    await end(house, turnOf(house, 0));
+    await house.settled();
+    expect(asked(house)).toEqual(["one", "two"]);
+  },
+);
 
 test("what waits for a slot starts when one is free, in the order of the waiting", async () => {
-  await using house = await createHouse({ runsMax: 1 });
+  const house = await createHouse({ runsMax: 1 });
   for (const name of ["a", "b", "c"]) await house.send(name, name);
   for (const [index, name] of ["a", "b", "c"].entries()) {
     expect(asked(house).at(-1)).toBe(name);

@@ -10,7 +10,7 @@ import { moments, ticks } from "./kit.ts";
 
 test.each(moments)("a stop %i turns of the event loop after the message stops its run", async (moment) => {
   const driver = createScriptedDriver({ onTurn: (turn) => turn.obey("ask") });
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   const sent = house.send("a", "one");
   await ticks(moment);
   await Promise.all([sent, house.send("a", "stop")]);
@@ -20,7 +20,7 @@ test.each(moments)("a stop %i turns of the event loop after the message stops it
 });
 
 test("a stop that arrives with its message finds the run before the agent: the agent is asked nothing", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.sendTogether("a", "one", "stop");
   expect(house.driver.turns).toHaveLength(0);
   expect(await house.notices("a")).toEqual(["stopping", "stopped"]);

@@ -8,7 +8,7 @@ import { asked, createJealousDriver, turnOf, wholeEscalationMs } from "./kit.ts"
 
 test("however slow the teardown of a stopped run is, the next one begins after it", async () => {
   const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   await house.send("a", "one");
   await house.send("a", "!two");
   const first = turnOf(house, 0);

@@ -11,7 +11,7 @@ test("a stop reaches the run that it names, whichever agent has become the activ
   const before = createScriptedDriver({ name: "before" });
   const after = createScriptedDriver({ name: "after" });
   let active = before;
-  await using house = await createHouse({ driver: { ...before, start: (request) => active.start(request) } });
+  const house = await createHouse({ driver: { ...before, start: (request) => active.start(request) } });
   await house.send("a", "one");
   active = after;
   await house.send("b", "two");

@@ -8,7 +8,7 @@ import { asked } from "./kit.ts";
 import { createUpdateQueue, startPolling } from "./telegram-line.ts";
 
 test("of two programs that poll one bot, one gives up; the other goes on and takes each message once", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   const ends: string[] = [];
   for (const name of ["first", "second"]) {

@@ -8,7 +8,7 @@ import { asked, turnOf } from "./kit.ts";
 import { adasChat, createUpdateQueue, startPolling } from "./telegram-line.ts";
 
 test("what was sent while the program was off is all there after its start", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   updates.message("old one");
   updates.message("old two");

@@ -7,12 +7,13 @@ import { createHouse } from "../engine-house.ts";
 import { asked, turnOf, wholeEscalationMs } from "./kit.ts";
 
 test("a settlement that the database refuses is made later, and the lane goes on", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "two");
   house.database.exec(`CREATE TRIGGER full BEFORE UPDATE OF state ON run WHEN NEW.state = 'settled'
     BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
   turnOf(house, 0).finish("1");
+  await house.settled();
   await house.clock.advance(600_000);
   expect(asked(house)).toEqual(["one"]);
   house.database.exec("DROP TRIGGER full");
@@ -22,7 +23,7 @@ test("a settlement that the database refuses is made later, and the lane goes on
 });
 
 test("a turn that says nothing at all is named by the status, and a person gets the lane back without a restart", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.clock.advance(24 * 3_600_000);
   await house.command("a", { name: "status" });

@@ -8,7 +8,7 @@ import { turnOf } from "./kit.ts";
 import { createUpdateQueue, startPolling, startSending } from "./telegram-line.ts";
 
 test("a stop passes a stuck turn, the messages behind it, and what is still to be said about those", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   startPolling(house, updates);
   updates.message("stuck");
@@ -27,7 +27,7 @@ test("a stop passes a stuck turn, the messages behind it, and what is still to b
 });
 
 test.each(["stop", "!", "/stop", "please stop", "Stop it now."])("%j is a stop, not a message", async (text) => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "stuck");
   await house.send("a", text);
   expect(turnOf(house, 0).interrupts).toEqual(["ask"]);

@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { asked, turnOf } from "./kit.ts";
 
 test("a stop keeps what waits, says so, and gives it back in its order", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   for (const text of ["one", "two", "three", "four"]) await house.send("a", text);
   turnOf(house, 0).obey("ask");
   await house.send("a", "stop");

@@ -13,7 +13,7 @@ import { asked, turnOf } from "./kit.ts";
 const twoDaysMs = 48 * 3_600_000;
 
 test("a turn of two days holds its directory against other conversations to its end", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "long", { workspace: "/work/shared" });
   await house.clock.advance(twoDaysMs);
   await house.send("b", "short", { workspace: "/work/shared" });

@@ -14,7 +14,7 @@ test("a message that comes while the old life's agent still lives waits for its 
   await before.send("a", "one");
   await before.send("a", "two");
   let left: Quiescence = alive;
-  await using house = await createHouse({ database: before.database, orphans: () => Promise.resolve(left) });
+  const house = await createHouse({ database: before.database, orphans: () => Promise.resolve(left) });
   await house.send("a", "three");
   await house.clock.advance(600_000);
   expect(asked(house)).toEqual([]);

@@ -11,7 +11,7 @@ test.each([
   { lost: 1, seen: ["text 7: 42", "text 7: (possibly repeated) 42"] },
   { lost: 9, seen: ["text 7: 42", "text 7: (possibly repeated) 42"] },
 ])("with $lost answers of Telegram lost, the repetition is marked and is the last", async ({ lost, seen }) => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   startPolling(house, updates);
   const line = startSending(house);

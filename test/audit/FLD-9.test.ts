@@ -5,15 +5,16 @@
 import { expect, test } from "vitest";
 import type { ButtonId } from "../../src/domain/button.ts";
 import { telegramConversation } from "../../src/domain/conversation.ts";
+import { newId } from "../../src/lib/ids.ts";
 import { createHouse } from "../engine-house.ts";
 import { asked, turnOf } from "./kit.ts";
 import { ada, createUpdateQueue, mallory, startPolling } from "./telegram-line.ts";
 
 const team = -5;
-const button = "AAAAAAAAAAAAAAAAAAAAAA" as ButtonId;
+const button = newId() as ButtonId;
 
 test("in a group that both are in, a stranger can neither press the owner's button nor say a word", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   const { answers } = startPolling(house, updates);
   updates.message("@box_bot go", ada, team);

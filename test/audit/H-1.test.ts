@@ -9,7 +9,7 @@ import { asked, turnOf, wholeEscalationMs } from "./kit.ts";
 const evidence = { processes: [{ pid: 4242, startTime: "7", command: "stubborn" }], note: "it does not end" };
 
 test("a process that outlives the kill keeps its conversation and its directory, and is named", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one", { workspace: "/work/shared" });
   turnOf(house, 0).survive(evidence);
   await house.send("a", "stop");

@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { turnOf } from "./kit.ts";
 
 test("a turn that completes in the middle of its stop settles as stopped, and nothing of it follows", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "stop");
   turnOf(house, 0).answer("Done!");

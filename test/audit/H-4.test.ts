@@ -15,7 +15,7 @@ test.each([
 ])("a grandchild %s is gone when Stopped is said", async (_name, style, stops) => {
   const environment = { PATH: process.env["PATH"] ?? "" };
   await using driver = createDemoDriver({ clock: hurriedClock, scan: createScan(), environment });
-  await using house = await createHouse({ driver: inPlaceOfScripted(driver) });
+  const house = await createHouse({ driver: inPlaceOfScripted(driver) });
   const seconds = uniqueSeconds();
   await house.send("a", `run ${seconds} ${style}`, { workspace: tmpdir() });
   await untilSleeping(seconds);

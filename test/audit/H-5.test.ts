@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { turnOf } from "./kit.ts";
 
 test("each further stop takes the next stronger step at once, however soon it comes", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   for (const [index, level] of (["ask", "terminate", "kill"] as const).entries()) {
     await house.send("a", index === 1 ? "!" : "stop");
@@ -20,7 +20,7 @@ test("each further stop takes the next stronger step at once, however soon it co
 });
 
 test("a stop that Telegram delivers twice is one stop", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "stop", { key: "tg:update:8" });
   await house.send("a", "stop", { key: "tg:update:8" });

@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { asked, moments, ticks, turnOf } from "./kit.ts";
 
 test.each(moments)("two taps, %i turns of the event loop apart, run the message again once", async (moment) => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   turnOf(house, 0).end({ kind: "failed", fault: { kind: "overloaded" } });
   turnOf(house, 0).becomeQuiet();

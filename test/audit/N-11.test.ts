@@ -18,10 +18,10 @@ test("what is pressed and said during a shutdown is kept for the next life, not 
   await before.press("a", "run-again");
   await before.send("c", "hello");
   turnOf(before, 1).finish("done"); // frees a slot, in vain
-  await drained;
+  await before.settled();
   expect(asked(before)).toEqual(["one", "goes on"]);
-  await before[Symbol.asyncDispose]();
-  await using house = await createHouse({ database: before.database });
+  await drained;
+  const house = await createHouse({ database: before.database });
   await house.settled();
   expect(asked(house)).toEqual(["one", "hello"]);
 });

@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { turnOf } from "./kit.ts";
 
 test("what a run says is said where it was asked, whoever wrote last", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("b", "two");
   await house.send("a", "three");
@@ -20,7 +20,7 @@ test("what a run says is said where it was asked, whoever wrote last", async () 
 });
 
 test("a button of one conversation does nothing in another, and stays good in its own", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   for (const text of ["one", "two"]) await house.send("a", text);
   await house.send("b", "three");
   const id = await house.button("a", "stop-and-run");

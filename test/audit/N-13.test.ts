@@ -41,7 +41,7 @@ const endings: readonly [name: string, end: (house: House, turn: ScriptedTurn) =
 ];
 
 test.each(endings)("the session outlives a run that %s", async (_name, end) => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   turnOf(house, 0).emit({ kind: "session", resume: "memory" });
   turnOf(house, 0).finish("1");
@@ -57,7 +57,7 @@ test("the session outlives a crash", async () => {
   await before.send("a", "one");
   turnOf(before, 0).emit({ kind: "session", resume: "memory" });
   await before.settled();
-  await using house = await createHouse({ database: before.database });
+  const house = await createHouse({ database: before.database });
   await house.press("a", "run-again");
   expect(turnOf(house, 0).request.session).toEqual({ id: turnOf(before, 0).request.session.id, resume: "memory" });
 });

@@ -8,7 +8,7 @@ import { asked, createJealousDriver, moments, ticks, turnOf } from "./kit.ts";
 
 test("messages that are handled at the same time run one after the other, in their order", async () => {
   const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   const texts = ["one", "two", "three", "four", "five"];
   await Promise.all(texts.map((text) => house.send("a", text)));
   for (const [index] of texts.entries()) {
@@ -19,16 +19,19 @@ test("messages that are handled at the same time run one after the other, in the
   expect(driver.overlaps()).toBe(0);
 });
 
-test.each(moments)("a handler that begins %i turns of the event loop before another ends starts nothing early", async (moment) => {
-  const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
-  await house.send("a", "one");
-  await house.send("a", "two");
-  const handling = house.send("a", "three");
-  await ticks(moment);
-  turnOf(house, 0).finish("1");
-  await handling;
-  expect(asked(house)).toEqual(["one", "two"]);
-  expect(await house.items("a")).toEqual(["done", "running", "queued"]);
-  expect(driver.overlaps()).toBe(0);
-});
+test.each(moments)(
+  "a handler that begins %i turns of the event loop before another ends starts nothing early",
+  async (moment) => {
+    const driver = createJealousDriver();
+    const house = await createHouse({ driver });
+    await house.send("a", "one");
+    await house.send("a", "two");
+    const handling = house.send("a", "three");
+    await ticks(moment);
+    turnOf(house, 0).finish("1");
+    await handling;
+    expect(asked(house)).toEqual(["one", "two"]);
+    expect(await house.items("a")).toEqual(["done", "running", "queued"]);
+    expect(driver.overlaps()).toBe(0);
+  },
+);

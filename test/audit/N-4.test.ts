@@ -10,7 +10,7 @@ import { asked, createJealousDriver, turnOf } from "./kit.ts";
 
 test("an agent that lives on after the end it gave is ended, and the next message waits until it is gone", async () => {
   const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   await house.send("a", "one");
   const first = turnOf(house, 0);
   first.emit({ kind: "tool-started", tool: { id: "1", name: "AskUserQuestion", target: "which one?" } });

@@ -15,7 +15,7 @@ test("a command that needs approval and gets none has not run when the turn is o
   const stage = await createClaudeStage();
   onTestFinished(() => stage[Symbol.asyncDispose]());
   const driver = stage.create({ permissions: "ask" });
-  await using house = await createHouse({ driver: inPlaceOfScripted(driver) });
+  const house = await createHouse({ driver: inPlaceOfScripted(driver) });
   const touch = { tool: "Bash", input: { command: "touch forbidden", description: "touch" } };
   await house.send("a", scripted([[touch], ["I went on without it."]]), { workspace: stage.workspace });
   await until(house, async () => (await house.store.history.liveRuns()).length === 0);

@@ -8,7 +8,7 @@ import { turnOf } from "./kit.ts";
 import { createUpdateQueue, startPolling, startSending } from "./telegram-line.ts";
 
 test.each(["Done.", "7", "\u{1F44D}"])("the answer %j arrives, although nothing of it was streamed", async (answer) => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const updates = createUpdateQueue(house.clock);
   startPolling(house, updates);
   const line = startSending(house);
@@ -29,7 +29,7 @@ test("an answer that was stored and not sent when the program was killed is sent
   await before.settled();
   turnOf(before, 0).finish("Done.");
   await before.settled(); // and no sender ever looked
-  await using house = await createHouse({ database: before.database });
+  const house = await createHouse({ database: before.database });
   const line = startSending(house);
   await house.settled();
   await line.end();

@@ -8,7 +8,7 @@ import { createHouse } from "../engine-house.ts";
 import { turnOf } from "./kit.ts";
 
 test("nothing is lost of what many write at the same time", async () => {
-  await using house = await createHouse({ runsMax: 2 });
+  const house = await createHouse({ runsMax: 2 });
   await house.send("a0", "first");
   const writers = Array.from({ length: 40 }, (_, n) => house.send(`a${n % 4}`, `text ${n}`, { workspace: "/work" }));
   turnOf(house, 0).finish("done"); // a settlement writes among them
@@ -22,7 +22,7 @@ test("nothing is lost of what many write at the same time", async () => {
 });
 
 test("a decision that fails half-way leaves nothing of itself, and takes nothing from those beside it", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const torn = house.store.transact(async (tx) => {
     await tx.openLane(house.conversation("torn"), "/work/torn", true, "session-torn");
     throw new Error("half-way");
@@ -34,7 +34,7 @@ test("a decision that fails half-way leaves nothing of itself, and takes nothing
 test("a program that was succeeded by another one writes nothing more", async () => {
   const before = await createHouse();
   await before.send("a", "one");
-  await using house = await createHouse({ database: before.database });
+  const house = await createHouse({ database: before.database });
   const counts = await house.store.history.counts();
   await expect(before.send("a", "into the other's file")).rejects.toMatchObject({ kind: "deposed" });
   expect(await house.store.history.counts()).toEqual(counts);

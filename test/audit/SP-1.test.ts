@@ -9,7 +9,7 @@ import { turnOf, wholeEscalationMs } from "./kit.ts";
 const everything = { name: "stop", scope: "all" } as const;
 
 test("a stop of everything is done when the last run is proven gone, not before", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   for (const name of ["a", "b", "c"]) await house.send(name, name);
   await house.command("d", everything);
   for (const n of [0, 1, 2]) {
@@ -23,7 +23,7 @@ test("a stop of everything is done when the last run is proven gone, not before"
 });
 
 test("a run that does not end is not counted among the stopped", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("b", "two");
   await house.command("d", everything);

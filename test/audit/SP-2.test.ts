@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { asked, turnOf } from "./kit.ts";
 
 test("a stop that no turn has answered yet outlasts any time, and the first sign of life of the turn", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "stop");
   await house.clock.advance(2_500);
@@ -21,7 +21,7 @@ test("a stop that no turn has answered yet outlasts any time, and the first sign
 });
 
 test("a stop is used up by the run that it was meant for", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "stop");
   turnOf(house, 0).obey("ask");

@@ -11,9 +11,12 @@ import { turnOf, wholeEscalationMs } from "./kit.ts";
 const tool = (id: string) => ({ kind: "tool-started", tool: { id, name: "Bash", target: id } }) as const;
 
 test("a snapshot that somebody holds does not change under them, and no run starts with another's", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   const seen: RunSnapshot[] = [];
-  using _watching = house.engine.watch({ changed: () => undefined, progressed: (snapshot) => void seen.push(snapshot) });
+  using _watching = house.engine.watch({
+    changed: () => undefined,
+    progressed: (snapshot) => void seen.push(snapshot),
+  });
   await house.send("a", "one");
   await house.send("b", "two");
   turnOf(house, 0).emit(tool("1"), tool("2"));
@@ -24,7 +27,7 @@ test("a snapshot that somebody holds does not change under them, and no run star
 });
 
 test("a tool message that comes after the end is shown to nobody, and the end is told once", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   const turn = turnOf(house, 0);
   turn.emit(tool("1"));
@@ -33,7 +36,10 @@ test("a tool message that comes after the end is shown to nobody, and the end is
   await house.press("a", "force-release");
   const said = await house.said("a");
   const late: RunSnapshot[] = [];
-  using _watching = house.engine.watch({ changed: () => undefined, progressed: (snapshot) => void late.push(snapshot) });
+  using _watching = house.engine.watch({
+    changed: () => undefined,
+    progressed: (snapshot) => void late.push(snapshot),
+  });
   turn.emit(tool("2"), { kind: "text", delta: "more" });
   turn.finish("done");
   await house.settled();

@@ -10,7 +10,7 @@ import { asked, turnOf } from "./kit.ts";
 const stalled = { kind: "retrying", fault: { kind: "overloaded" }, attempt: 1, delayMs: 60_000 } as const;
 
 test("the message that replaces a stalled run waits for its proof, and the stalled one is not tried again", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "one");
   const first = turnOf(house, 0);
   first.emit(stalled);

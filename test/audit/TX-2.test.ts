@@ -7,7 +7,7 @@ import { createHouse } from "../engine-house.ts";
 import { asked, turnOf } from "./kit.ts";
 
 test("what is run again is the message that failed, whoever wrote what in between", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await house.send("a", "a's first");
   turnOf(house, 0).end({ kind: "failed", fault: { kind: "overloaded" } });
   turnOf(house, 0).becomeQuiet();

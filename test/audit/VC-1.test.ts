@@ -16,7 +16,7 @@ async function failedOnce(house: House): Promise<void> {
 
 test("run again, pressed while a run is active, waits for its end", async () => {
   const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   await failedOnce(house);
   await house.send("a", "two");
   await house.press("a", "run-again");
@@ -29,7 +29,7 @@ test("run again, pressed while a run is active, waits for its end", async () => 
 
 test("held messages that are released while a run is active wait for its end", async () => {
   const driver = createJealousDriver();
-  await using house = await createHouse({ driver });
+  const house = await createHouse({ driver });
   for (const text of ["one", "two", "three"]) await house.send("a", text);
   turnOf(house, 0).obey("ask");
   await house.send("a", "stop");
@@ -45,7 +45,7 @@ test("held messages that are released while a run is active wait for its end", a
 });
 
 test("run again is refused, and told, where a typed message would be", async () => {
-  await using house = await createHouse();
+  const house = await createHouse();
   await failedOnce(house);
   await house.send("a", "two");
   await house.sendTogether("a", ...Array.from({ length: laneCapacity }, (_, n) => `waits ${n}`));

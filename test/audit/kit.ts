@@ -1,6 +1,9 @@
 /**
  * What the rows share: turns by number, single turns of the event loop, and a look at the machine's processes that uses none of the
  * product's own means. The line to Telegram is in telegram-line.ts.
+ *
+ * Houses are not disposed here: they hold nothing but memory, and where a fault is planted an expectation is to fail, not the end of the
+ * house to hang.
  */
 import { execFileSync } from "node:child_process";
 import { onTestFinished, vi } from "vitest";
@@ -61,7 +64,10 @@ export function inPlaceOfScripted(driver: Driver): ScriptedDriver {
 }
 
 /** A clock for shows: each pause is one turn of the event loop. */
-export const hurriedClock: Clock = { now: () => Date.now(), sleep: () => ticks(1) };
+export const hurriedClock: Clock = {
+  now: () => Date.now(),
+  sleep: async (_ms, signal) => (signal.aborted ? undefined : ticks(1)),
+};
 
 // ---- The machine
 

@@ -7,12 +7,17 @@ import { applyEdits, testFileOf } from "./mutated-tree.ts";
 
 const sources = join(dirname(dirname(import.meta.dirname)), "src");
 
-test.each(mutants.map(({ name, edits }) => [name, edits] as const))("its text is in the sources once: %s", (_, edits) => {
-  applyEdits(sources, edits, () => undefined);
-});
+test.each(mutants.map(({ name, edits }) => [name, edits] as const))(
+  "its text is in the sources once: %s",
+  (_, edits) => {
+    applyEdits(sources, edits, () => undefined);
+  },
+);
 
 test("every row has a mutant, and every mutant a row", () => {
   const rows = [...new Set(mutants.flatMap((mutant) => mutant.rows))];
-  const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".test.ts") && name !== "mutants.test.ts");
+  const files = readdirSync(import.meta.dirname).filter(
+    (name) => name.endsWith(".test.ts") && name !== "mutants.test.ts",
+  );
   expect(rows.map(testFileOf).toSorted()).toEqual(files.toSorted());
 });
