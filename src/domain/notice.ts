@@ -46,7 +46,7 @@ export type Notice =
   | {
       readonly kind: "held";
       readonly count: number;
-      readonly reason: "stop" | "downtime";
+      readonly reason: "stop" | "downtime" | "steer";
       readonly entries: readonly QueueEntry[];
     }
   | { readonly kind: "released"; readonly count: number; readonly how: "run-each" | "run-as-one" | "discard" }
@@ -210,10 +210,12 @@ function interrupted(notice: Notice & { kind: "interrupted" }): string {
 }
 
 function held(notice: Notice & { kind: "held" }): string {
-  const head =
-    notice.reason === "downtime"
-      ? `${plural(notice.count, "message")} arrived while I was off:`
-      : `${plural(notice.count, "message")} on hold after the stop:`;
+  const messages = plural(notice.count, "message");
+  const head = {
+    downtime: `${messages} arrived while I was off:`,
+    stop: `${messages} on hold after the stop:`,
+    steer: `${messages} on hold. The turn ended before the agent said whether it took what was handed to it:`,
+  }[notice.reason];
   return [head, ...entryLines(notice.entries, notice.count)].join("\n");
 }
 

@@ -29,7 +29,6 @@ import type {
 } from "./ports.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
-import { offerHeld } from "./waiting-line.ts";
 import { type After, beginWork, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {
@@ -185,23 +184,28 @@ export function createEngine(deps: EngineDeps): Engine {
     }
   }
 
+  /** Until the agent has answered, the message is the run's own (`running`); the run's end settles it otherwise (settlement.ts). */
   async function steer(effect: After & { kind: "steer" }): Promise<void> {
     const answer = (await runs.get(effect.owner.run)?.steer(effect.prompt)) ?? "too-late";
-    if (answer === "accepted") return;
-    await persist(keeping, (work) => steerFailed(work, effect), closed.signal);
+    await persist(
+      keeping,
+      (work) => (answer === "accepted" ? steerTaken(work, effect) : steerFailed(work, effect)),
+      closed.signal,
+    );
   }
 
-  /**
-   * The agent never saw the message: back in line while its run goes on. Once that run is over, or a person stopped it, the person
-   * may have moved on: then it is offered, not started.
-   */
-  async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
+  async function steerTaken(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
     work.touched.add(owner.conversation);
+    await work.tx.moveItem(item, "running", "merged");
+  }
+
+  /** The agent never saw it: back in line, or on hold with the rest where a person stopped the run. */
+  async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
     const live = await work.tx.run(owner);
-    const to = live === null || live.stopWhy === "user" ? "held" : "queued";
-    if (!(await work.tx.moveItem(item, "merged", to, null))) return;
-    if (to === "queued") work.waiting.push(item);
-    else if (live === null) await offerHeld(work, owner.conversation, "stop"); // otherwise the settlement offers it
+    if (live === null) return; // its end has put the message on hold
+    work.touched.add(owner.conversation);
+    const to = live.stopWhy === "user" ? "held" : "queued";
+    if ((await work.tx.moveItem(item, "running", to, null)) && to === "queued") work.waiting.push(item);
   }
 
   async function forget(session: string): Promise<void> {

@@ -221,8 +221,8 @@ export interface Tx {
   moveItemFirst(id: ItemId): Promise<void>;
   /** Replaces the prompt of a queued or held item. */
   rewriteItem(id: ItemId, request: Request): Promise<void>;
-  /** Items merged into a run (steered, or joined), in order. */
-  itemsOfRun(run: RunId): Promise<readonly StoredItem[]>;
+  /** What was steered into a run, in order: `merged` once the agent took it, `running` until it answered. Not the run's own item. */
+  itemsOfRun(run: RunId, state: "merged" | "running"): Promise<readonly StoredItem[]>;
   // -- lanes
   /** Locks the lane; null when the conversation was never opened. */
   lane(conversation: ConversationId): Promise<Lane | null>;

@@ -78,8 +78,8 @@ async function pressSteer(work: Work, conversation: ConversationId, id: ItemId):
   const lane = await work.tx.lane(conversation);
   if (lane?.state.kind !== "running") return "No turn is running to steer; the message keeps its place.";
   const { owner } = lane.state;
-  // Merged before it is handed over: a crash in between interrupts the run, which is told, and never runs the message twice (I6).
-  await work.tx.moveItem(id, "queued", "merged", owner.run);
+  // The run's own from before it is handed over until the agent has answered: neither a crash nor the run's end runs it by itself (I6).
+  await work.tx.moveItem(id, "queued", "running", owner.run);
   work.after.push({ kind: "steer", owner, item: id, prompt: waiting.prompt });
   return "Handed to the running turn.";
 }
@@ -117,8 +117,7 @@ async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: 
   const before = await work.tx.item(id);
   if (before === null || before.conversation !== item.conversation || before.request.kind !== "prompt")
     return "That message is gone.";
-  const steered =
-    before.run === null ? [] : (await work.tx.itemsOfRun(before.run)).filter((other) => other.state === "merged");
+  const steered = before.run === null ? [] : await work.tx.itemsOfRun(before.run, "merged");
   const prompt = joined([before, ...steered]);
   const lane = await work.tx.lane(item.conversation);
   if (lane === null) return "That conversation is gone.";

@@ -13,6 +13,7 @@ import { excerpt } from "../domain/notice.ts";
 import type { Evidence, RunOutcome, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
+import { offerHeld } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
 
 /** Proof is in: ends the run's occupation and tells what came of it. Throws `Deposed` when the owner is not the owner. */
@@ -66,8 +67,10 @@ async function settleBy(
   if (effect === undefined) throw new Deposed(owner);
   if (!(await work.tx.settleRun(owner, effect.outcome, transcript, work.atMs))) throw new Deposed(owner);
   const item = await moveOwnItem(work, live, effect.outcome);
+  const unanswered = await holdUnansweredSteers(work, owner);
   await addSummary(work, live, effect.outcome, transcript);
   await tellOutcome(work, live, item, effect.outcome, end, effect.forced);
+  if (unanswered > 0 && effect.outcome.kind !== "stopped") await offerHeld(work, owner.conversation, "steer");
   await endStopWaits(work, owner, "stopped");
   // `/new` during the run left the old session to it; now nothing uses it.
   if (session !== live.session) work.after.push({ kind: "forget", session: live.session });
@@ -97,6 +100,16 @@ async function moveOwnItem(work: Work, live: LiveRun, outcome: RunOutcome): Prom
   if (!(await work.tx.moveItem(item.id, "running", to)))
     throw new Error(`item ${item.id} of run ${live.owner.run} was not running`);
   return item;
+}
+
+/**
+ * Messages that were being handed to this turn when it ended, without an answer from the agent: whether it saw them is not known, so
+ * they are offered and not run (I6). Returns how many.
+ */
+async function holdUnansweredSteers(work: Work, owner: RunOwner): Promise<number> {
+  const unanswered = await work.tx.itemsOfRun(owner.run, "running");
+  for (const item of unanswered) await work.tx.moveItem(item.id, "running", "held", null);
+  return unanswered.length;
 }
 
 function itemStateAfter(outcome: RunOutcome): ItemState {

@@ -17,7 +17,11 @@ export async function holdQueue(work: Work, conversation: ConversationId): Promi
 }
 
 /** One offer for all that is on hold in the conversation. */
-export async function offerHeld(work: Work, conversation: ConversationId, reason: "stop" | "downtime"): Promise<void> {
+export async function offerHeld(
+  work: Work,
+  conversation: ConversationId,
+  reason: "stop" | "downtime" | "steer",
+): Promise<void> {
   const held = await work.tx.items(conversation, "held");
   if (held.length === 0) return;
   const buttons = await heldButtons(work, conversation);

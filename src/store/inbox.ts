@@ -25,7 +25,7 @@ export function inboxVerbs(sql: Sql): InboxVerbs {
     moveItem: async (id, from, to, run) => moveItem(sql, id, from, to, run),
     moveItemFirst: async (id) => moveItemFirst(sql, id),
     rewriteItem: async (id, request) => rewriteItem(sql, id, request),
-    itemsOfRun: async (run) => readItemsOfRun(sql, run),
+    itemsOfRun: async (run, state) => readItemsOfRun(sql, run, state),
     counts: async () => readCounts(sql),
   };
 }
@@ -155,9 +155,14 @@ function rewriteItem(sql: Sql, id: ItemId, request: Request): void {
   sql.run("UPDATE inbox SET request = ? WHERE id = ? AND state IN ('queued', 'held')", JSON.stringify(request), id);
 }
 
-function readItemsOfRun(sql: Sql, run: RunId): readonly StoredItem[] {
+function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): readonly StoredItem[] {
   return sql
-    .all<ItemRow>(`SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = 'merged' ORDER BY rank, position`, run)
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = ?
+         AND id <> (SELECT item FROM run WHERE run.id = inbox.run) ORDER BY rank, position`,
+      run,
+      state,
+    )
     .map(toItem);
 }
 

@@ -89,7 +89,7 @@ async function live(store: Store): Promise<void> {
     const owner = await tx.insertRun("r1" as RunId, next!.lane, b!, 1, "scripted", 0);
     await tx.moveItem(b!, "queued", "running", owner.run);
     await tx.moveItem(a!, "queued", "merged", owner.run);
-    await tx.itemsOfRun(owner.run);
+    await tx.itemsOfRun(owner.run, "merged");
     await tx.addOutgoing(
       {
         conversation,

@@ -194,7 +194,7 @@ export const mutants: readonly Mutant[] = [
     name: "what came too late to steer is forgotten",
     breaks: ["I4"],
     edits: [
-      { file: "engine/engine.ts", find: 'if (answer === "accepted") return;', replace: "if (answer !== null) return;" },
+      { file: "engine/engine.ts", find: 'answer === "accepted" ? steerTaken', replace: "answer !== null ? steerTaken" },
     ],
   },
   {

@@ -11,8 +11,9 @@ import { type LedgerTurn, tagsOf } from "./world.ts";
 const nextStates: Readonly<Record<ItemState, readonly ItemState[]>> = {
   queued: ["queued", "held", "running", "cancelled", "merged"],
   held: ["held", "queued", "cancelled", "merged"],
-  running: ["running", "done", "failed", "interrupted", "cancelled", "queued"],
-  merged: ["merged", "queued", "held"],
+  // While it is being steered a message is the run's: it goes into it, back to the line, or on hold.
+  running: ["running", "done", "failed", "interrupted", "cancelled", "queued", "merged", "held"],
+  merged: ["merged"],
   done: [],
   failed: [],
   interrupted: [],
@@ -22,13 +23,20 @@ const nextStates: Readonly<Record<ItemState, readonly ItemState[]>> = {
 
 export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): Rule {
   const runsOfItem = new Map<ItemId, string[]>();
+  /** Steered, seen by the agent, and its turn over before that was written down: offered, and a person may run it again. */
+  const doubtful = new Set<ItemId>();
   let turnsSeen = 0;
 
   function moved(change: Change & { what: "item-changed" }): void {
     if (!nextStates[change.from].includes(change.to)) {
       violated("I4", `item ${change.id} goes from ${change.from} to ${change.to}`);
     }
-    if (change.from === "merged" && change.to === "queued" && wasSteered(mirror.items.get(change.id)!)) {
+    const item = mirror.items.get(change.id)!;
+    const isSteer = item.run !== null && mirror.runs.get(item.run)?.item !== item.id;
+    if (change.from === "running" && change.to === "held" && !isSteer)
+      violated("I4", `item ${change.id} ran and is on hold`);
+    if (change.from === "running" && change.to === "held" && wasSteered(item)) doubtful.add(item.id);
+    if (change.from === "running" && change.to === "queued" && isSteer && wasSteered(item)) {
       violated("I6", `item ${change.id} was taken by a running turn and is put in line again`);
     }
   }
@@ -53,6 +61,7 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
   /** How often a prompt may have been given to agents: once, and once more for each "Run again" or preemption that covers it. */
   function allowedStarts(tag: string): number {
     let allowed = 1;
+    for (const id of doubtful) if (tagsOfItem(mirror.items.get(id)!).includes(tag)) allowed += 1;
     for (const [id, presses] of asked.again) if (coveredBy(id).includes(tag)) allowed += presses;
     for (const [id, runs] of runsOfItem) {
       if (tagsOfItem(mirror.items.get(id)!).includes(tag)) {
