@@ -20,9 +20,13 @@ import { runTask } from "./task.mjs";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const [task = "", ...args] = process.argv.slice(2);
 
+// The young generation grows while modules load and never shrinks again: bounded, the idle program holds 9 MB less (measured).
+// A flag and not NODE_OPTIONS, which the agents would inherit.
+const memoryFlags = ["--max-semi-space-size=2"];
+
 /** What each task runs, and what it needs before. `isProgram`: it must see the person's own PATH and directory. */
 const tasks = {
-  start: { command: [join(root, "src/cli.ts"), "start", ...args], page: true, isProgram: true },
+  start: { command: [...memoryFlags, join(root, "src/cli.ts"), "start", ...args], page: true, isProgram: true },
   cli: { command: [join(root, "src/cli.ts"), ...args], page: false, isProgram: true },
   test: { command: ["scripts/verify.ts", "test", ...args], page: true, isProgram: false },
   check: { command: ["scripts/verify.ts", "check", ...args], page: false, isProgram: false },

@@ -89,6 +89,15 @@ describe("under npm", () => {
   });
 });
 
+describe("memory", () => {
+  test("the program is started with a small young generation, and neither its children nor other commands inherit that", () => {
+    put("src/cli.ts", "console.log(JSON.stringify([process.execArgv.slice(2), process.env.NODE_OPTIONS ?? null]));");
+    const NODE_OPTIONS = "";
+    expect(JSON.parse(bootstrap("start", { NODE_OPTIONS }).stdout)).toEqual([["--max-semi-space-size=2"], ""]);
+    expect(JSON.parse(bootstrap("cli", { NODE_OPTIONS }).stdout)).toEqual([[], ""]);
+  });
+});
+
 describe("a checkout that moves on", () => {
   test("installs again when the lockfile changed", () => {
     bootstrap("cli");

@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { homedir } from "node:os";
 import { isAbsolute, join, normalize } from "node:path";
-import { z } from "zod";
+import * as v from "valibot";
 import type { PermissionMode } from "./engine/ports.ts";
 import type { LogLevel } from "./lib/log.ts";
 
@@ -54,9 +54,9 @@ export function readConfig(environment: Environment = process.env): Config {
   const home = readHome(environment);
   const source: Source = { environment, file: join(home, "config.json") };
   const found = overlay(readFile(source.file), source);
-  const checked = fileSchema.safeParse(found);
-  if (!checked.success) throw describeIssue(checked.error.issues[0], found, source);
-  return freeze(build(checked.data, home, source));
+  const checked = v.safeParse(fileSchema, found);
+  if (!checked.success) throw describeIssue(checked.issues[0], found, source);
+  return freeze(build(checked.output, home, source));
 }
 
 /** `environment` without what belongs to Signalbox: an agent must not be able to speak as the bot or to reach our database. */
@@ -67,17 +67,7 @@ export function agentEnvironment(environment: Environment = process.env): Readon
   return Object.freeze(Object.fromEntries(kept));
 }
 
-/** The JSON Schema of config.json. `config.schema.json` in the repository holds its result. */
-export function configSchema(): object {
-  const schema = z.toJSONSchema(fileSchema, { io: "input", target: "draft-07" });
-  return {
-    ...schema,
-    title: "Signalbox configuration",
-    description: "config.json in SIGNALBOX_HOME (default ~/.signalbox).",
-  };
-}
-
-// ---- What is allowed: the description of each key is the "allowed" of its error message and of the JSON Schema
+// ---- What is allowed: the description of each key is the "allowed" of its error message and of config.schema.json
 
 /** Above this a single machine is busy with agents, not with work. */
 const runsMaxMax = 100;
@@ -93,81 +83,95 @@ const tokenPattern = /^\d{1,20}:[\w-]{30,100}$/;
 const userIdMax = 2 ** 52;
 
 const path = (what: string) =>
-  z
-    .string()
-    .refine((text) => isAbsolute(expand(text)) && !text.includes("\0"))
-    .optional()
-    .describe(`${what}, as an absolute path or beginning with ~/`);
+  v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => isAbsolute(expand(text)) && !text.includes("\0")),
+      ),
+    ),
+    v.description(`${what}, as an absolute path or beginning with ~/`),
+  );
 
-const fileSchema = z.strictObject({
-  $schema: z.string().optional().describe("the address of this schema, for editors"),
+/** An object inside the file. It is looked at first because the validator takes an array for an object. */
+const section = <Entries extends v.ObjectEntries>(entries: Entries, what: string) =>
+  v.pipe(
+    v.optional(v.pipe(v.custom<Readonly<Record<string, unknown>>>(isRecord), v.strictObject(entries)), {}),
+    v.description(what),
+  );
+
+const telegramEntries = {
+  token: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(tokenPattern))),
+    v.description("a bot token of @BotFather, like 123456789:AAE..."),
+  ),
+  allowedUsers: v.pipe(
+    v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(userIdMax))), v.minLength(1))),
+    v.description("numeric Telegram user ids, for example 123456789 (in the environment separated by commas)"),
+  ),
+  apiRoot: v.pipe(
+    v.optional(v.pipe(v.string(), v.check(isApiRoot)), "https://api.telegram.org"),
+    v.description("an http or https address of a Bot API server, without query or credentials"),
+  ),
+};
+
+const claudeEntries = { path: path("the Claude Code executable") };
+
+const fileEntries = {
+  $schema: v.pipe(v.optional(v.string()), v.description("the address of this schema, for editors")),
   workspace: path("the default workspace directory"),
-  driver: z
-    .string()
-    .regex(/^(claude|codex|demo|acp:[\w.-]{1,64})$/)
-    .optional()
-    .describe(
+  driver: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^(claude|codex|demo|acp:[\w.-]{1,64})$/))),
+    v.description(
       "claude, codex, acp:<name> or demo; without it, the first agent that is installed and logged in, else demo",
     ),
-  permissions: z.enum(["plan", "ask", "edit", "bypass"]).default("ask").describe("plan, ask, edit or bypass"),
-  maxRuns: z
-    .int()
-    .min(1)
-    .max(runsMaxMax)
-    .default(4)
-    .describe(`how many agents may run at once, a whole number from 1 to ${runsMaxMax}`),
-  web: z
-    .string()
-    .refine((text) => text === "off" || parseAddress(text) !== null)
-    .default("127.0.0.1:8474")
-    .describe("host:port of the page (for example 127.0.0.1:8474, or port 0 for any free one), or off"),
-  webAllowRemote: z
-    .boolean()
-    .default(false)
-    .describe("true or false: whether the page may be served on an address that other machines can reach"),
-  log: z
-    .enum(["debug", "info", "warn", "error", "silent"])
-    .default("info")
-    .describe("debug, info, warn, error or silent"),
-  telegram: z
-    .strictObject({
-      token: z.string().regex(tokenPattern).optional().describe("a bot token of @BotFather, like 123456789:AAE..."),
-      allowedUsers: z
-        .array(z.int().min(1).max(userIdMax))
-        .min(1)
-        .optional()
-        .describe("numeric Telegram user ids, for example 123456789 (in the environment separated by commas)"),
-      apiRoot: z
-        .string()
-        .refine(isApiRoot)
-        .default("https://api.telegram.org")
-        .describe("an http or https address of a Bot API server, without query or credentials"),
-    })
-    .prefault({})
-    .describe("the Telegram bot; a token needs allowedUsers"),
-  claude: z
-    .strictObject({ path: path("the Claude Code executable") })
-    .prefault({})
-    .describe("Claude Code"),
-  downtimeMinutes: z
-    .number()
-    .min(0)
-    .max(downtimeMinutesMax)
-    .default(10)
-    .describe(
+  ),
+  permissions: v.pipe(
+    v.optional(v.picklist(["plan", "ask", "edit", "bypass"]), "ask"),
+    v.description("plan, ask, edit or bypass"),
+  ),
+  maxRuns: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(runsMaxMax)), 4),
+    v.description(`how many agents may run at once, a whole number from 1 to ${runsMaxMax}`),
+  ),
+  web: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => text === "off" || parseAddress(text) !== null),
+      ),
+      "127.0.0.1:8474",
+    ),
+    v.description("host:port of the page (for example 127.0.0.1:8474, or port 0 for any free one), or off"),
+  ),
+  webAllowRemote: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("true or false: whether the page may be served on an address that other machines can reach"),
+  ),
+  log: v.pipe(
+    v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
+    v.description("debug, info, warn, error or silent"),
+  ),
+  telegram: section(telegramEntries, "the Telegram bot; a token needs allowedUsers"),
+  claude: section(claudeEntries, "Claude Code"),
+  downtimeMinutes: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(downtimeMinutesMax)), 10),
+    v.description(
       `minutes, from 0 to ${downtimeMinutesMax}: a message that waited longer while Signalbox was off is offered instead of run`,
     ),
-  drainGraceSeconds: z
-    .number()
-    .min(0)
-    .max(drainGraceSecondsMax)
-    .default(20)
-    .describe(
+  ),
+  drainGraceSeconds: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(drainGraceSecondsMax)), 20),
+    v.description(
       `seconds, from 0 to ${drainGraceSecondsMax}, that running turns may go on for at shutdown before they are stopped`,
     ),
-});
+  ),
+};
 
-type FileValues = z.output<typeof fileSchema>;
+/** What config.json may hold, with the environment's values over it. */
+export const fileSchema = v.strictObject(fileEntries);
+
+type FileValues = v.InferOutput<typeof fileSchema>;
 
 /** `key` is the place in config.json; `read` turns the variable's text into what the file would hold there. */
 const settings: readonly {
@@ -362,16 +366,16 @@ function freeze<T extends object>(value: T): T {
 // ---- Saying what is wrong
 
 function describeIssue(
-  issue: z.core.$ZodIssue | undefined,
+  issue: v.InferIssue<typeof fileSchema>,
   found: Record<string, unknown>,
   source: Source,
 ): ConfigError {
-  const at = (issue?.path ?? []).map(String);
-  if (issue?.code === "unrecognized_keys") return unknownKey(at, issue.keys[0] ?? "", source.file);
+  const at = (issue.path ?? []).map((part) => String(part.key));
+  if (issue.type === "strict_object" && issue.expected === "never") return unknownKey(at, source.file);
   const [key, schema] = namedKey(at);
   const value = key.split(".").reduce<unknown>((inner, part) => (isRecord(inner) ? inner[part] : undefined), found);
   const shown = secretKeys.includes(key) ? masked(value) : show(variableOf(key, source)?.text ?? value);
-  return wrong(nameOf(key, source), shown, schema.description ?? "another value");
+  return wrong(nameOf(key, source), shown, v.getDescription(schema) ?? "another value");
 }
 
 /** Where the value in force was written: the variable, or the key of the file. */
@@ -386,25 +390,33 @@ function variableOf(key: string, { environment }: Source): { variable: string; t
 }
 
 /** The key of config.json that an issue belongs to: issues inside an array belong to the array. */
-function namedKey(at: readonly string[]): [key: string, schema: z.ZodType] {
+function namedKey(at: readonly string[]): [key: string, schema: v.GenericSchema] {
   const [top = "", inner = ""] = at;
-  const schema = shapeOf(fileSchema)[top] ?? fileSchema;
-  const innerSchema = shapeOf(schema)[inner];
-  return innerSchema === undefined ? [top, schema] : [`${top}.${inner}`, innerSchema];
+  const innerSchema = entriesOf(top)[inner];
+  return innerSchema === undefined ? [top, entriesOf("")[top] ?? fileSchema] : [`${top}.${inner}`, innerSchema];
 }
 
-function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
-  const object = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
-  return object instanceof z.ZodObject ? object.shape : {};
+/** What the section of this name may hold; "" is the file itself. */
+function entriesOf(name: string): Readonly<Record<string, v.GenericSchema>> {
+  switch (name) {
+    case "":
+      return fileEntries;
+    case "telegram":
+      return telegramEntries;
+    case "claude":
+      return claudeEntries;
+    default:
+      return {};
+  }
 }
 
-function unknownKey(at: readonly string[], key: string, file: string): ConfigError {
-  const schema = at[0] === undefined ? fileSchema : (shapeOf(fileSchema)[at[0]] ?? fileSchema);
-  const prefix = at.map((part) => `${part}.`).join("");
-  const known = Object.keys(shapeOf(schema)).map((name) => `${prefix}${name}`);
-  const near = nearest(prefix + key, known);
+function unknownKey(at: readonly string[], file: string): ConfigError {
+  const name = at.join(".");
+  const [top = ""] = at.slice(0, -1);
+  const known = Object.keys(entriesOf(top)).map((key) => (top === "" ? key : `${top}.${key}`));
+  const near = nearest(name, known);
   const hint = near === null ? `Known keys: ${known.join(", ")}.` : `Did you mean "${near}"?`;
-  return new ConfigError(`${show(prefix + key)} in ${file} is not a setting. ${hint}`);
+  return new ConfigError(`${show(name)} in ${file} is not a setting. ${hint}`);
 }
 
 /** A typing mistake in a variable would leave the default in force in silence, for permissions of all things. */

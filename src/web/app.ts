@@ -9,7 +9,7 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { getCookie, setCookie } from "hono/cookie";
-import { z } from "zod";
+import * as v from "valibot";
 
 import { channelOf, type ConversationId, parseConversationId } from "../domain/conversation.ts";
 import type { ButtonId } from "../domain/button.ts";
@@ -46,10 +46,10 @@ export type AppDeps = {
   readonly listen: { readonly host: string; readonly port: number };
 };
 
-const keySchema = z.string().regex(/^[A-Za-z0-9_-]{8,64}$/);
-const sendSchema = z.strictObject({ key: keySchema, text: z.string(), workspace: z.string().optional() });
-const pressSchema = z.strictObject({ key: keySchema, button: z.string().regex(/^[A-Za-z0-9_-]{8,64}$/) });
-const stopSchema = z.strictObject({ key: keySchema, scope: z.enum(["conversation", "all"]) });
+const keySchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/));
+const sendSchema = v.strictObject({ key: keySchema, text: v.string(), workspace: v.optional(v.string()) });
+const pressSchema = v.strictObject({ key: keySchema, button: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/)) });
+const stopSchema = v.strictObject({ key: keySchema, scope: v.picklist(["conversation", "all"]) });
 
 const headers: Readonly<Record<string, string>> = {
   "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -235,12 +235,13 @@ function isFetchOurs(c: Context): boolean {
 }
 
 /** Null when the body is not what this route takes. Only JSON is read: a form of another page cannot send it. */
-async function read<T>(c: Context, schema: z.ZodType<T>): Promise<T | null> {
+async function read<T>(c: Context, schema: v.GenericSchema<unknown, T>): Promise<T | null> {
   if (!/^application\/json\b/i.test(c.req.header("content-type") ?? "")) return null;
   try {
-    return schema.parse(await c.req.json());
+    const body = v.safeParse(schema, await c.req.json());
+    return body.success ? body.output : null;
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return null;
+    if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
