@@ -123,7 +123,7 @@ describe("the command line", () => {
   });
 
   test.each([
-    [["strat"], /^signalbox: unknown command: strat\. Commands: start, doctor, help\.\n$/],
+    [["strat"], /^signalbox: unknown command: strat\. Commands: start, doctor, link, help\.\n$/],
     [["start", "--fast"], /^signalbox: start: Unknown option '--fast'. See signalbox start --help\.\n$/],
     [["doctor", "now"], /^signalbox: doctor: Unexpected argument 'now'.* See signalbox doctor --help\.\n$/],
     [["help", "nothing"], /^signalbox: no help on nothing\./],
@@ -217,7 +217,7 @@ describe("a start that works", { timeout: waitMs }, () => {
     const { home, environment } = fresh();
     const program = run(["start"], environment);
     await program.printed("Page:");
-    const link = /http:\/\/127\.0\.0\.1:\d+\/enter\?token=(?<token>[\w-]+)/.exec(program.out());
+    const link = /http:\/\/127\.0\.0\.1:\d+\/enter\?token=(?<token>[\w.-]+)/.exec(program.out());
     await program.printed("Agent: demo (built in).");
     expect(program.out()).toContain("Telegram: off");
     expect((await fetch(link?.[0] ?? "", { redirect: "manual" })).status).toBe(302);
