@@ -39,6 +39,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: "audit", include: ["test/audit/**/*.test.ts"], exclude: [...ignored, realCli] },
+      },
+      {
+        extends: true,
         test: {
           name: "simulation",
           include: ["test/simulation/**/*.test.ts"],
@@ -50,7 +54,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts", "test/audit/**/*.test.ts", "test/endurance/**/*.test.ts", realCli],
+          include: ["test/e2e/**/*.test.ts", "test/endurance/**/*.test.ts", realCli],
           exclude: ignored,
           // Real processes on small machines: one file at a time, or their timings disturb each other.
           fileParallelism: false,

@@ -19,7 +19,7 @@ const wholeRunMaxMs = 45 * 60_000;
 const endGraceMs = 5_000;
 
 const staticParts = ["types", "lint", "format", "dead-code"] as const;
-const testParts = ["unit", "contracts", "simulation", "browser", "e2e"] as const;
+const testParts = ["unit", "contracts", "audit", "simulation", "browser", "e2e"] as const;
 const groups: Record<string, readonly string[]> = {
   test: [...staticParts, ...testParts],
   check: [...staticParts, "unit"],
