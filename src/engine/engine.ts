@@ -199,12 +199,12 @@ export function createEngine(deps: EngineDeps): Engine {
     await work.tx.moveItem(item, "running", "merged");
   }
 
-  /** The agent never saw it: back in line, or on hold with the rest where a person stopped the run. */
+  /** The agent never saw it: back in line, or on hold with the rest where the run was told to stop. */
   async function steerFailed(work: Work, { owner, item }: After & { kind: "steer" }): Promise<void> {
     const live = await work.tx.run(owner);
     if (live === null) return; // its end has put the message on hold
     work.touched.add(owner.conversation);
-    const to = live.stopWhy === "user" ? "held" : "queued";
+    const to = live.state === "starting" || live.state === "running" ? "queued" : "held";
     if ((await work.tx.moveItem(item, "running", to, null)) && to === "queued") work.waiting.push(item);
   }
 
