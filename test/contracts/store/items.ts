@@ -82,7 +82,9 @@ export function itemsContract(newDatabase: NewDatabase): void {
       const { owner, item: a } = await claimed(use.store, "r1");
       const runOf = async (id: ItemId) => (await use.store.transact((tx) => tx.item(id)))?.run;
       await use.store.transact((tx) => tx.moveItem(b!, "queued", "merged", owner.run));
-      expect((await use.store.transact((tx) => tx.itemsOfRun(owner.run, "merged"))).map(({ key }) => key)).toEqual(["b"]);
+      expect((await use.store.transact((tx) => tx.itemsOfRun(owner.run, "merged"))).map(({ key }) => key)).toEqual([
+        "b",
+      ]);
       await use.store.transact((tx) => tx.moveItem(a, "running", "interrupted"));
       expect(await runOf(a)).toBe(owner.run);
       await use.store.transact((tx) => tx.moveItem(b!, "merged", "queued", null));
