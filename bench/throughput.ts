@@ -51,7 +51,7 @@ async function measureRate(scratch: Scratch, say: (line: string) => void): Promi
   await using locked = await openSubject(scratch, "locked", scratch.workspaces);
   await using floor = await openSqliteStore({ path: join(scratch.path, "floor.db"), now: () => Date.now(), newId });
   await floor.transact(async (tx) => {
-    for (const each of conversations) await tx.openLane(each, `/work/${each}`, true, newId());
+    for (const each of conversations) await tx.openLane(each, `/projects/${each}`, true, newId());
   });
   const engine: Cost[] = [];
   const withLock: Cost[] = [];

@@ -90,7 +90,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     settings: {
       runsMax: options.runsMax ?? 4,
       permissions: "ask",
-      workspace: "/work",
+      workspace: "/projects",
       downtimeMs: 600_000,
       driverName: "scripted",
       version: "0",
@@ -105,7 +105,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     given: { key?: string; workspace?: string; sentAtMs?: number } = {},
   ): Promise<Receipt> {
     const [receipt] = await engine.accept([itemOf(name, request, given)], {
-      workspace: given.workspace ?? `/work/${name}`,
+      workspace: given.workspace ?? `/projects/${name}`,
     });
     await settled();
     if (receipt === undefined) throw new Error("no receipt");
@@ -127,7 +127,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
   async function sendTogether(name: string, ...texts: readonly string[]): Promise<void> {
     await engine.accept(
       texts.map((text) => itemOf(name, readText(text))),
-      { workspace: `/work/${name}` },
+      { workspace: `/projects/${name}` },
     );
     await settled();
   }

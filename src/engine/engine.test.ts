@@ -39,11 +39,11 @@ describe("a message", () => {
 
   it("of another conversation in the same directory waits for that directory, and starts when it frees (I1)", async () => {
     await using house = await createHouse();
-    await house.send("a", "one", { workspace: "/work/shared" });
-    await house.send("b", "two", { workspace: "/work/shared" });
+    await house.send("a", "one", { workspace: "/projects/shared" });
+    await house.send("b", "two", { workspace: "/projects/shared" });
     expect(house.driver.turns).toHaveLength(1);
     const said = await house.said("b");
-    expect(said[0]).toMatchObject({ notice: { kind: "queued", waitsFor: "workspace", workspace: "/work/shared" } });
+    expect(said[0]).toMatchObject({ notice: { kind: "queued", waitsFor: "workspace", workspace: "/projects/shared" } });
     (await house.driver.nextTurn()).finish("1");
     expect((await house.driver.nextTurn()).request.prompt.text).toBe("two");
   });

@@ -25,7 +25,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
   const runsMax = changes.runsMax ?? 4;
   const engine = createFakeEngine({
     clock: (changes.clock as StepClock | undefined) ?? clock,
-    workspace: "/work/default",
+    workspace: "/projects/default",
     runsMax,
   });
   const logged: Logged[] = [];
@@ -41,7 +41,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     secret: new Uint8Array(32).fill(7),
     listen: { host: "127.0.0.1", port: 0 },
     pageDir: join(import.meta.dirname, "../../dist/page"),
-    workspaceDefault: "/work/default",
+    workspaceDefault: "/projects/default",
     runsMax,
     version: "0.1.0",
     agent: { name: "fake", version: null, isDemo: false },

@@ -38,8 +38,8 @@ test.each(ways)(
   "what waits for another's directory starts when that one %s, with no new traffic",
   async (_name, end) => {
     const house = await createHouse();
-    await house.send("a", "one", { workspace: "/work/shared" });
-    await house.send("b", "two", { workspace: "/work/shared" });
+    await house.send("a", "one", { workspace: "/projects/shared" });
+    await house.send("b", "two", { workspace: "/projects/shared" });
     expect(asked(house)).toEqual(["one"]);
     await end(house, turnOf(house, 0));
     await house.settled();

@@ -12,10 +12,10 @@ test.each(moments)(
   async (moment) => {
     const driver = createJealousDriver();
     const house = await createHouse({ driver });
-    await house.send("a", "one", { workspace: "/work/shared" });
+    await house.send("a", "one", { workspace: "/projects/shared" });
     turnOf(house, 0).answer("1");
     await ticks(moment);
-    await Promise.all([house.send("a", "two"), house.send("b", "three", { workspace: "/work/shared" })]);
+    await Promise.all([house.send("a", "two"), house.send("b", "three", { workspace: "/projects/shared" })]);
     expect(asked(house)).toEqual(["one"]);
     for (const n of [0, 1]) {
       if (n > 0) turnOf(house, n).answer("done");

@@ -14,9 +14,9 @@ const twoDaysMs = 48 * 3_600_000;
 
 test("a turn of two days holds its directory against other conversations to its end", async () => {
   const house = await createHouse();
-  await house.send("a", "long", { workspace: "/work/shared" });
+  await house.send("a", "long", { workspace: "/projects/shared" });
   await house.clock.advance(twoDaysMs);
-  await house.send("b", "short", { workspace: "/work/shared" });
+  await house.send("b", "short", { workspace: "/projects/shared" });
   await house.clock.advance(twoDaysMs);
   expect(asked(house)).toEqual(["long"]);
   turnOf(house, 0).finish("done");

@@ -10,14 +10,14 @@ const evidence = { processes: [{ pid: 4242, startTime: "7", command: "stubborn" 
 
 test("a process that outlives the kill keeps its conversation and its directory, and is named", async () => {
   const house = await createHouse();
-  await house.send("a", "one", { workspace: "/work/shared" });
+  await house.send("a", "one", { workspace: "/projects/shared" });
   turnOf(house, 0).survive(evidence);
   await house.send("a", "stop");
   await house.clock.advance(wholeEscalationMs);
   expect(turnOf(house, 0).interrupts).toEqual(["ask", "terminate", "kill"]);
   expect((await house.said("a")).at(-1)).toMatchObject({ notice: { kind: "quarantined", evidence } });
   await house.send("a", "two");
-  await house.send("b", "three", { workspace: "/work/shared" });
+  await house.send("b", "three", { workspace: "/projects/shared" });
   await house.clock.advance(24 * 3_600_000);
   expect(asked(house)).toEqual(["one"]);
   expect(await house.notices("a")).not.toContain("stopped");

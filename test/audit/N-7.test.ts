@@ -10,7 +10,9 @@ import { turnOf } from "./kit.ts";
 test("nothing is lost of what many write at the same time", async () => {
   const house = await createHouse({ runsMax: 2 });
   await house.send("a0", "first");
-  const writers = Array.from({ length: 40 }, (_, n) => house.send(`a${n % 4}`, `text ${n}`, { workspace: "/work" }));
+  const writers = Array.from({ length: 40 }, (_, n) =>
+    house.send(`a${n % 4}`, `text ${n}`, { workspace: "/projects" }),
+  );
   turnOf(house, 0).finish("done"); // a settlement writes among them
   await Promise.all([...writers, house.command("a1", { name: "queue" }), house.command("b", { name: "status" })]);
   const { received, byState } = await house.store.history.counts();
@@ -24,11 +26,11 @@ test("nothing is lost of what many write at the same time", async () => {
 test("a decision that fails half-way leaves nothing of itself, and takes nothing from those beside it", async () => {
   const house = await createHouse();
   const torn = house.store.transact(async (tx) => {
-    await tx.openLane(house.conversation("torn"), "/work/torn", true, "session-torn");
+    await tx.openLane(house.conversation("torn"), "/projects/torn", true, "session-torn");
     throw new Error("half-way");
   });
   await Promise.all([house.send("a", "one"), expect(torn).rejects.toThrow("half-way"), house.send("b", "two")]);
-  expect((await house.store.history.lanes()).map(({ workspace }) => workspace)).toEqual(["/work/a", "/work/b"]);
+  expect((await house.store.history.lanes()).map(({ workspace }) => workspace)).toEqual(["/projects/a", "/projects/b"]);
 });
 
 test("a program that was succeeded by another one writes nothing more", async () => {

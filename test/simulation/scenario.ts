@@ -56,7 +56,7 @@ export type Scenario = {
   readonly drainsMax: number;
 };
 
-const defaultWorkspace = "/work/default";
+const defaultWorkspace = "/projects/default";
 
 export function drawScenario(random: Random): Scenario {
   const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
@@ -103,7 +103,7 @@ function drawPlaces(random: Random): Place[] {
     const conversation = random.chance(0.15)
       ? webConversation(`thread${index}`)
       : telegramConversation(100 + index, random.chance(0.3) ? index : null);
-    const workspace = random.chance(0.4) ? null : `/work/${random.int(shared)}`;
+    const workspace = random.chance(0.4) ? null : `/projects/${random.int(shared)}`;
     return { conversation, workspace };
   });
 }

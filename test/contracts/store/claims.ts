@@ -133,7 +133,7 @@ export function claimsContract(newDatabase: NewDatabase): void {
 
     it("passes by a busy workspace and comes back to it when it frees", async () => {
       await openLanes(use.store, alice, carol);
-      await use.store.transact((tx) => tx.openLane(bob, `/work/${alice}`, true, "s"));
+      await use.store.transact((tx) => tx.openLane(bob, `/projects/${alice}`, true, "s"));
       await accept(use.store, alice, "a");
       const run = await claimed(use.store, "r1");
       await accept(use.store, bob, "b");

@@ -112,7 +112,7 @@ export function fencingContract(newDatabase: NewDatabase): void {
       expect(live).toStrictEqual({
         owner,
         item,
-        workspace: `/work/${alice}`,
+        workspace: `/projects/${alice}`,
         session: `session of ${alice}`,
         driver: "scripted",
         slot: 1,

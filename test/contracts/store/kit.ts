@@ -41,7 +41,7 @@ export function item(of: ConversationId, key: string, more: Partial<InboxItem> =
 /** Opens each conversation in a workspace of its own. */
 export async function openLanes(store: Store, ...conversations: readonly ConversationId[]): Promise<void> {
   await store.transact(async (tx) => {
-    for (const each of conversations) await tx.openLane(each, `/work/${each}`, true, `session of ${each}`);
+    for (const each of conversations) await tx.openLane(each, `/projects/${each}`, true, `session of ${each}`);
   });
 }
 
