@@ -33,7 +33,8 @@ export async function admitPrompt(
     late.add(item.conversation); // L6: what waited too long is offered, not run; an old interrupt interrupts nothing
     return fresh(item, null);
   }
-  work.waiting.push(id);
+  const isTold = decision.effects.some((effect) => effect.kind === "stop-run" && effect.first); // by "Stopping…"
+  if (!isTold) work.waiting.push(id);
   await carryOut(work, item, id, lane, decision.effects);
   return fresh(item, null);
 }
