@@ -39,6 +39,8 @@ type ItemRow = {
   readonly id: number;
   readonly key: string;
   readonly state: string;
+  /** The person's message. */
+  readonly message: string | null;
   /** The run that a merged message was handed to. */
   readonly run: string | null;
   readonly text: string | null;
@@ -135,8 +137,18 @@ export function judge(deps: VerdictDeps): Verdict {
     }
   }
 
-  // ---- I6: every run that a crash cut is told
+  // ---- I6: every run that a crash cut is told, once or with the mark
   const interrupted = runs.filter(({ outcome }) => outcome === "interrupted");
+  for (const member of members) {
+    const said = member.person.chat().fromBot.filter(({ text }) => text.startsWith("This run was interrupted"));
+    for (const [message, notices] of Map.groupBy(said, ({ replyTo }) => String(replyTo))) {
+      const own = interrupted.filter(({ conversation }) => conversation === `telegram:${member.person.chatId}`);
+      const due = own.filter(({ item }) => byId.get(item)?.message === message).length;
+      if (notices.length <= due) continue;
+      silentRepeats += 1;
+      violations.push(`I6 ${member.person.user.first_name} is told ${notices.length} times of ${due} interruptions`);
+    }
+  }
   let interruptedTold = 0;
   for (const run of interrupted) {
     const chat = emulator.chat(Number(run.conversation.split(":")[1]));
@@ -205,7 +217,9 @@ function countTokens(texts: readonly string[]): ReadonlyMap<string, number> {
 
 function read(path: string): { items: ItemRow[]; runs: RunRow[]; told: ReadonlyMap<string, ToldRow> } {
   using database = new DatabaseSync(path, { readOnly: true });
-  const items = database.prepare("SELECT id, key, state, run, request ->> '$.prompt.text' AS text FROM inbox").all();
+  const items = database
+    .prepare("SELECT id, key, state, message, run, request ->> '$.prompt.text' AS text FROM inbox")
+    .all();
   const runs = database
     .prepare("SELECT id, conversation, item, epoch, outcome ->> 'kind' AS outcome FROM run ORDER BY started_at_ms")
     .all();

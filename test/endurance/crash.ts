@@ -41,7 +41,7 @@ function describeReport(report: CrashReport): string {
       ["interrupted, told", `${figures.interrupted}, ${figures.interruptedTold}`],
       ["answers seen", `${figures.answers}; ${figures.markedRepeated} messages marked as possibly repeated`],
       ["processes started", `${figures.processes}, ${figures.twice} of a prompt twice`],
-      ["answered twice in silence", `${figures.silentRepeats}`],
+      ["repeated in silence", `${figures.silentRepeats}`],
       ["order", `${figures.ordersChecked} outcomes of plain people in the order of their messages`],
       ["processes left by kills", `${report.orphansLeft}`],
       ["orphans after a boot", `${report.orphans} in ${report.orphanChecks} looks`],

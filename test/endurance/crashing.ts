@@ -3,7 +3,7 @@
  * home, as often as is asked; then the load ends, everything comes to rest, and the witnesses are heard (crash-verdict.ts).
  *
  * 1. The moment of a kill is a number of requests that the emulator has seen since the start, then a number of turns of the event
- *    loop: it falls into boots, polls, commits and sends alike. The seed chooses the moments and what people do; when the operating
+ *    loop, or the next message that is being sent: it falls into boots, polls, commits and sends alike. The seed chooses the moments and what people do; when the operating
  *    system lets which process run is its own choice, so a seed repeats the test, not the exact interleaving.
  * 2. I5 is checked at every poll: when an offset confirms an update, its row is in the database.
  * 3. The database is opened for a moment only, never held: an open connection would take part in the recovery.
@@ -259,7 +259,9 @@ function momentOf(emulator: Emulator, random: Random): Moment {
     { value: random.between(20, 60), weight: 50 },
     { value: random.between(61, 140), weight: 30 },
   ]);
-  const turns = random.chance(0.3) ? 0 : random.int(2_000);
+  // Telegram has a message, and nobody has written down that it has: the moment for repetitions.
+  const isAtSend = random.chance(0.35);
+  const turns = isAtSend || random.chance(0.3) ? 0 : random.int(2_000);
   const from = emulator.journal.entries.length;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const bound = setTimeout(() => reject(new Error(`a life of ${lifeMaxMs} ms without its moment`)), lifeMaxMs);
@@ -267,7 +269,9 @@ function momentOf(emulator: Emulator, random: Random): Moment {
   let hasCome = false;
 
   function look(): void {
+    const newest = emulator.journal.entries.at(-1);
     if (hasCome || emulator.journal.entries.length - from < requests) return;
+    if (isAtSend && (newest?.method !== "sendMessage" || newest.outcome.kind !== "pending")) return;
     hasCome = true;
     spin(turns);
   }
