@@ -18,7 +18,9 @@ import { untilAgentRests } from "./stage.ts";
 const rounds = 12;
 const memoryRounds = 3;
 
-const cached = { NODE_OPTIONS: `--import ${new URL("../scripts/compile-cache.mjs", import.meta.url).href}` };
+const cached = {
+  NODE_OPTIONS: `--import ${new URL("../scripts/compile-cache.mjs", import.meta.url).href} --max-semi-space-size=2`,
+};
 const quietly = { SIGNALBOX_WEB: "127.0.0.1:0", SIGNALBOX_LOG: "info" };
 
 export const start: Section = {
