@@ -219,7 +219,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     const queued = books.byState.get("queued") ?? 0;
     return [
       `${String(Math.round(one.atMs / 1000)).padStart(5)} s`,
-      `heap ${one.heapMb.toFixed(1)} MB`,
+      `heap ${one.heapMb.toFixed(1)} of ${one.heapKeptMb.toFixed(0)} MB`,
       `rss ${one.rssMb.toFixed(0)} MB`,
       `cpu ${(100 * one.cpuShare).toFixed(0)} %`,
       `handles ${one.handles}`,
