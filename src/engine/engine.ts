@@ -277,7 +277,7 @@ export function createEngine(deps: EngineDeps): Engine {
   async function allSettled(): Promise<void> {
     while (runs.size > 0 && [...runs.values()].some((run) => run.snapshot().state !== "quarantined")) {
       await new Promise<void>((resolve) => {
-        const listener = { changed: look, progressed: () => {} };
+        const listener = { changed: look, progressed: look };
         const watching = watch(listener);
         function look(): void {
           watching[Symbol.dispose]();

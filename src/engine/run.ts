@@ -198,6 +198,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   async function waitInQuarantine(quiet: Promise<unknown>, evidence: Evidence): Promise<"quiet" | "released"> {
     await keep((work) => quarantine(work, owner, evidence, transcript));
     state = "quarantined"; // after the commit: a shutdown may leave a quarantined run behind, never one that only will be
+    deps.progressed(snapshot());
     const isReleased = new Promise<"released">((resolve) => {
       if (released.signal.aborted) resolve("released");
       released.signal.addEventListener("abort", () => resolve("released"), { once: true });

@@ -191,10 +191,14 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "what came too late to steer is forgotten",
-    breaks: ["I4"],
+    name: "what was being steered is forgotten when its run ends",
+    breaks: ["I4", "liveness"],
     edits: [
-      { file: "engine/engine.ts", find: 'answer === "accepted" ? steerTaken', replace: "answer !== null ? steerTaken" },
+      {
+        file: "engine/settlement.ts",
+        find: 'await work.tx.moveItem(item.id, "running", "held", null);',
+        replace: "",
+      },
     ],
   },
   {
