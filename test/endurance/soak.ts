@@ -4,7 +4,7 @@
  */
 import { loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { median } from "./growth.ts";
+import { type Growth, median } from "./growth.ts";
 import { soak, type SoakReport } from "./soaking.ts";
 import { table } from "./table.ts";
 
@@ -54,14 +54,17 @@ function describeReport(report: SoakReport, before: number): string {
       ["store faults", `${faults.refusals} commits refused, ${faults.squeezes} times a full disk`],
       ["logged errors", [...report.errors].map(([what, count]) => `${count} x ${what}`).join("; ") || "none"],
       ["processor", `${(100 * report.cpuShare).toFixed(0)} % of one core; load average ${load}`],
-      ...[...growth].map(([name, { first, last, perHour, isGrowing }]): [string, string] => [
-        name,
-        `${first.toFixed(1)} (first third) to ${last.toFixed(1)} (last), slope ${perHour.toFixed(1)} an hour: ${isGrowing ? "GROWS" : "flat"}`,
-      ]),
+      ...[...growth].map(([name, one]): [string, string] => [name, growthText(one)]),
       ["violations", `${violations.length}`],
     ]),
     ...told,
   ].join("\n");
+}
+
+function growthText({ first, last, perHour, isGrowing }: Growth): string {
+  if (Number.isNaN(first)) return "too few samples to judge";
+  const verdict = isGrowing ? "GROWS" : "flat";
+  return `${first.toFixed(1)} (first third) to ${last.toFixed(1)} (last), slope ${perHour.toFixed(1)} an hour: ${verdict}`;
 }
 
 function number(name: "minutes" | "conversations" | "seed" | "cpu" | "restart-every" | "sample-every"): number {

@@ -154,7 +154,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 
   /** A store that refuses now and then, and a disk that is full for a moment. */
   function disturb(present: SoakLife): void {
-    if (random.chance(0.004)) faultChance = faultChance > 0 ? 0 : random.pick([0.01, 0.05, 0.3]);
+    // Asked a dozen times a second: trouble comes every few seconds and lasts about two.
+    if (random.chance(faultChance > 0 ? 0.04 : 0.015))
+      faultChance = faultChance > 0 ? 0 : random.pick([0.02, 0.1, 0.4]);
     if (present.disk === null || !random.chance(0.01)) return;
     if (random.chance(0.4)) {
       faults.squeezes += 1;
