@@ -51,6 +51,8 @@ const runsMax = 16;
 const sharedPairs = 10;
 /** At the end everything that waits has to run; a longer wait is a hang. */
 const settleMaxMs = 120_000;
+/** The longest grace, a whole escalation (9 s) and room. */
+const drainMaxMs = 60_000;
 
 const emptyBooks: Books = {
   ...{ received: 0, rows: 0, runs: 0, liveRuns: 0 },
@@ -179,8 +181,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       restarts.drained += 1;
       stopSending.abort();
       await messenger.done;
-      await present.end(random.pick([0, 500, 3_000]));
-      await expectNothingRuns();
+      if (await endsInTime(present)) await expectNothingRuns();
     } else {
       restarts.crashed += 1;
       await present.crash();
@@ -192,6 +193,19 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     violations.push(...unrest(databasePath).map((line) => `at the end: ${line}`));
     const stored = keysStored(databasePath, "soak:");
     if (stored !== crowd.keys) violations.push(`I4 ${crowd.keys} messages were handed over, ${stored} are stored`);
+  }
+
+  /** A drain that does not come to its end is a violation; the life is then abandoned. */
+  async function endsInTime(present: SoakLife): Promise<boolean> {
+    const ended = present.end(random.pick([0, 500, 3_000])).then(() => true);
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const bound = setTimeout(resolve, drainMaxMs, false);
+    const isInTime = await Promise.race([ended, late]);
+    clearTimeout(bound);
+    if (isInTime) return true;
+    violations.push(`a drain did not end within ${drainMaxMs / 1000} s`);
+    await present.crash();
+    return false;
   }
 
   /** The load stops; everything that waits runs, everything owed is sent. */
