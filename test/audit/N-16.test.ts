@@ -22,7 +22,7 @@ test("an interrupt that is refused leaves the run alone, and says that it was re
 test("an interrupt that could not be stored has not stopped anything; given again, it does both", async () => {
   const house = await createHouse();
   await house.send("a", "one");
-  house.database.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox WHEN NEW.body LIKE '%"queued"%'
+  house.database.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox WHEN NEW.body LIKE '%"stopping"%'
     BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
   const urgent = { key: "tg:update:7" };
   await expect(house.send("a", "!urgent", urgent)).rejects.toThrow("disk is full");
