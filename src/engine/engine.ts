@@ -216,11 +216,12 @@ export function createEngine(deps: EngineDeps): Engine {
     await deps.processes.end(effect.processes, closed.signal);
     const alive = await deps.processes.alive(effect.processes);
     const gone = without(effect.processes, alive);
-    await commit(async (work) => {
+    const record = async (work: Work): Promise<void> => {
       await work.tx.dropAdopted(gone);
       const notice = { kind: "background-ended" as const, ended: gone.length, alive };
       await say(work, effect.conversation, notice, { dedupe: `background:${work.newId()}` });
-    });
+    };
+    await persist(keeping, record, closed.signal);
   }
 
   function progressed(snapshot: RunSnapshot): void {
@@ -242,7 +243,11 @@ export function createEngine(deps: EngineDeps): Engine {
   async function drain(graceMs: number): Promise<void> {
     if (phase === "closed") return;
     phase = "draining";
-    await commit(tellShuttingDown);
+    try {
+      await commit(tellShuttingDown);
+    } catch (error) {
+      log.warn({ error }, "nobody could be told of the shutdown; it goes on"); // a courtesy, not a state
+    }
     const over = new AbortController();
     // Bound: the grace that the person configured for running turns.
     await Promise.race([allSettled(), clock.sleep(graceMs, over.signal)]);
