@@ -55,6 +55,9 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
   /** Turns of one session come one after the other; the engine sees to it, this makes it so. */
   const lines = new Map<string, Promise<void>>();
   const closings = new Set<Promise<void>>();
+  /** Programs that are asked how the agent is: they end with the driver. */
+  const questions = new Set<Promise<unknown>>();
+  const disposal = new AbortController();
   const driverMarker = `${deps.instance}.claude`;
   let spare: Warm | null = null;
   /** Prepared processes that were taken and not yet replaced. */
@@ -193,7 +196,10 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     async health(signal) {
       const found = await equip();
       if (found.kind === "missing") return { kind: "unavailable", fault: found.fault };
-      const { version, isLoggedIn } = await askCli(found.value.cli, deps.environment, signal);
+      const question = askCli(found.value.cli, deps.environment, AbortSignal.any([signal, disposal.signal]));
+      questions.add(question);
+      const { version, isLoggedIn } = await question;
+      questions.delete(question);
       return isLoggedIn ? { kind: "ready", version } : { kind: "unavailable", fault: notLoggedIn };
     },
 
@@ -226,6 +232,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
     async [Symbol.asyncDispose]() {
       isDisposed = true;
+      disposal.abort();
       const patience = new AbortController();
       // A bound: a process that not even SIGKILL ends must not keep Signalbox from exiting. It is an orphan for the next start.
       const late = deps.clock.sleep(disposeMsMax, patience.signal);
@@ -239,7 +246,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     const all = [...warm.values(), ...(spare ? [spare] : [])];
     warm.clear();
     spare = null;
-    await Promise.all([...all.map(retire), ...closings]);
+    await Promise.all([...all.map(retire), ...closings, ...questions]);
     await Promise.all(lines.values());
     // What turns left running on purpose carries the driver's marker as well.
     const query = { marker: driverMarker, roots: [] };

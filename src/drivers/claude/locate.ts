@@ -52,7 +52,7 @@ export function findCli(configured: string | null, path: string | undefined): Fo
 /** Bound of a question to the CLI that needs no network; it takes 0.1 to 0.5 s. */
 const answerMsMax = 15_000;
 
-/** Resolves, never rejects. A CLI too old to be asked counts as logged in: the first turn will tell. */
+/** Resolves when the CLI has exited, never rejects. A CLI too old to be asked counts as logged in: the first turn will tell. */
 export async function askCli(
   cli: string,
   environment: Readonly<Record<string, string>>,
@@ -60,9 +60,14 @@ export async function askCli(
 ): Promise<{ readonly version: string; readonly isLoggedIn: boolean }> {
   const ask = (args: string[]): Promise<string> =>
     new Promise((resolve) => {
-      const options = { env: environment, timeout: answerMsMax, signal };
+      const options = { env: environment, timeout: answerMsMax, signal, killSignal: "SIGKILL" as const };
+      let answer = "";
       // A failing exit code still brings the answer ("logged in: no" exits 1).
-      execFile(cli, args, options, (_error, output) => resolve(output));
+      const child = execFile(cli, args, options, (_error, output) => {
+        answer = output;
+      });
+      // Not in the callback: an abort calls it while the program still runs.
+      child.once("close", () => resolve(answer));
     });
   const [version, status] = await Promise.all([ask(["--version"]), ask(["auth", "status", "--json"])]);
   return { version: version.trim().split(" ")[0] || "unknown", isLoggedIn: !saysLoggedOut(status) };
