@@ -133,6 +133,23 @@ test("a missing program and a missing login are told before any turn, with what 
   expect(anonymous).toMatchObject({ kind: "unavailable", fault: { kind: "agent-not-logged-in" } });
 });
 
+test("a driver that is disposed while it asks the program how it is leaves nobody behind who still answers", async () => {
+  const cli = join(stage.home, "claude");
+  writeFileSync(cli, `#!/bin/sh\ntrap '' TERM\necho $$ > "${stage.home}/asked-$1"\nexec sleep 1000\n`, { mode: 0o755 });
+  const driver = stage.create({ cli });
+  const health = driver.health(new AbortController().signal);
+  const pidOf = (question: string): number => {
+    const pid = Number(readFileSync(join(stage.home, `asked-${question}`), "utf8"));
+    expect(pid).toBeGreaterThan(0);
+    return pid;
+  };
+  const bound = { timeout: 10_000, interval: 20 };
+  const pids = await vi.waitFor(() => ["--version", "auth"].map(pidOf), bound);
+  await driver[Symbol.asyncDispose]();
+  for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow("ESRCH");
+  expect((await health).kind).toBe("ready"); // nothing was said against it
+});
+
 test("a program that cannot be started fails the turn, which is quiet", async () => {
   const cli = join(stage.home, "claude");
   writeFileSync(cli, "#!/no/such/interpreter\n", { mode: 0o755 });

@@ -60,14 +60,20 @@ export async function askCli(
 ): Promise<{ readonly version: string; readonly isLoggedIn: boolean }> {
   const ask = (args: string[]): Promise<string> =>
     new Promise((resolve) => {
-      const options = { env: environment, timeout: answerMsMax, signal, killSignal: "SIGKILL" as const };
+      const options = { env: environment, timeout: answerMsMax, killSignal: "SIGKILL" as const };
       let answer = "";
       // A failing exit code still brings the answer ("logged in: no" exits 1).
       const child = execFile(cli, args, options, (_error, output) => {
         answer = output;
       });
-      // Not in the callback: an abort calls it while the program still runs.
-      child.once("close", () => resolve(answer));
+      // execFile's own signal would send SIGTERM and answer while the program still runs.
+      const end = (): void => void child.kill("SIGKILL");
+      if (signal.aborted) end();
+      signal.addEventListener("abort", end, { once: true });
+      child.once("close", () => {
+        signal.removeEventListener("abort", end);
+        resolve(answer);
+      });
     });
   const [version, status] = await Promise.all([ask(["--version"]), ask(["auth", "status", "--json"])]);
   return { version: version.trim().split(" ")[0] || "unknown", isLoggedIn: !saysLoggedOut(status) };
