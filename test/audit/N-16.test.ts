@@ -22,14 +22,14 @@ test("an interrupt that is refused leaves the run alone, and says that it was re
 test("an interrupt that could not be stored has not stopped anything; given again, it does both", async () => {
   const house = await createHouse();
   await house.send("a", "one");
-  house.database.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox WHEN NEW.body LIKE '%"stopping"%'
+  house.database.exec(`CREATE TRIGGER full BEFORE INSERT ON outbox WHEN NEW.body LIKE '%"queued"%'
     BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
-  const urgent = { key: "tg:update:7" };
-  await expect(house.send("a", "!urgent", urgent)).rejects.toThrow("disk is full");
+  // The last row of the transaction, after all was decided: what is told to the message behind it.
+  await expect(house.sendTogether("a", "!urgent", "later")).rejects.toThrow("disk is full");
   expect(turnOf(house, 0).interrupts).toEqual([]);
   expect(await house.items("a")).toEqual(["running"]);
   house.database.exec("DROP TRIGGER full");
-  await house.send("a", "!urgent", urgent);
+  await house.sendTogether("a", "!urgent", "later");
   turnOf(house, 0).obey("ask");
   await house.settled();
   expect(asked(house)).toEqual(["one", "urgent"]);
