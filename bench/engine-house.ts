@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type ConversationId, webConversation } from "../src/domain/conversation.ts";
 import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
 import type { RunId } from "../src/domain/run.ts";
+import { withoutCatalogue } from "../src/drivers/without-catalogue.ts";
 import { createWorkspaces } from "../src/drivers/workspaces.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import type { Driver, Engine, Log, Store, Turn, TurnRequest, Workspaces } from "../src/engine/ports.ts";
@@ -106,6 +107,7 @@ export const conversationsOf = (count: number): readonly ConversationId[] =>
 export function createEmptyDriver(onStart: (request: TurnRequest) => void): Driver {
   return {
     name: "empty",
+    ...withoutCatalogue("empty"),
     health: () => Promise.resolve({ kind: "ready", version: "1" }),
     start(request) {
       onStart(request);
@@ -124,6 +126,7 @@ function emptyTurn(): Turn {
   return {
     events: events(),
     steer: () => Promise.resolve("too-late"),
+    answer: () => Promise.resolve("too-late"),
     interrupt: () => undefined,
     quiet: Promise.resolve({ adopted: [] }),
     survivors: () => Promise.resolve({ processes: [], note: "" }),

@@ -6,10 +6,12 @@
  *    A test that wants an obedient agent passes `onTurn`, or calls `obey` on the turn.
  */
 import type { AgentEvent, TurnEnd } from "../src/domain/agent-event.ts";
+import type { AskAnswer } from "../src/domain/ask.ts";
 import type { Fault } from "../src/domain/faults.ts";
 import type { Prompt } from "../src/domain/inbox-item.ts";
 import type { Evidence, ProcessRef } from "../src/domain/run.ts";
 import { createTurnEvents } from "../src/drivers/turn-events.ts";
+import { withoutCatalogue } from "../src/drivers/without-catalogue.ts";
 import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../src/engine/ports.ts";
 
 export type ScriptedTurn = {
@@ -18,6 +20,8 @@ export type ScriptedTurn = {
   readonly interrupts: readonly InterruptLevel[];
   /** What was steered into the turn and accepted. */
   readonly steered: readonly Prompt[];
+  /** What was answered to its asks and accepted, in order. */
+  readonly answers: readonly { readonly id: string; readonly answer: AskAnswer }[];
   readonly isEnded: boolean;
   readonly isQuiet: boolean;
   /** Ignored after `end`, like everything that a real agent says too late. */
@@ -70,6 +74,7 @@ export function createScriptedDriver(options: ScriptedDriverOptions = {}): Scrip
 
   return {
     name,
+    ...withoutCatalogue(name),
     turns,
     prewarmed,
     forgotten,
@@ -116,6 +121,7 @@ function createTurn(request: TurnRequest): { script: ScriptedTurn; turn: Turn } 
   const quiet = Promise.withResolvers<Quiet>();
   const interrupts: InterruptLevel[] = [];
   const steered: Prompt[] = [];
+  const answers: { id: string; answer: AskAnswer }[] = [];
   const listeners: ((level: InterruptLevel) => void)[] = [];
   let isQuiet = false;
   let steerAnswer: "accepted" | "too-late" = "accepted";
@@ -134,6 +140,7 @@ function createTurn(request: TurnRequest): { script: ScriptedTurn; turn: Turn } 
     request,
     interrupts,
     steered,
+    answers,
     get isEnded() {
       return stream.end !== null;
     },
@@ -178,6 +185,11 @@ function createTurn(request: TurnRequest): { script: ScriptedTurn; turn: Turn } 
       const answer = stream.end === null && interrupts.length === 0 ? steerAnswer : "too-late";
       if (answer === "accepted") steered.push(prompt);
       return Promise.resolve(answer);
+    },
+    answer(id, answer) {
+      if (stream.end !== null || interrupts.length > 0) return Promise.resolve("too-late");
+      answers.push({ id, answer });
+      return Promise.resolve("accepted");
     },
     interrupt(level) {
       if (isQuiet) return;

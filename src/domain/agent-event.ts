@@ -3,6 +3,7 @@
  *
  * A turn's events hold exactly one `ended`, and it is the last.
  */
+import type { Ask } from "./ask.ts";
 import type { Fault } from "./faults.ts";
 
 /** Tokens are counts; `costUsd` is what the agent computed, null where it says nothing. */
@@ -20,6 +21,16 @@ export type ToolUse = { readonly id: string; readonly name: string; readonly tar
 /** A tool's target is shown on one line of a phone; more than this is never read there. In UTF-16 units. */
 export const toolTargetCharsMax = 200;
 
+/**
+ * How much of an account's allowance is used, for one window ("5 h", "week"). `usedPercent` is 0 to 100 and may exceed it; `resetsAtMs`
+ * is epoch milliseconds; null where the agent does not say.
+ */
+export type AccountLimit = {
+  readonly window: string;
+  readonly usedPercent: number | null;
+  readonly resetsAtMs: number | null;
+};
+
 export type TurnEnd =
   | { readonly kind: "completed"; readonly answer: string }
   | { readonly kind: "failed"; readonly fault: Fault }
@@ -32,6 +43,15 @@ export type AgentEvent =
   | { readonly kind: "tool-started"; readonly tool: ToolUse }
   | { readonly kind: "tool-ended"; readonly id: string; readonly ok: boolean }
   | { readonly kind: "usage"; readonly usage: Usage }
+  /** How full the model's memory is, in tokens; `windowTokens` null where the agent does not say how much fits. */
+  | { readonly kind: "context"; readonly usedTokens: number; readonly windowTokens: number | null }
+  | { readonly kind: "limits"; readonly limits: readonly AccountLimit[] }
+  /** The newest unified diff of everything that the turn has changed so far; replaces the one before. */
+  | { readonly kind: "diff"; readonly diff: string }
+  /** `id` names the ask within its turn; `Turn.answer` takes it. The turn goes no further with what was asked until then. */
+  | { readonly kind: "asked"; readonly id: string; readonly ask: Ask }
+  /** The agent does not want to know any more. */
+  | { readonly kind: "ask-withdrawn"; readonly id: string }
   | { readonly kind: "retrying"; readonly fault: Fault; readonly attempt: number; readonly delayMs: number }
   | { readonly kind: "notice"; readonly text: string }
   | { readonly kind: "ended"; readonly end: TurnEnd };

@@ -8,6 +8,8 @@ export type Fault =
   | { readonly kind: "agent-not-logged-in"; readonly agent: string; readonly remedy: string }
   | { readonly kind: "agent-died"; readonly agent: string; readonly detail: string }
   | { readonly kind: "agent-error"; readonly agent: string; readonly detail: string }
+  /** `what` completes "does not support". */
+  | { readonly kind: "unsupported"; readonly agent: string; readonly what: string }
   | { readonly kind: "model-refused"; readonly status: number; readonly detail: string }
   | { readonly kind: "rate-limited"; readonly resetsAtMs: number | null }
   | { readonly kind: "quota-exhausted"; readonly resetsAtMs: number | null }
@@ -32,6 +34,8 @@ export function describeFault(fault: Fault): string {
       return `${fault.agent} ended unexpectedly (${fault.detail}). The next message starts it again and resumes the session.`;
     case "agent-error":
       return `${fault.agent} reported an error: ${fault.detail}`;
+    case "unsupported":
+      return `${fault.agent} does not support ${fault.what}.`;
     case "model-refused":
       return `The model service refused the request (HTTP ${fault.status}): ${fault.detail}`;
     case "rate-limited":

@@ -27,10 +27,15 @@ export type Transcript = {
   readonly toolCount: number;
   readonly notices: readonly string[];
   readonly usage: Usage | null;
+  readonly context: { readonly usedTokens: number; readonly windowTokens: number | null } | null;
+  /** What the turn has changed so far, a unified diff, its end cut at `transcriptDiffCharsMax`. */
+  readonly diff: string | null;
 };
 
 /** A phone shows the tail of a streamed text; the whole answer is its own message. In UTF-16 units. */
 export const transcriptTextCharsMax = 16_000;
+/** More than this is read in an editor. In UTF-16 units. */
+const transcriptDiffCharsMax = 60_000;
 /** Enough to see what an agent is about; the details view reads more from elsewhere. */
 export const transcriptToolsMax = 50;
 /** Notices (a denied tool, a wrong server) repeat; the first few tell the story. */
@@ -44,6 +49,8 @@ export const emptyTranscript: Transcript = {
   toolCount: 0,
   notices: [],
   usage: null,
+  context: null,
+  diff: null,
 };
 
 export function reduce(before: Transcript, event: AgentEvent): Transcript {
@@ -66,6 +73,14 @@ export function reduce(before: Transcript, event: AgentEvent): Transcript {
       return toolEnded(before, event.id, event.ok);
     case "usage":
       return { ...before, usage: event.usage };
+    case "context":
+      return { ...before, context: { usedTokens: event.usedTokens, windowTokens: event.windowTokens } };
+    case "diff":
+      return { ...before, diff: head(event.diff) };
+    case "limits":
+    case "asked":
+    case "ask-withdrawn":
+      return before; // rows of their own
     case "retrying":
       return { ...before, phase: { kind: "retrying", text: describeFault(event.fault) } };
     case "notice":
@@ -91,6 +106,10 @@ function toolEnded(before: Transcript, id: string, ok: boolean): Transcript {
   const open = tools.findLast((tool) => tool.state === "running");
   const phase: Phase = open === undefined ? { kind: "thinking" } : { kind: "tool", tool: open };
   return { ...before, tools, phase };
+}
+
+function head(diff: string): string {
+  return diff.length <= transcriptDiffCharsMax ? diff : diff.slice(0, transcriptDiffCharsMax);
 }
 
 function tail(text: string): string {

@@ -5,9 +5,13 @@
  * I3: every write of a run goes through a `Tx` verb that takes its owner and answers whether it still is the owner.
  */
 import type { AgentEvent } from "../domain/agent-event.ts";
+import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
+import type { StoredSession } from "../domain/agent-session.ts";
+import type { AskAnswer } from "../domain/ask.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ChannelName, ConversationId } from "../domain/conversation.ts";
 import type { Fault } from "../domain/faults.ts";
+import type { HostTool, HostToolResult } from "../domain/host-tool.ts";
 import type { InboxItem, ItemId, ItemKey, ItemState, Prompt, Request } from "../domain/inbox-item.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
@@ -21,7 +25,8 @@ export type PermissionMode = "plan" | "ask" | "edit" | "bypass";
 
 /**
  * `session.id` is ours and names the warm process; `session.resume` is the agent's own id of an earlier turn's memory, null
- * for a session that has none yet. `workspace` is a real path.
+ * for a session that has none yet. `workspace` is a real path. `model` null: the agent's own default. Model and
+ * permissions may differ from those of the session's turn before: they are those of this turn.
  */
 export type TurnRequest = {
   readonly owner: RunOwner;
@@ -29,7 +34,21 @@ export type TurnRequest = {
   readonly workspace: string;
   readonly prompt: Prompt;
   readonly permissions: PermissionMode;
+  readonly model: ModelChoice | null;
+  readonly tools: HostTools;
 };
+
+/** The tools that this turn's agent may call. The list is the same for every turn of a program's life. */
+export interface HostTools {
+  readonly list: readonly HostTool[];
+  /** Acts for the run that it was given to. Resolves, never rejects; after the run's end it says so. */
+  call(name: string, input: unknown, signal: AbortSignal): Promise<HostToolResult>;
+}
+
+/** What a driver answers that has to ask its agent, or that its agent may not be able to do. */
+export type Asked<T> =
+  | { readonly kind: "known"; readonly value: T }
+  | { readonly kind: "unavailable"; readonly fault: Fault };
 
 /** What a quiet turn left running on purpose (a dev server): empty after a stop. */
 export type Quiet = { readonly adopted: readonly ProcessRef[] };
@@ -42,6 +61,17 @@ export interface Driver extends AsyncDisposable {
   ): Promise<
     { readonly kind: "ready"; readonly version: string } | { readonly kind: "unavailable"; readonly fault: Fault }
   >;
+  /** The live catalogue, best first. Resolves, never rejects; may start the agent, and no model request is made. */
+  models(workspace: string, signal: AbortSignal): Promise<Asked<readonly AgentModel[]>>;
+  /**
+   * The sessions in this directory that the agent's own store holds, newest first, at most `limit`; also those begun in the terminal.
+   * Resolves, never rejects.
+   */
+  sessions(workspace: string, limit: number, signal: AbortSignal): Promise<Asked<readonly StoredSession[]>>;
+  /** Copies a session's memory; the original stays as it is. Resolves with the copy's id, never rejects. No turn begins. */
+  fork(resume: string, workspace: string, signal: AbortSignal): Promise<Asked<string>>;
+  /** The line that goes on with a session in the terminal, to be run in its workspace; null where the agent has no such thing. */
+  terminalCommand(resume: string): string | null;
   /**
    * Begins a turn and returns its handle at once, so there is no window in which a stop finds nothing. What goes wrong while
    * it starts arrives as the turn's `ended` event. Never throws.
@@ -63,6 +93,8 @@ export interface Turn extends AsyncDisposable {
   readonly events: AsyncIterable<AgentEvent>;
   /** Adds to the running turn. `too-late` means that the agent will not see it. */
   steer(prompt: Prompt): Promise<"accepted" | "too-late">;
+  /** Answers an `asked` of this turn. `too-late`: the turn is over or stopping, or does not wait for it any more. */
+  answer(ask: string, answer: AskAnswer): Promise<"accepted" | "too-late">;
   /** Idempotent and strengthening; returns at once. After `ask`, nothing of the turn may go on by the agent's will. */
   interrupt(level: InterruptLevel): void;
   /** Resolves when it is proven that nothing of the turn still runs, except what it adopts; may stay pending for ever. */

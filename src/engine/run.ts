@@ -144,6 +144,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       workspace: lane.workspace,
       prompt: claim.prompt,
       permissions: deps.permissions,
+      model: null,
+      tools: { list: [], call: () => Promise.resolve({ kind: "failed" as const, text: "no such tool" }) },
     };
     turn = driver.start(request);
     return await seeThrough(turn);

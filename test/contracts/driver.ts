@@ -20,6 +20,7 @@ import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import { webConversation } from "../../src/domain/conversation.ts";
 import type { RunId } from "../../src/domain/run.ts";
 import type { Driver, Quiet, Turn } from "../../src/engine/ports.ts";
+import { noTools } from "../no-tools.ts";
 
 /** Prompts that make the agent do something. `seconds` goes unchanged into the command line `sleep <seconds>`. */
 export type DriverPrompts = {
@@ -87,6 +88,8 @@ export function driverContract(
         workspace: harness.workspace,
         prompt: { text },
         permissions: "bypass",
+        model: null,
+        tools: noTools,
       });
       const watched = watch(turn);
       onTestFinished(() => turn[Symbol.asyncDispose](), timeoutMs);
@@ -225,6 +228,8 @@ export function driverContract(
         workspace: harness.workspace,
         prompt: { text: prompts.endless },
         permissions: "bypass",
+        model: null,
+        tools: noTools,
       });
       turn.interrupt("ask");
       await turn[Symbol.asyncDispose]();

@@ -194,6 +194,7 @@ function deadTurn() {
   return {
     events: { [Symbol.asyncIterator]: () => ({ next: () => never<IteratorResult<never>>() }) },
     steer: () => never<"too-late">(),
+    answer: () => never<"too-late">(),
     interrupt: () => {},
     quiet: never<never>(),
     survivors: () => never<never>(),

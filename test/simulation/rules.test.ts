@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
 import type { RunId } from "../../src/domain/run.ts";
+import { noTools } from "../no-tools.ts";
 import type { Change, RunState } from "./journal.ts";
 import { createMirror } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
@@ -79,7 +80,8 @@ function said(id: number, run: string | null, notice: string | null, kind = "not
 function liveTurn({ world }: ReturnType<typeof setUp>, run: string) {
   const owner = { run: run as RunId, conversation, epoch: 0 };
   const session = { id: "s", resume: null };
-  const turn = world.beginTurn({ owner, session, workspace: "/w", prompt: { text: "p1" }, permissions: "bypass" }, 1);
+  const settings = { permissions: "bypass" as const, model: null, tools: noTools };
+  const turn = world.beginTurn({ owner, session, workspace: "/w", prompt: { text: "p1" }, ...settings }, 1);
   return world.spawn(turn, "agent", "ask");
 }
 

@@ -6,6 +6,7 @@
  */
 import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import type { Evidence, ProcessRef } from "../../src/domain/run.ts";
+import { withoutCatalogue } from "../../src/drivers/without-catalogue.ts";
 import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../src/engine/ports.ts";
 import type { Random } from "./random.ts";
 import type { AgentHabits } from "./scenario.ts";
@@ -37,6 +38,7 @@ export function createScriptedAgents(deps: AgentDeps): ScriptedAgents {
   return {
     driver: (life) => ({
       name: "scripted",
+      ...withoutCatalogue("scripted"),
       health: () => deps.scheduler.pending("machine", "health", life, () => ({ kind: "ready" as const, version: "1" })),
       start: (request) => {
         const script = createScript(deps.random, isCalm ? null : deps.habits);
@@ -191,6 +193,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
         steered(ledger, prompt.text);
         return "accepted" as const;
       }),
+    answer: () => Promise.resolve("too-late"),
     interrupt,
     quiet: proof.promise,
     survivors,

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { RunId } from "../../src/domain/run.ts";
 import type { TurnRequest } from "../../src/engine/ports.ts";
+import { noTools } from "../no-tools.ts";
 import { createWorld, endsBy, tagsOf } from "./world.ts";
 
 function request(run: string, chat: number, workspace: string): TurnRequest {
@@ -11,6 +12,8 @@ function request(run: string, chat: number, workspace: string): TurnRequest {
     workspace,
     prompt: { text: "do p1\n\nrather p2" },
     permissions: "bypass",
+    model: null,
+    tools: noTools,
   };
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { scripted } from "../../../test/model/script.ts";
 import type { Script } from "../../../test/model/script.ts";
+import { noTools } from "../../../test/no-tools.ts";
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
 import { webConversation } from "../../domain/conversation.ts";
 import type { RunId } from "../../domain/run.ts";
@@ -42,6 +43,8 @@ function play(
     workspace: stage.workspace,
     prompt: { text: typeof script === "string" ? script : scripted(script) },
     permissions,
+    model: null,
+    tools: noTools,
   });
   onTestFinished(() => turn[Symbol.asyncDispose]());
   const events: AgentEvent[] = [];

@@ -12,6 +12,7 @@ import type { Fault } from "../../domain/faults.ts";
 import type { Clock, Driver, Log, PermissionMode, TurnRequest } from "../../engine/ports.ts";
 import { endProcesses } from "../../lib/process-group.ts";
 import type { Scan } from "../../lib/process-scan.ts";
+import { withoutCatalogue } from "../without-catalogue.ts";
 import { askCli, findCli, loadSdk, notLoggedIn } from "./locate.ts";
 import type { ClaudeSdk, Found } from "./locate.ts";
 import { createSession } from "./session.ts";
@@ -192,6 +193,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
   return {
     name: "claude",
+    ...withoutCatalogue("claude"),
 
     async health(signal) {
       const found = await equip();

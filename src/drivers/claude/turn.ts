@@ -249,6 +249,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
           return Promise.resolve("too-late");
       }
     },
+    answer: () => Promise.resolve("too-late"),
     async survivors() {
       if (phase.kind === "waiting") return evidenceOf([], "The agent has not been given the prompt.");
       if (phase.session === null) return evidenceOf([], "The agent was not started.");

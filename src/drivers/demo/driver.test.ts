@@ -1,6 +1,7 @@
 /** What is particular to the demo; that it is a driver like every other is said by test/contracts/driver.test.ts. */
 import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
+import { noTools } from "../../../test/no-tools.ts";
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import { webConversation } from "../../domain/conversation.ts";
 import type { RunId } from "../../domain/run.ts";
@@ -42,6 +43,8 @@ function request(text: string, run = "r1", resume: string | null = null): TurnRe
     workspace: tmpdir(),
     prompt: { text },
     permissions: "ask",
+    model: null,
+    tools: noTools,
   };
 }
 

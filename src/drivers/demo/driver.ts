@@ -14,6 +14,7 @@ import { endProcesses, survivors } from "../../lib/process-group.ts";
 import { withMarkers, type Scan } from "../../lib/process-scan.ts";
 import { refOf } from "../agent-process.ts";
 import { endWithProof } from "../processes.ts";
+import { withoutCatalogue } from "../without-catalogue.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import { quote, readPrompt, type DemoScript } from "./script.ts";
 import { startTool } from "./tool.ts";
@@ -43,6 +44,7 @@ export function createDemoDriver(deps: DemoDeps): Driver {
 
   return {
     name,
+    ...withoutCatalogue(name),
     health: () => Promise.resolve({ kind: "ready", version: "built in" }),
     start(request) {
       const turn = isDisposed
@@ -70,6 +72,7 @@ function refusedTurn(): Turn {
   return {
     events: stream.events,
     steer: () => Promise.resolve("too-late"),
+    answer: () => Promise.resolve("too-late"),
     interrupt: () => undefined,
     quiet: Promise.resolve({ adopted: [] }),
     survivors: () => Promise.resolve({ processes: [], note: "" }),
@@ -98,6 +101,7 @@ function startTurn(deps: DemoDeps & { readonly onProcess: () => void }, request:
       steered.push(prompt);
       return Promise.resolve("accepted");
     },
+    answer: () => Promise.resolve("too-late"),
     interrupt(level) {
       if (!isQuiet) stop.strengthen(level);
     },
