@@ -1,5 +1,6 @@
 /**
- * A model service on loopback that speaks the Anthropic Messages API, so that real agent programs run real turns in tests.
+ * A model service on loopback that speaks the Anthropic Messages API and the OpenAI Responses API (responses.ts), so that real agent
+ * programs run real turns in tests.
  *
  * 1. It answers what the prompt's script says (script.ts), and echoes prompts that carry none.
  * 2. It keeps a journal of every request. It waits for gates that the test releases, never for time.
@@ -8,6 +9,8 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text as readText } from "node:stream/consumers";
+import { ResponsesAnswer, conversationOf } from "./responses.ts";
+import type { ResponsesBody } from "./responses.ts";
 import { dueOf, scriptIn, told } from "./script.ts";
 import type { Chunk, Due, Message, Script, Step } from "./script.ts";
 
@@ -27,6 +30,9 @@ export type MessagesBody = {
   readonly messages?: readonly Message[];
   readonly tools?: readonly { readonly name?: string }[];
   readonly system?: unknown;
+  /** Of the Responses API, as sent; `messages` then is the conversation that was read from it. */
+  readonly input?: ResponsesBody["input"];
+  readonly instructions?: string;
 };
 
 /** A place in a script where the model waits. */
@@ -38,9 +44,9 @@ export type Gate = {
 };
 
 export type ModelServer = AsyncDisposable & {
-  /** For ANTHROPIC_BASE_URL. */
+  /** For ANTHROPIC_BASE_URL; with `/v1` after it, for a provider of the Responses API. */
   readonly baseUrl: string;
-  /** Every POST /v1/messages, oldest first. */
+  /** Every POST of /v1/messages and /v1/responses, oldest first. */
   readonly requests: readonly ModelRequest[];
   /** Everything else that was asked for ("GET /v1/models"), to notice what an agent starts to call. */
   readonly others: readonly string[];
@@ -64,16 +70,20 @@ export async function createModelServer(): Promise<ModelServer> {
     const raw = await readText(request);
     if (path === "/v1/messages/count_tokens")
       return sendJson(response, 200, { input_tokens: Math.ceil(raw.length / 4) });
-    if (request.method !== "POST" || path !== "/v1/messages") {
+    if (request.method !== "POST" || (path !== "/v1/messages" && path !== "/v1/responses")) {
       others.push(`${request.method} ${path}`);
       return request.method === "HEAD"
         ? void response.end()
         : sendJson(response, 404, errorBody("not_found_error", path));
     }
-    const body = JSON.parse(raw) as MessagesBody;
+    const sent = JSON.parse(raw) as MessagesBody;
+    const isResponses = path === "/v1/responses";
+    const body = isResponses ? { ...sent, messages: conversationOf(sent) } : sent;
     const due = dueOf(body.messages ?? []);
     requests.push({ method: "POST", path, headers: request.headers, body, ...due });
-    await answer(response, body, stepsFor(due, body), {
+    const steps = stepsFor(due, body);
+    const wire = isResponses ? new ResponsesAnswer(response, body, steps) : new Answer(response, body, steps);
+    await answer(response, wire, steps, {
       pass: (name) => gateOf(name).pass(response),
       failsAgain: (times) => {
         const key = `${due.index} ${due.prompt}`;
@@ -139,9 +149,15 @@ function stepsFor(due: Due, body: MessagesBody): readonly Step[] {
   );
 }
 
-type Play = { pass(gate: string): Promise<void>; failsAgain(times: number): boolean };
+type Pass = (gate: string) => Promise<void>;
+type Play = { readonly pass: Pass; failsAgain(times: number): boolean };
 
-async function answer(response: ServerResponse, body: MessagesBody, steps: readonly Step[], play: Play): Promise<void> {
+async function answer(
+  response: ServerResponse,
+  message: Answer | ResponsesAnswer,
+  steps: readonly Step[],
+  play: Play,
+): Promise<void> {
   const failure = steps.find((step) => typeof step === "object" && "status" in step);
   if (
     typeof failure === "object" &&
@@ -151,12 +167,11 @@ async function answer(response: ServerResponse, body: MessagesBody, steps: reado
     for (const [name, value] of Object.entries(failure.headers ?? {})) response.setHeader(name, value);
     return sendJson(response, failure.status, errorBody(failure.type, failure.message ?? "scripted failure"));
   }
-  const message = new Answer(response, body, steps);
   for (const step of steps) {
     if (response.destroyed) return;
-    if (typeof step === "string") await message.text([step], play);
-    else if ("text" in step) await message.text(step.text, play);
-    else if ("thinking" in step) await message.thinking(step.thinking, play);
+    if (typeof step === "string") await message.text([step], play.pass);
+    else if ("text" in step) await message.text(step.text, play.pass);
+    else if ("thinking" in step) await message.thinking(step.thinking, play.pass);
     else if ("tool" in step) message.tool(step.tool, step.input, step.id);
     else if ("gate" in step) await play.pass(step.gate);
     else if ("raw" in step) message.raw(step.raw);
@@ -202,17 +217,17 @@ class Answer {
     };
   }
 
-  async text(chunks: readonly Chunk[], play: Play): Promise<void> {
-    await this.#block({ type: "text", text: "" }, "text", "text_delta", chunks, play);
+  async text(chunks: readonly Chunk[], pass: Pass): Promise<void> {
+    await this.#block({ type: "text", text: "" }, "text", "text_delta", chunks, pass);
   }
 
-  async thinking(chunks: readonly Chunk[], play: Play): Promise<void> {
+  async thinking(chunks: readonly Chunk[], pass: Pass): Promise<void> {
     await this.#block(
       { type: "thinking", thinking: "", signature: "c2lnbmVk" },
       "thinking",
       "thinking_delta",
       chunks,
-      play,
+      pass,
     );
   }
 
@@ -258,12 +273,12 @@ class Answer {
     field: string,
     deltaType: string,
     chunks: readonly Chunk[],
-    play: Play,
+    pass: Pass,
   ): Promise<void> {
     const index = this.#content.push(block) - 1;
     this.#send({ type: "content_block_start", index, content_block: { ...block } });
     for (const chunk of chunks) {
-      if (typeof chunk === "object") await play.pass(chunk.gate);
+      if (typeof chunk === "object") await pass(chunk.gate);
       else {
         block[field] = `${String(block[field])}${chunk}`;
         this.#send({ type: "content_block_delta", index, delta: { type: deltaType, [field]: chunk } });
