@@ -41,6 +41,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
     log: silent,
     driverFor: () => options.driver,
     drivers: [options.driver],
+    openDriver: () => Promise.resolve(null),
     workspaces: options.workspaces,
     processes: {
       endOrphans: () => Promise.resolve({ kind: "quiet" }),
@@ -53,6 +54,8 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
       workspace: "/nowhere",
       downtimeMs: 600_000,
       driverName: options.driver.name,
+      driverNames: [options.driver.name],
+      terminalCommand: () => null,
       version: "bench",
     },
   });

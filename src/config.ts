@@ -11,7 +11,7 @@ import { isIPv4 } from "node:net";
 import { homedir } from "node:os";
 import { isAbsolute, join, normalize } from "node:path";
 import * as v from "valibot";
-import type { PermissionMode } from "./engine/ports.ts";
+import type { PermissionMode } from "./domain/permission-mode.ts";
 import type { LogLevel } from "./lib/log.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -3,7 +3,8 @@
  * tests that control one interleaving by hand.
  */
 import { DatabaseSync } from "node:sqlite";
-import type { ButtonAction, ButtonId } from "../src/domain/button.ts";
+import type { AskId } from "../src/domain/ask.ts";
+import { type ButtonAction, type ButtonId, buttonLabel } from "../src/domain/button.ts";
 import { type ConversationId, webConversation } from "../src/domain/conversation.ts";
 import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
 import type { Notice } from "../src/domain/notice.ts";
@@ -23,6 +24,8 @@ export type HouseOptions = {
   readonly runsMax?: number;
   readonly database?: DatabaseSync;
   readonly driver?: ScriptedDriver;
+  /** Agents beside `driver`, to be switched to by their names. */
+  readonly others?: readonly ScriptedDriver[];
   readonly orphans?: () => Promise<Quiescence>;
 };
 
@@ -39,10 +42,17 @@ export type House = AsyncDisposable & {
   send(
     name: string,
     text: string,
-    options?: { readonly key?: string; readonly workspace?: string; readonly sentAtMs?: number },
+    options?: {
+      readonly key?: string;
+      readonly workspace?: string;
+      readonly sentAtMs?: number;
+      readonly repliesTo?: string;
+    },
   ): Promise<Receipt>;
   /** Several texts in one delivery, as one poll may bring them. */
   sendTogether(name: string, ...texts: readonly string[]): Promise<void>;
+  /** Words that answer what an agent asks. */
+  answer(name: string, ask: AskId, text: string): Promise<Receipt>;
   command(name: string, command: (Request & { kind: "command" })["command"]): Promise<Receipt>;
   /** Presses the newest button of the conversation whose action is of this kind. */
   press(
@@ -64,6 +74,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
   const database = options.database ?? new DatabaseSync(":memory:");
   const clock = createManualClock();
   const driver = options.driver ?? createScriptedDriver();
+  const drivers = [driver, ...(options.others ?? [])];
   let ids = 0;
   const salt = Math.trunc(clock.now()).toString(36) + houses(database);
   const newId = (): string => `id${salt}x${(ids += 1)}`;
@@ -73,8 +84,9 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     store,
     clock,
     newId,
-    driverFor: () => driver,
-    drivers: [driver],
+    driverFor: (lane) => drivers.find((one) => one.name === lane.driver) ?? driver,
+    drivers,
+    openDriver: (name) => Promise.resolve(drivers.find((one) => one.name === name) ?? null),
     processes: {
       endOrphans: options.orphans ?? (() => Promise.resolve({ kind: "quiet" })),
       end: (processes) => {
@@ -93,6 +105,8 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       workspace: "/projects",
       downtimeMs: 600_000,
       driverName: "scripted",
+      driverNames: drivers.map((one) => one.name),
+      terminalCommand: (name, resume) => drivers.find((one) => one.name === name)?.terminalCommand(resume) ?? null,
       version: "0",
     },
   });
@@ -102,7 +116,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
   async function give(
     name: string,
     request: Request,
-    given: { key?: string; workspace?: string; sentAtMs?: number } = {},
+    given: { key?: string; workspace?: string; sentAtMs?: number; repliesTo?: string } = {},
   ): Promise<Receipt> {
     const [receipt] = await engine.accept([itemOf(name, request, given)], {
       workspace: given.workspace ?? `/projects/${name}`,
@@ -112,12 +126,17 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     return receipt;
   }
 
-  function itemOf(name: string, request: Request, given: { key?: string; sentAtMs?: number } = {}): InboxItem {
+  function itemOf(
+    name: string,
+    request: Request,
+    given: { key?: string; sentAtMs?: number; repliesTo?: string } = {},
+  ): InboxItem {
     return {
       key: (given.key ?? `test:${salt}:${(keys += 1)}`) as ItemKey,
       conversation: webConversation(name),
       user: "1",
       message: null,
+      ...(given.repliesTo === undefined ? {} : { repliesTo: given.repliesTo }),
       priority: "interactive",
       request,
       sentAtMs: given.sentAtMs ?? clock.now(),
@@ -139,10 +158,12 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
 
   async function button(name: string, kind: ButtonAction["kind"], how?: string): Promise<ButtonId> {
     const all = (await said(name)).flatMap((body) =>
-      body.kind === "notice" ? body.buttons.flat() : body.kind === "status" ? [body.stop] : [],
+      body.kind === "notice" || body.kind === "ask" ? body.buttons.flat() : body.kind === "status" ? [body.stop] : [],
     );
     const found = all.findLast(
-      ({ action }) => action.kind === kind && (how === undefined || (action.kind === "held" && action.how === how)),
+      ({ action }) =>
+        action.kind === kind &&
+        (how === undefined || (action.kind === "held" && action.how === how) || buttonLabel(action) === how),
     );
     if (found === undefined) throw new Error(`no ${kind} button in ${name}`);
     return found.id;
@@ -158,6 +179,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     conversation: webConversation,
     sendTogether,
     send: (name, text, given) => give(name, readText(text), given),
+    answer: (name, ask, text) => give(name, { kind: "answer", ask, text }),
     command: (name, command) => give(name, { kind: "command", command }),
     press: async (name, kind, given = {}) =>
       give(name, { kind: "press", button: given.id ?? (await button(name, kind, given.how)) }),
@@ -170,7 +192,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     },
     settled,
     [Symbol.asyncDispose]: async () => {
-      for (const turn of driver.turns) turn.obey("ask");
+      for (const turn of drivers.flatMap((one) => one.turns)) turn.obey("ask");
       const closing = engine[Symbol.asyncDispose]();
       await settled();
       await clock.advance(60_000); // past every bound of a shutdown

@@ -6,6 +6,8 @@
  *    A test that wants an obedient agent passes `onTurn`, or calls `obey` on the turn.
  */
 import type { AgentEvent, TurnEnd } from "../src/domain/agent-event.ts";
+import type { AgentModel } from "../src/domain/agent-model.ts";
+import type { StoredSession } from "../src/domain/agent-session.ts";
 import type { AskAnswer } from "../src/domain/ask.ts";
 import type { Fault } from "../src/domain/faults.ts";
 import type { Prompt } from "../src/domain/inbox-item.ts";
@@ -50,6 +52,8 @@ export type ScriptedDriver = Driver & {
   nextTurn(): Promise<ScriptedTurn>;
   readonly prewarmed: readonly string[];
   readonly forgotten: readonly string[];
+  /** What its own store holds from now on. */
+  setSessions(sessions: readonly StoredSession[]): void;
   setHealth(health: { kind: "ready"; version: string } | { kind: "unavailable"; fault: Fault }): void;
 };
 
@@ -57,6 +61,8 @@ export type ScriptedDriverOptions = {
   readonly name?: string;
   /** Called with each new turn inside `start`, before `start` returns: may emit, end, obey. Must not throw. */
   readonly onTurn?: (turn: ScriptedTurn) => void;
+  /** None: it has no catalogue. */
+  readonly models?: readonly AgentModel[] | Promise<readonly AgentModel[]>;
 };
 
 const strength: readonly InterruptLevel[] = ["ask", "terminate", "kill"];
@@ -70,6 +76,7 @@ export function createScriptedDriver(options: ScriptedDriverOptions = {}): Scrip
   const forgotten: string[] = [];
   let taken = 0;
   let isDisposed = false;
+  let sessions: readonly StoredSession[] = [];
   let health: Awaited<ReturnType<Driver["health"]>> = { kind: "ready", version: "scripted" };
 
   return {
@@ -79,6 +86,14 @@ export function createScriptedDriver(options: ScriptedDriverOptions = {}): Scrip
     prewarmed,
     forgotten,
     health: () => Promise.resolve(health),
+    ...(options.models === undefined
+      ? {}
+      : { models: async () => ({ kind: "known" as const, value: await (options.models ?? []) }) }),
+    sessions: () => Promise.resolve({ kind: "known", value: sessions }),
+    fork: (resume) => Promise.resolve({ kind: "known", value: `copy of ${resume}` }),
+    setSessions(next) {
+      sessions = next;
+    },
     setHealth(next) {
       health = next;
     },

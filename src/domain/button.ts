@@ -2,7 +2,10 @@
  * A button is a row: an opaque id on the outside, what it does on the inside. It belongs to a conversation, works once
  * (one atomic update), and expires.
  */
+import type { ModelChoice } from "./agent-model.ts";
+import type { AskId, AskStep } from "./ask.ts";
 import type { ItemId } from "./inbox-item.ts";
+import type { PermissionMode } from "./permission-mode.ts";
 import type { RunOwner } from "./run.ts";
 
 /** 30 characters of base64url, 128 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
@@ -19,7 +22,20 @@ export type ButtonAction =
   | { readonly kind: "clear-queue" }
   | { readonly kind: "run-again"; readonly item: ItemId }
   | { readonly kind: "held"; readonly how: "run-each" | "run-as-one" | "discard" }
-  | { readonly kind: "end-background" };
+  | { readonly kind: "end-background" }
+  /** `label` is what the person reads on it. */
+  | { readonly kind: "answer"; readonly ask: AskId; readonly step: AskStep; readonly label: string }
+  | { readonly kind: "switch"; readonly driver: string }
+  | { readonly kind: "model"; readonly driver: string; readonly model: ModelChoice; readonly label: string }
+  | { readonly kind: "permissions"; readonly mode: PermissionMode }
+  | {
+      readonly kind: "resume";
+      readonly driver: string;
+      readonly resume: string;
+      readonly title: string | null;
+      readonly label: string;
+    }
+  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null };
 
 export type Button = { readonly id: ButtonId; readonly action: ButtonAction };
 
@@ -48,6 +64,16 @@ export function buttonLabel(action: ButtonAction): string {
       return { "run-each": "Run each", "run-as-one": "Run as one", discard: "Discard" }[action.how];
     case "end-background":
       return "Stop background tasks";
+    case "answer":
+    case "model":
+    case "resume":
+      return action.label;
+    case "switch":
+      return `Use ${action.driver}`;
+    case "permissions":
+      return action.mode;
+    case "fork":
+      return "Work in a copy of it";
     default:
       action satisfies never;
       return "";

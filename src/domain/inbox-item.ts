@@ -2,6 +2,8 @@
  * An inbox item is one thing that came in: a prompt, a command, the press of a button. It is stored before it is
  * acknowledged (I5), and its state says at any time what became of it (I4).
  */
+import type { ModelChoice } from "./agent-model.ts";
+import type { AskId } from "./ask.ts";
 import type { ButtonId } from "./button.ts";
 import type { ConversationId } from "./conversation.ts";
 
@@ -26,6 +28,16 @@ export type Command =
   | { readonly name: "queue" }
   | { readonly name: "stop"; readonly scope: "conversation" | "all" }
   | { readonly name: "new"; readonly title: string | null }
+  /** Null: shows the choices. */
+  | { readonly name: "switch"; readonly driver: string | null }
+  | { readonly name: "model"; readonly choice: ModelChoice | null }
+  | { readonly name: "permissions"; readonly mode: string | null }
+  | { readonly name: "resume"; readonly search: string | null }
+  | { readonly name: "fork" }
+  | { readonly name: "usage" }
+  | { readonly name: "context" }
+  | { readonly name: "debug" }
+  | { readonly name: "logs" }
   | { readonly name: "unknown"; readonly text: string };
 
 export type Request =
@@ -33,17 +45,20 @@ export type Request =
   | { readonly kind: "prompt"; readonly prompt: Prompt; readonly placement: "queue" | "interrupt" }
   | { readonly kind: "command"; readonly command: Command }
   | { readonly kind: "press"; readonly button: ButtonId }
+  /** An answer in words to what an agent asks. */
+  | { readonly kind: "answer"; readonly ask: AskId; readonly text: string }
   | { readonly kind: "unsupported"; readonly what: string };
 
 /**
  * `user` is the channel's id of the person. `message` is the channel's id of the message, for replies to it; null where
- * there is none. `sentAtMs` is when the person sent it by the channel's clock, epoch milliseconds.
+ * there is none; `repliesTo` that of the message it answers. `sentAtMs` is when the person sent it by the channel's clock, epoch milliseconds.
  */
 export type InboxItem = {
   readonly key: ItemKey;
   readonly conversation: ConversationId;
   readonly user: string;
   readonly message: string | null;
+  readonly repliesTo?: string;
   readonly priority: Priority;
   readonly request: Request;
   readonly sentAtMs: number;

@@ -3,8 +3,11 @@
  * the decision it tells of; each channel draws it in its own way from `describeNotice`.
  */
 import type { ChannelName, ConversationId } from "./conversation.ts";
+import type { AgentModel, ModelChoice } from "./agent-model.ts";
+import type { StoredSession } from "./agent-session.ts";
 import { describeFault, type Fault } from "./faults.ts";
 import type { ItemId } from "./inbox-item.ts";
+import { describePermissions, type PermissionMode, permissionModes } from "./permission-mode.ts";
 import type { Evidence, ProcessRef } from "./run.ts";
 
 export type QueueEntry = { readonly item: ItemId; readonly text: string };
@@ -67,6 +70,57 @@ export type Notice =
       readonly runsMax: number;
       readonly version: string;
     }
+  | { readonly kind: "agents"; readonly current: string; readonly names: readonly string[] }
+  | {
+      readonly kind: "agent-chosen";
+      readonly driver: string;
+      readonly isRunActive: boolean;
+      readonly continues: boolean;
+    }
+  | {
+      readonly kind: "models";
+      readonly driver: string;
+      readonly chosen: ModelChoice | null;
+      readonly models: readonly AgentModel[];
+    }
+  | {
+      readonly kind: "model-chosen";
+      readonly driver: string;
+      readonly model: ModelChoice;
+      readonly isRunActive: boolean;
+    }
+  | { readonly kind: "permissions"; readonly mode: PermissionMode }
+  | { readonly kind: "permissions-chosen"; readonly mode: PermissionMode; readonly isRunActive: boolean }
+  | {
+      readonly kind: "sessions";
+      readonly driver: string;
+      readonly search: string | null;
+      readonly sessions: readonly StoredSession[];
+      /** How many there are besides. */
+      readonly more: number;
+      readonly atMs: number;
+    }
+  /** `terminal` is the line that goes on with it in the terminal. */
+  | {
+      readonly kind: "session-taken";
+      readonly how: "resumed" | "forked";
+      readonly driver: string;
+      readonly title: string | null;
+      readonly terminal: string | null;
+      readonly isRunActive: boolean;
+    }
+  | { readonly kind: "session-held"; readonly title: string | null }
+  | { readonly kind: "nothing-to-fork" }
+  | {
+      readonly kind: "not-a-choice";
+      readonly what: string;
+      readonly given: string;
+      readonly choices: readonly string[];
+    }
+  | { readonly kind: "agent-cannot"; readonly fault: Fault }
+  /** What became of an answer in words. */
+  | { readonly kind: "answer-taken"; readonly text: string }
+  | { readonly kind: "unanswered"; readonly command: string }
   | { readonly kind: "shutting-down" };
 
 /** Why a lane's reply text ends in a list of commands: one line each, as the command menu shows them. */
@@ -75,6 +129,15 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "status", description: "What runs where, and who waits for what" },
   { command: "queue", description: "Show, cancel, reorder or clear waiting messages" },
   { command: "new", description: "Begin a new session with the agent" },
+  { command: "model", description: "Choose the model, and how hard it thinks" },
+  { command: "permissions", description: "What the agent may do without asking" },
+  { command: "switch", description: "Work with another agent" },
+  { command: "resume", description: "Go on with an earlier session, also one from the terminal" },
+  { command: "fork", description: "Work in a copy of this session" },
+  { command: "context", description: "How full the agent's memory is" },
+  { command: "usage", description: "Tokens, cost and limits" },
+  { command: "logs", description: "The newest errors" },
+  { command: "debug", description: "What Signalbox knows of this conversation" },
   { command: "help", description: "How to use Signalbox" },
   { command: "start", description: "Say hello" },
 ];
@@ -136,6 +199,38 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
         : `Still alive: ${processes(notice.alive)}`;
     case "status":
       return status(notice);
+    case "agents":
+      return `This conversation works with ${notice.current}. It can be switched between turns; each agent keeps its own session here.`;
+    case "agent-chosen":
+      return `${from(notice.isRunActive)} ${notice.driver} works here${notice.continues ? ", in its session of before" : ""}.`;
+    case "models":
+      return models(notice);
+    case "model-chosen":
+      return `${from(notice.isRunActive)} ${notice.driver} uses ${modelName(notice.model)}.`;
+    case "permissions":
+      return [
+        `Permissions: ${describePermissions(notice.mode)}.`,
+        "",
+        ...permissionModes.map((mode) => `\u2022 ${describePermissions(mode)}`),
+      ].join("\n");
+    case "permissions-chosen":
+      return `${from(notice.isRunActive)} permissions are ${describePermissions(notice.mode)}.`;
+    case "sessions":
+      return sessions(notice);
+    case "session-taken":
+      return sessionTaken(notice);
+    case "session-held":
+      return `Another conversation${notice.title === null ? "" : ` (\u201c${notice.title}\u201d)`} works in that session. Two at once would damage it, so nothing was changed. You can work in a copy of it.`;
+    case "nothing-to-fork":
+      return "This session has no memory yet, so there is nothing to copy. Nothing was changed.";
+    case "not-a-choice":
+      return `${notice.given} is not one of the ${notice.what}: ${notice.choices.join(", ")}. Nothing was changed.`;
+    case "agent-cannot":
+      return `Nothing was changed. ${describeFault(notice.fault)}`;
+    case "answer-taken":
+      return notice.text;
+    case "unanswered":
+      return `Signalbox ended before ${notice.command} was answered. Nothing was changed; send it again.`;
     case "shutting-down":
       return "Signalbox is shutting down. What waits is kept and goes on at the next start.";
     default:
@@ -189,6 +284,43 @@ function stopped(notice: Notice & { kind: "stopped" }): string {
 function quarantined(evidence: Evidence): string {
   const alive = evidence.processes.length === 0 ? evidence.note : processes(evidence.processes);
   return `This run was told to stop, but it is not proven that it ended. Still there: ${alive}\nNothing else starts in this conversation or its directory until it is gone. It is released by itself when it ends; "Force release" frees it now, at your risk.`;
+}
+
+/** Settings take effect at a turn's boundary. */
+function from(isRunActive: boolean): string {
+  return isRunActive ? "The running turn goes on as it is. From the next one on," : "From now on";
+}
+
+function modelName(model: ModelChoice): string {
+  return model.effort === null ? model.id : `${model.id} (${model.effort})`;
+}
+
+function models(notice: Notice & { kind: "models" }): string {
+  const chosen = notice.chosen === null ? "its default" : modelName(notice.chosen);
+  const lines = notice.models.map((model) => {
+    const efforts = model.efforts.length === 0 ? "" : ` (${model.efforts.join(", ")})`;
+    return `\u2022 ${model.id}${model.isDefault ? ", the default" : ""}${efforts}`;
+  });
+  return [`${notice.driver} uses ${chosen}. Choose below, or write /model <id> [effort].`, "", ...lines].join("\n");
+}
+
+function sessions(notice: Notice & { kind: "sessions" }): string {
+  const found = notice.search === null ? "" : ` with \u201c${notice.search}\u201d`;
+  if (notice.sessions.length === 0) return `${notice.driver} has no session${found} in this directory.`;
+  const lines = notice.sessions.map((session, index) => {
+    const name = session.title ?? session.preview ?? session.resume;
+    const preview = session.preview === null || session.preview === name ? "" : `\n    ${excerpt(session.preview)}`;
+    return `${index + 1}. ${excerpt(name)}, ${duration(notice.atMs - session.updatedAtMs)} ago${preview}`;
+  });
+  const more = notice.more > 0 ? [`\u2026 and ${notice.more} more; /resume <words> searches.`] : [];
+  return [`Sessions of ${notice.driver} in this directory${found}:`, ...lines, ...more].join("\n");
+}
+
+function sessionTaken(notice: Notice & { kind: "session-taken" }): string {
+  const name = notice.title === null ? "that session" : `\u201c${excerpt(notice.title)}\u201d`;
+  const what = notice.how === "resumed" ? name : `a copy of ${name}`;
+  const terminal = notice.terminal === null ? [] : [`In the terminal: ${notice.terminal}`];
+  return [`${from(notice.isRunActive)} ${notice.driver} goes on in ${what}.`, ...terminal].join("\n");
 }
 
 /** A chat line holds a few processes; the rest is counted. */

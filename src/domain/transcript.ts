@@ -15,6 +15,8 @@ export type Phase =
   | { readonly kind: "writing" }
   | { readonly kind: "tool"; readonly tool: ToolUse }
   | { readonly kind: "retrying"; readonly text: string }
+  /** The agent waits for a person's answer. */
+  | { readonly kind: "asking" }
   | { readonly kind: "ended"; readonly end: TurnEnd };
 
 export type Transcript = {
@@ -77,8 +79,9 @@ export function reduce(before: Transcript, event: AgentEvent): Transcript {
       return { ...before, context: { usedTokens: event.usedTokens, windowTokens: event.windowTokens } };
     case "diff":
       return { ...before, diff: head(event.diff) };
-    case "limits":
     case "asked":
+      return { ...before, phase: { kind: "asking" } };
+    case "limits":
     case "ask-withdrawn":
       return before; // rows of their own
     case "retrying":

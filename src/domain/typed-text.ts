@@ -3,6 +3,7 @@
  * a stop is the same stop everywhere (S1). "cancel my job" and "stop using tabs" are prompts: only a bare stop word, politely
  * wrapped or not, stops; and "/etc/hosts is wrong" is one too: a command is one word after the slash.
  */
+import type { ModelChoice } from "./agent-model.ts";
 import type { Command, Request } from "./inbox-item.ts";
 
 const stopWords = new Set(["stop", "pause", "abort", "halt", "cancel"]);
@@ -75,7 +76,37 @@ export function readCommand(word: string, rest: string): Command {
       return { name, scope: /^(all|everything)$/i.test(rest.trim()) ? "all" : "conversation" };
     case "new":
       return { name, title: rest.trim() === "" ? null : rest.trim().slice(0, titleCharsMax).toWellFormed() };
+    case "switch":
+    case "agent":
+      return { name: "switch", driver: argument(rest) };
+    case "model":
+      return { name: "model", choice: modelChoice(rest) };
+    case "permissions":
+      return { name: "permissions", mode: argument(rest) };
+    case "resume":
+    case "sessions":
+      return { name: "resume", search: argument(rest) };
+    case "fork":
+    case "usage":
+    case "context":
+    case "debug":
+    case "logs":
+      return { name };
     default:
       return { name: "unknown", text: `/${word}` };
   }
+}
+
+/** More is no name of anything. */
+const argumentCharsMax = 200;
+
+function argument(rest: string): string | null {
+  const text = rest.trim().slice(0, argumentCharsMax).toWellFormed();
+  return text === "" ? null : text;
+}
+
+/** `/model <id> [effort]` */
+function modelChoice(rest: string): ModelChoice | null {
+  const [id, effort] = (argument(rest) ?? "").split(/\s+/);
+  return id === undefined || id === "" ? null : { id, effort: effort ?? null };
 }

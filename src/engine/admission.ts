@@ -6,20 +6,22 @@
  * I5: the caller acknowledges after this transaction's commit.
  * I7: a command or a press is decided here, at once; nothing of it waits for a run, a queue or a send.
  */
+import type { AskId } from "../domain/ask.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem } from "../domain/inbox-item.ts";
+import { answerAsk } from "./asks.ts";
 import { admitCommand } from "./commands.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { admitPress } from "./presses.ts";
 import { admitPrompt } from "./prompts.ts";
 import { offerHeld } from "./waiting-line.ts";
-import { type AdmissionSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admit(
   work: Work,
   items: readonly InboxItem[],
   chosen: { readonly workspace: string } | undefined,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Receipt[]> {
   const receipts: Receipt[] = [];
   const late = new Set<ConversationId>();
@@ -36,7 +38,7 @@ async function openLane(
   work: Work,
   conversation: ConversationId,
   chosen: { workspace: string } | undefined,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Lane> {
   const known = await work.tx.lane(conversation);
   if (known !== null) return known;
@@ -51,17 +53,25 @@ async function admitOne(
   item: InboxItem,
   lane: Lane,
   late: Set<ConversationId>,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Receipt> {
   work.touched.add(item.conversation);
   const { request } = item;
   switch (request.kind) {
     case "prompt":
+      if (item.repliesTo !== undefined && request.placement === "queue") {
+        const ask = await work.tx.askOfMessage(item.conversation, item.repliesTo);
+        if (ask !== null) return admitReply(work, item, ask, request.prompt.text);
+      }
       return admitPrompt(work, item, request, lane, late, settings);
     case "command":
       return admitCommand(work, item, request.command, lane, settings);
     case "press":
       return admitPress(work, item, request, settings);
+    case "answer": {
+      if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
+      return fresh(item, await answerAsk(work, item.conversation, request.ask, { kind: "text", text: request.text }));
+    }
     case "unsupported": {
       if ((await work.tx.addItem(item, "rejected", work.atMs)) === null) return seenBefore(item);
       await reply(work, item, { kind: "unsupported", what: request.what });
@@ -70,4 +80,12 @@ async function admitOne(
     default:
       return request satisfies never;
   }
+}
+
+/** Words that answer an ask's message are for the agent that asked, not a prompt of their own. What came of them is told: a reply has no toast. */
+async function admitReply(work: Work, item: InboxItem, ask: AskId, text: string): Promise<Receipt> {
+  if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
+  const toast = await answerAsk(work, item.conversation, ask, { kind: "text", text });
+  await reply(work, item, { kind: "answer-taken", text: toast });
+  return fresh(item, toast);
 }

@@ -35,8 +35,13 @@ async function claim(
   next: { lane: Lane; item: StoredItem; slot: number },
   settings: ClaimSettings,
 ): Promise<Claim> {
-  const { lane, item, slot } = next;
-  const driver = settings.driverFor(lane);
+  const { item, slot } = next;
+  const driver = settings.driverFor(next.lane);
+  // Each agent has its own session here: one of another agent cannot be resumed.
+  const lane =
+    next.lane.session.driver === driver.name
+      ? next.lane
+      : await work.tx.sessionFor(next.lane.conversation, driver.name, work.newId());
   const owner = await work.tx.insertRun(work.newId() as RunId, lane, item.id, slot, driver.name, work.atMs);
   if (decide(lane.state, { kind: "claim", owner }, { queued: 0, capacity: 0 }).state.kind !== "running") {
     throw new Error(`lane ${lane.conversation} was claimed while it was ${lane.state.kind}`);

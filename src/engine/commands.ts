@@ -1,20 +1,21 @@
 /** Commands: each is done, and answered, in the transaction that stores it (I7). */
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
 import { entriesShownMax } from "../domain/notice.ts";
+import { choosePermissions, consult, offerAgents } from "./choices.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { laneReports } from "./reports.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
 import { entriesOf } from "./waiting-line.ts";
-import { addButton, type AdmissionSettings, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
+import { addButton, type EngineSettings, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
 
 export async function admitCommand(
   work: Work,
   item: InboxItem,
   command: Command,
   lane: Lane,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Receipt> {
-  const isPending = command.name === "stop" && command.scope === "all";
+  const isPending = (command.name === "stop" && command.scope === "all") || needsAgent(command, lane);
   const state = command.name === "unknown" ? "rejected" : isPending ? "running" : "done";
   const id = await work.tx.addItem(item, state, work.atMs);
   if (id === null) return seenBefore(item);
@@ -45,13 +46,55 @@ export async function admitCommand(
     case "new":
       await beginSession(work, item, lane, command.title);
       break;
+    case "switch":
+      if (command.driver === null) await offerAgents(work, item, lane, settings);
+      else consult(work, item, id, { kind: "switch", driver: command.driver });
+      break;
+    case "model": {
+      const { choice } = command;
+      consult(work, item, id, choice === null ? { kind: "models" } : { kind: "choose-model", choice });
+      break;
+    }
+    case "permissions":
+      await choosePermissions(work, item, lane, command.mode, settings);
+      break;
+    case "resume":
+      consult(work, item, id, { kind: "sessions", search: command.search });
+      break;
+    case "fork": {
+      const { driver, resume } = lane.session;
+      if (driver === null || resume === null) await reply(work, item, { kind: "nothing-to-fork" });
+      else consult(work, item, id, { kind: "fork", driver, resume, title: lane.title });
+      break;
+    }
+    case "usage":
+    case "context":
+    case "debug":
+    case "logs":
+      await reply(work, item, { kind: "unknown-command", text: `/${command.name}` });
+      break;
     default:
       command satisfies never;
   }
   return fresh(item, null);
 }
 
-async function sayStatus(work: Work, item: InboxItem, settings: AdmissionSettings): Promise<void> {
+/** Its answer has to be asked of the agent first: the command's row stays `running` until then. */
+function needsAgent(command: Command, lane: Lane): boolean {
+  switch (command.name) {
+    case "switch":
+      return command.driver !== null;
+    case "model":
+    case "resume":
+      return true;
+    case "fork":
+      return lane.session.resume !== null;
+    default:
+      return false;
+  }
+}
+
+async function sayStatus(work: Work, item: InboxItem, settings: EngineSettings): Promise<void> {
   const lanes = await laneReports(work, settings.runsMax);
   const hasBackground = lanes.some((lane) => lane.background.length > 0);
   const buttons = hasBackground ? [[await addButton(work, item.conversation, { kind: "end-background" })]] : [];

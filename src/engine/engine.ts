@@ -11,6 +11,8 @@ import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
 import { admit } from "./admission.ts";
+import { answerCameLate } from "./asks.ts";
+import { askAgent } from "./choices.ts";
 import { claimReady, tellWaiting } from "./claims.ts";
 import type {
   Clock,
@@ -20,7 +22,6 @@ import type {
   Lane,
   Log,
   NewId,
-  PermissionMode,
   Processes,
   Receipt,
   RunSnapshot,
@@ -29,29 +30,25 @@ import type {
 } from "./ports.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
-import { type After, beginWork, persist, say, type Work } from "./work.ts";
+import { type After, beginWork, type EngineSettings, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {
   readonly store: Store;
   readonly processes: Processes;
   readonly workspaces: Workspaces;
+  /** An agent by its name, loaded when needed; null when it is not known. Resolves, never rejects. */
+  readonly openDriver: (name: string) => Promise<Driver | null>;
   /** Which agent serves a lane: asked at each claim, so a change takes effect at a turn boundary. */
   readonly driverFor: (lane: Lane) => Driver;
   readonly drivers: readonly Driver[];
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
-  readonly settings: {
-    readonly runsMax: number;
-    readonly permissions: PermissionMode;
-    /** Real path of the default workspace. */
-    readonly workspace: string;
-    /** What waited longer than this while Signalbox was off is offered instead of run. */
-    readonly downtimeMs: number;
-    readonly driverName: string;
-    readonly version: string;
-  };
+  readonly settings: EngineSettings;
 };
+
+/** An agent that has to be started first answers in seconds; a person who waits longer believes that nothing happens. */
+const consultMsMax = 30_000;
 
 /** Claims are made only while `open`. */
 type EnginePhase = "booting" | "open" | "draining" | "closed";
@@ -147,6 +144,7 @@ export function createEngine(deps: EngineDeps): Engine {
         clock,
         log,
         permissions: settings.permissions,
+        tools: () => ({ list: [], call: () => Promise.resolve({ kind: "failed", text: "there is no such tool" }) }),
         commit,
         progressed,
       },
@@ -172,6 +170,12 @@ export function createEngine(deps: EngineDeps): Engine {
         break;
       case "steer":
         own(steer(effect));
+        break;
+      case "answer":
+        own(answer(effect));
+        break;
+      case "consult":
+        own(consult(effect));
         break;
       case "forget":
         own(forget(effect.session));
@@ -206,6 +210,31 @@ export function createEngine(deps: EngineDeps): Engine {
     work.touched.add(owner.conversation);
     const to = live.state === "starting" || live.state === "running" ? "queued" : "held";
     if ((await work.tx.moveItem(item, "running", to, null)) && to === "queued") work.waiting.push(item);
+  }
+
+  async function answer(effect: After & { kind: "answer" }): Promise<void> {
+    const taken = (await runs.get(effect.owner.run)?.answer(effect.agentId, effect.answer)) ?? "too-late";
+    if (taken === "too-late") await persist(keeping, (work) => answerCameLate(work, effect.ask), closed.signal);
+  }
+
+  /** The command's row is `running` until its answer is stored. */
+  async function consult({ item, id, question }: After & { kind: "consult" }): Promise<void> {
+    const lane = await store.transact((tx) => tx.lane(item.conversation));
+    if (lane === null) return;
+    const about = { lane, settings, open: deps.openDriver };
+    const bound = new AbortController();
+    const signal = AbortSignal.any([closed.signal, bound.signal]);
+    // Bound: an agent that does not answer is reported as such by its driver.
+    void clock.sleep(consultMsMax, signal).then(() => bound.abort());
+    const reply = await askAgent(about, question, signal);
+    bound.abort();
+    const conclude = async (work: Work): Promise<void> => {
+      const now = await work.tx.lane(item.conversation);
+      if (now === null || !(await work.tx.moveItem(id, "running", "done"))) return;
+      await reply(work, item, now);
+      work.touched.add(item.conversation);
+    };
+    await persist(keeping, conclude, closed.signal);
   }
 
   async function forget(session: string): Promise<void> {

@@ -7,7 +7,7 @@
 import type { AgentEvent } from "../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
-import type { AskAnswer } from "../domain/ask.ts";
+import type { Ask, AskAnswer, AskId, AskState } from "../domain/ask.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ChannelName, ConversationId } from "../domain/conversation.ts";
 import type { Fault } from "../domain/faults.ts";
@@ -15,13 +15,11 @@ import type { HostTool, HostToolResult } from "../domain/host-tool.ts";
 import type { InboxItem, ItemId, ItemKey, ItemState, Prompt, Request } from "../domain/inbox-item.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Evidence, ProcessRef, Quiescence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 
 // ---------------------------------------------------------------- drivers
-
-/** How much an agent may do without asking. */
-export type PermissionMode = "plan" | "ask" | "edit" | "bypass";
 
 /**
  * `session.id` is ours and names the warm process; `session.resume` is the agent's own id of an earlier turn's memory, null
@@ -164,8 +162,22 @@ export type Lane = {
   readonly title: string | null;
   readonly epoch: number;
   readonly state: LaneState;
-  /** The session that the next run uses. */
-  readonly session: { readonly id: string; readonly resume: string | null };
+  /** The session that the next run uses. `driver` null: none has used it yet. */
+  readonly session: { readonly id: string; readonly resume: string | null; readonly driver: string | null };
+  /** What was chosen for this conversation; null follows the program's default, or the agent's own. `model` belongs to the session. */
+  readonly driver: string | null;
+  readonly permissions: PermissionMode | null;
+  readonly model: ModelChoice | null;
+};
+
+/** `drawn` is how often its card was redrawn. */
+export type StoredAsk = {
+  readonly id: AskId;
+  readonly owner: RunOwner;
+  readonly agentId: string;
+  readonly ask: Ask;
+  readonly state: AskState;
+  readonly drawn: number;
 };
 
 /** A live run's row. `slot` is in 1..runsMax. */
@@ -198,6 +210,16 @@ export type Outgoing =
   | { readonly kind: "status"; readonly run: RunId; readonly stop: Button }
   | { readonly kind: "summary"; readonly summary: RunSummary }
   | { readonly kind: "answer"; readonly run: RunId; readonly text: string }
+  /** What the agent asks, as it stands. The first of an ask is a message; each further one replaces it (`replaces`). */
+  | {
+      readonly kind: "ask";
+      readonly run: RunId;
+      readonly id: AskId;
+      readonly ask: Ask;
+      readonly state: AskState;
+      readonly replaces: string | null;
+      readonly buttons: readonly (readonly Button[])[];
+    }
   | {
       readonly kind: "notice";
       readonly notice: Notice;
@@ -261,7 +283,21 @@ export interface Tx {
   /** Insert-or-ignore. `chosen` tells a directory picked for this conversation from the default one. */
   openLane(conversation: ConversationId, workspace: string, chosen: boolean, session: string): Promise<void>;
   lanes(): Promise<readonly (Lane & { readonly queued: number; readonly held: number })[]>;
+  /** Begins a new session of the same agent, with the same model. */
   newSession(conversation: ConversationId, session: string, title: string | null): Promise<void>;
+  /** Goes on with a memory that the agent has: `resume` of `driver`. */
+  takeSession(
+    conversation: ConversationId,
+    session: { readonly id: string; readonly driver: string; readonly resume: string; readonly title: string | null },
+  ): Promise<void>;
+  /** The lane goes on in its newest session of this agent, or in a new one with the id `fresh`; one that nobody used yet becomes this agent's. */
+  sessionFor(conversation: ConversationId, driver: string, fresh: string): Promise<Lane>;
+  /** The conversation whose present session has this memory; null when there is none. */
+  holderOf(driver: string, resume: string): Promise<ConversationId | null>;
+  chooseDriver(conversation: ConversationId, driver: string): Promise<void>;
+  choosePermissions(conversation: ConversationId, permissions: PermissionMode): Promise<void>;
+  /** For the present session and those that begin after it. */
+  chooseModel(conversation: ConversationId, model: ModelChoice | null): Promise<void>;
   setTitle(conversation: ConversationId, title: string): Promise<void>;
   /** Moves every lane that uses the default workspace (not `chosen`) to this one. Boot only. */
   moveDefaultLanes(workspace: string): Promise<void>;
@@ -294,6 +330,18 @@ export interface Tx {
   settleRun(owner: RunOwner, outcome: RunOutcome, transcript: Transcript, atMs: number): Promise<boolean>;
   /** Boot: every live run's lane goes to a new epoch under this incarnation, state `stopping`, why `crash`. Returns them re-owned. */
   deposeAll(atMs: number): Promise<readonly LiveRun[]>;
+  // -- what agents ask
+  /** Fenced; false also when the run is being stopped. */
+  addAsk(owner: RunOwner, ask: { readonly id: AskId; readonly agentId: string; readonly ask: Ask }): Promise<boolean>;
+  ask(id: AskId): Promise<StoredAsk | null>;
+  openAsks(run: RunId): Promise<readonly StoredAsk[]>;
+  /** Counts the redrawing; the number is part of what is shown. */
+  setAsk(id: AskId, state: AskState): Promise<void>;
+  /** The ask that a message of the channel shows. */
+  askOfMessage(conversation: ConversationId, message: string): Promise<AskId | null>;
+  // -- commands whose answer waits for an agent
+  /** Every command that an earlier life had not answered. */
+  unansweredCommands(): Promise<readonly StoredItem[]>;
   // -- /stop all waits for several runs
   addStopWait(item: ItemId, run: RunId): Promise<void>;
   /** Resolves the waits on this run; returns the stop commands that now wait for nothing, with their tallies. */
@@ -361,8 +409,8 @@ export interface OutboxQueue {
   /** sending -> pending: the outcome is known to be "not delivered" (refused for now), or unknown. */
   again(id: OutboxId, notBeforeMs: number, outcome: "refused" | "unknown"): Promise<void>;
   end(id: OutboxId, state: "superseded" | "undeliverable"): Promise<void>;
-  /** The message that carries a run's live status: its row, once it was sent. */
-  statusOf(run: RunId): Promise<OutboxRow | null>;
+  /** The row that was said under this key, once it was sent: its message can be edited. */
+  sentAs(dedupe: string): Promise<OutboxRow | null>;
   /** Boot: rows of this channel found `sending` become pending and uncertain. */
   recover(channel: ChannelName): Promise<void>;
 }

@@ -4,17 +4,19 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import { plural } from "../domain/notice.ts";
+import { answerAsk } from "./asks.ts";
+import { consult, type Question, setModel, setPermissions, takeSession } from "./choices.ts";
 import type { Receipt } from "./ports.ts";
 import { admitPrompt } from "./prompts.ts";
 import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
 import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
-import { type AdmissionSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admitPress(
   work: Work,
   item: InboxItem,
   request: Request & { kind: "press" },
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Receipt> {
   const id = await work.tx.addItem(item, "done", work.atMs);
   if (id === null) return seenBefore(item);
@@ -39,7 +41,7 @@ async function act(
   item: InboxItem,
   id: ItemId,
   action: ButtonAction,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<string> {
   switch (action.kind) {
     case "stop":
@@ -67,6 +69,44 @@ async function act(
       return (await endBackground(work, null, item.conversation)) === 0
         ? "No background task is left."
         : "Stopping\u2026";
+    case "answer":
+      return answerAsk(work, item.conversation, action.ask, action.step);
+    case "switch":
+      return pressConsult(work, item, id, { kind: "switch", driver: action.driver });
+    case "fork":
+      return pressConsult(work, item, id, action);
+    case "model":
+    case "permissions":
+    case "resume":
+      return pressChoice(work, item, action, settings);
+    default:
+      return action satisfies never;
+  }
+}
+
+/** The press is answered at once; its row waits for the agent. */
+async function pressConsult(work: Work, item: InboxItem, id: ItemId, question: Question): Promise<string> {
+  await work.tx.moveItem(id, "done", "running");
+  consult(work, item, id, question);
+  return "One moment\u2026";
+}
+
+async function pressChoice(
+  work: Work,
+  item: InboxItem,
+  action: ButtonAction & { kind: "model" | "permissions" | "resume" },
+  settings: EngineSettings,
+): Promise<string> {
+  const lane = await work.tx.lane(item.conversation);
+  if (lane === null) return "That conversation is gone.";
+  switch (action.kind) {
+    case "model":
+      return setModel(work, item, lane, action.driver, action.model, settings);
+    case "permissions":
+      await setPermissions(work, item, lane, action.mode);
+      return "Chosen.";
+    case "resume":
+      return takeSession(work, item, lane, action, settings);
     default:
       return action satisfies never;
   }
@@ -113,7 +153,7 @@ async function pressMoveFirst(work: Work, conversation: ConversationId, id: Item
   return "It is next in line.";
 }
 
-async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: AdmissionSettings): Promise<string> {
+async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: EngineSettings): Promise<string> {
   const before = await work.tx.item(id);
   if (before === null || before.conversation !== item.conversation || before.request.kind !== "prompt")
     return "That message is gone.";

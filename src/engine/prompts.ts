@@ -6,7 +6,7 @@ import { excerpt } from "../domain/notice.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { carryOut } from "./stops.ts";
 import { laneCapacity } from "./waiting-line.ts";
-import { type AdmissionSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admitPrompt(
   work: Work,
@@ -14,7 +14,7 @@ export async function admitPrompt(
   request: Request & { kind: "prompt" },
   lane: Lane,
   late: Set<ConversationId>,
-  settings: AdmissionSettings,
+  settings: EngineSettings,
 ): Promise<Receipt> {
   const queued = (await work.tx.items(item.conversation, "queued")).length;
   const held = (await work.tx.items(item.conversation, "held")).length;

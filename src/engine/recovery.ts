@@ -7,11 +7,11 @@
  */
 import { emptyTranscript } from "../domain/transcript.ts";
 
-import type { Clock, LiveRun, Log, Processes } from "./ports.ts";
+import type { Clock, LiveRun, Log, Processes, StoredItem } from "./ports.ts";
 import { untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
 import { offerHeld } from "./waiting-line.ts";
-import { type Commit, Deposed, persist, type Work } from "./work.ts";
+import { type Commit, Deposed, persist, reply, type Work } from "./work.ts";
 
 export type RecoveryDeps = {
   readonly processes: Processes;
@@ -25,7 +25,15 @@ export async function deposeEarlierLife(work: Work, workspace: string): Promise<
   await work.tx.moveDefaultLanes(workspace);
   const adopted = await work.tx.adopted(null);
   await work.tx.dropAdopted(adopted.map((one) => one.process)); // they carry the marker and are ended as orphans
+  for (const item of await work.tx.unansweredCommands()) await tellUnanswered(work, item);
   return work.tx.deposeAll(work.atMs);
+}
+
+/** I4: its agent was being asked when the program ended, and nothing had been changed. */
+async function tellUnanswered(work: Work, item: StoredItem): Promise<void> {
+  await work.tx.moveItem(item.id, "running", "interrupted");
+  const command = item.request.kind === "command" ? `/${item.request.command.name}` : "that button";
+  await reply(work, item, { kind: "unanswered", command });
 }
 
 /** Puts what waited longer than `downtimeMs` on hold and offers it, once per conversation. */

@@ -8,10 +8,13 @@
  * I10: nothing here outlives `stopAsked`; a wait for a failing database is the one retry, and it keeps the lane occupied.
  */
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
+import type { AskAnswer } from "../domain/ask.ts";
 import type { Prompt } from "../domain/inbox-item.ts";
 import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
-import type { Clock, Driver, Lane, Log, PermissionMode, Processes, RunSnapshot, Turn, Workspaces } from "./ports.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
+import type { Clock, Driver, Lane, Log, Processes, RunSnapshot, Turn, Workspaces, HostTools } from "./ports.ts";
+import { raiseAsk, withdrawAsk } from "./asks.ts";
 import { proveQuiet, untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
 import { type Commit, Deposed, persist, type Work } from "./work.ts";
@@ -21,7 +24,10 @@ export type LiveRunDeps = {
   readonly processes: Processes;
   readonly clock: Clock;
   readonly log: Log;
+  /** Of conversations that did not choose. */
   readonly permissions: PermissionMode;
+  /** What this run's agent may call; they act for it alone. */
+  readonly tools: (owner: RunOwner) => HostTools;
   readonly commit: Commit;
   readonly progressed: (snapshot: RunSnapshot) => void;
 };
@@ -43,6 +49,7 @@ export type LiveRun = {
   /** The row was settled by force: this handle lets go. */
   readonly release: () => void;
   readonly steer: (prompt: Prompt) => Promise<"accepted" | "too-late">;
+  readonly answer: (ask: string, answer: AskAnswer) => Promise<"accepted" | "too-late">;
   readonly snapshot: () => RunSnapshot;
 };
 
@@ -73,7 +80,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     startedAtMs: claim.startedAtMs,
     transcript,
   });
-  return { owner, live, stop, release, steer, snapshot };
+  return { owner, live, stop, release, steer, answer, snapshot };
 
   async function live(): Promise<void> {
     try {
@@ -101,6 +108,10 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   async function steer(prompt: Prompt): Promise<"accepted" | "too-late"> {
     return turn === null || stopAsked.signal.aborted ? "too-late" : turn.steer(prompt);
+  }
+
+  async function answer(ask: string, given: AskAnswer): Promise<"accepted" | "too-late"> {
+    return turn === null || stopAsked.signal.aborted ? "too-late" : turn.answer(ask, given);
   }
 
   async function runTurn(): Promise<void> {
@@ -140,12 +151,12 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     if (stopAsked.signal.aborted) return nothingStarted;
     const request = {
       owner,
-      session: lane.session,
+      session: { id: lane.session.id, resume: lane.session.resume },
       workspace: lane.workspace,
       prompt: claim.prompt,
-      permissions: deps.permissions,
-      model: null,
-      tools: { list: [], call: () => Promise.resolve({ kind: "failed" as const, text: "no such tool" }) },
+      permissions: lane.permissions ?? deps.permissions,
+      model: lane.model,
+      tools: deps.tools(owner),
     };
     turn = driver.start(request);
     return await seeThrough(turn);
@@ -183,6 +194,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     } else if (event.kind === "session") {
       confirm(event.resume);
     }
+    if (event.kind === "asked") tell((work) => raiseAsk(work, owner, event.id, event.ask));
+    if (event.kind === "ask-withdrawn") tell((work) => withdrawAsk(work, owner, event.id));
     transcript = reduce(transcript, event);
     deps.progressed(snapshot());
   }
@@ -194,6 +207,13 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     }).catch((error: unknown) => {
       if (error instanceof Deposed) turn?.interrupt("kill");
       log.warn({ run: owner.run, error }, "the run could not be confirmed");
+    });
+  }
+
+  /** What the agent waits for must reach the person: tried until it is stored, or the run is over. */
+  function tell(decide: (work: Work) => Promise<void>): void {
+    persist(deps, decide, over.signal).catch((error: unknown) => {
+      log.warn({ run: owner.run, error }, "an ask of a run that is over was not stored");
     });
   }
 

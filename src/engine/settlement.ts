@@ -12,6 +12,7 @@ import { decide, type LaneDecision, type LaneInput } from "../domain/lane-machin
 import { excerpt } from "../domain/notice.ts";
 import type { Evidence, RunOutcome, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
+import { expireAsks } from "./asks.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
 import { offerHeld } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
@@ -68,6 +69,7 @@ async function settleBy(
   if (!(await work.tx.settleRun(owner, effect.outcome, transcript, work.atMs))) throw new Deposed(owner);
   const item = await moveOwnItem(work, live, effect.outcome);
   const unanswered = await holdUnansweredSteers(work, owner);
+  await expireAsks(work, owner);
   await addSummary(work, live, effect.outcome, transcript);
   await tellOutcome(work, live, item, effect.outcome, end, effect.forced);
   if (unanswered > 0 && effect.outcome.kind !== "stopped") await offerHeld(work, owner.conversation, "steer");

@@ -2,11 +2,14 @@
  * One decision of the engine while its transaction is open: the store's verbs, the moment, and what is to happen after the
  * commit. Everything that is said is a row of the same transaction; everything that acts outside waits in `after`.
  */
+import type { AskAnswer, AskId } from "../domain/ask.ts";
 import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, Prompt } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
+import type { Question } from "./choices.ts";
 import type { Clock, Log, NewId, Receipt, Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
@@ -21,6 +24,14 @@ export type After =
   | { readonly kind: "stop"; readonly owner: RunOwner }
   | { readonly kind: "release"; readonly owner: RunOwner }
   | { readonly kind: "steer"; readonly owner: RunOwner; readonly item: ItemId; readonly prompt: Prompt }
+  | {
+      readonly kind: "answer";
+      readonly owner: RunOwner;
+      readonly ask: AskId;
+      readonly agentId: string;
+      readonly answer: AskAnswer;
+    }
+  | { readonly kind: "consult"; readonly item: InboxItem; readonly id: ItemId; readonly question: Question }
   | { readonly kind: "forget"; readonly session: string }
   | {
       readonly kind: "end-background";
@@ -112,12 +123,19 @@ export async function heldButtons(work: Work, conversation: ConversationId): Pro
   ];
 }
 
-/** What an admission needs to know of the program. `workspace` is the default one's real path. */
-export type AdmissionSettings = {
+/** What the engine needs to know of the program. `workspace` is the default one's real path. */
+export type EngineSettings = {
   readonly workspace: string;
+  /** What waited longer than this while Signalbox was off is offered instead of run. */
   readonly downtimeMs: number;
   readonly runsMax: number;
+  /** The agent of conversations that did not choose one. */
   readonly driverName: string;
+  /** All that can be chosen. */
+  readonly driverNames: readonly string[];
+  readonly permissions: PermissionMode;
+  /** The line that goes on with an agent's session in the terminal; null where there is none. */
+  readonly terminalCommand: (driver: string, resume: string) => string | null;
   readonly version: string;
 };
 

@@ -14,7 +14,15 @@ import { one, type Sql } from "./sql.ts";
 
 type InboxVerbs = Pick<
   Tx,
-  "addItem" | "item" | "items" | "moveItem" | "moveItemFirst" | "rewriteItem" | "itemsOfRun" | "counts"
+  | "addItem"
+  | "item"
+  | "items"
+  | "moveItem"
+  | "moveItemFirst"
+  | "rewriteItem"
+  | "itemsOfRun"
+  | "unansweredCommands"
+  | "counts"
 >;
 
 export function inboxVerbs(sql: Sql): InboxVerbs {
@@ -26,6 +34,7 @@ export function inboxVerbs(sql: Sql): InboxVerbs {
     moveItemFirst: async (id) => moveItemFirst(sql, id),
     rewriteItem: async (id, request) => rewriteItem(sql, id, request),
     itemsOfRun: async (run, state) => readItemsOfRun(sql, run, state),
+    unansweredCommands: async () => readUnansweredCommands(sql),
     counts: async () => readCounts(sql),
   };
 }
@@ -162,6 +171,16 @@ function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): read
          AND id <> (SELECT item FROM run WHERE run.id = inbox.run) ORDER BY rank, position`,
       run,
       state,
+    )
+    .map(toItem);
+}
+
+/** Without those that wait for runs to be stopped: `stop_wait` answers them. */
+function readUnansweredCommands(sql: Sql): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE state = 'running' AND run IS NULL
+         AND NOT EXISTS (SELECT 1 FROM stop_wait WHERE stop_wait.item = inbox.id) ORDER BY id`,
     )
     .map(toItem);
 }

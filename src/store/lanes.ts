@@ -1,15 +1,31 @@
 /**
  * Lanes: a conversation with its workspace, its session and its epoch. What runs in it is read from the runs, never kept twice.
  */
+import type { ModelChoice } from "../domain/agent-model.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Lane, Tx } from "../engine/ports.ts";
 import { liveStates } from "./migrations.ts";
 import { lanesMoved } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
-type LaneVerbs = Pick<Tx, "lane" | "openLane" | "lanes" | "newSession" | "setTitle" | "moveDefaultLanes">;
+type LaneVerbs = Pick<
+  Tx,
+  | "lane"
+  | "openLane"
+  | "lanes"
+  | "newSession"
+  | "takeSession"
+  | "sessionFor"
+  | "holderOf"
+  | "chooseDriver"
+  | "choosePermissions"
+  | "chooseModel"
+  | "setTitle"
+  | "moveDefaultLanes"
+>;
 
 export function laneVerbs(sql: Sql, now: () => number): LaneVerbs {
   return {
@@ -18,6 +34,16 @@ export function laneVerbs(sql: Sql, now: () => number): LaneVerbs {
       openLane(sql, conversation, workspace, chosen, session, now()),
     lanes: async () => readLanes(sql),
     newSession: async (conversation, session, title) => newSession(sql, conversation, session, title, now()),
+    takeSession: async (conversation, session) => takeSession(sql, conversation, session, now()),
+    sessionFor: async (conversation, driver, fresh) => sessionFor(sql, conversation, driver, fresh, now()),
+    holderOf: async (driver, resume) => holderOf(sql, driver, resume),
+    chooseDriver: async (conversation, driver) => {
+      sql.run("UPDATE lane SET driver = ? WHERE conversation = ?", driver, conversation);
+    },
+    choosePermissions: async (conversation, permissions) => {
+      sql.run("UPDATE lane SET permissions = ? WHERE conversation = ?", permissions, conversation);
+    },
+    chooseModel: async (conversation, model) => chooseModel(sql, conversation, model),
     setTitle: async (conversation, title) => setTitle(sql, conversation, title),
     moveDefaultLanes: async (workspace) => moveDefaultLanes(sql, workspace),
   };
@@ -32,6 +58,11 @@ type LaneRow = {
   readonly epoch: number;
   readonly session: string;
   readonly resume: string | null;
+  readonly sessionDriver: string | null;
+  readonly driver: string | null;
+  readonly permissions: PermissionMode | null;
+  readonly model: string | null;
+  readonly effort: string | null;
   readonly run: RunId | null;
   readonly runEpoch: number;
   readonly state: "starting" | "running" | "stopping" | "quarantined";
@@ -40,6 +71,7 @@ type LaneRow = {
 };
 
 const selectLane = `SELECT lane.conversation, lane.workspace, session.title, lane.epoch, lane.session, session.resume,
+    session.driver AS sessionDriver, lane.driver, lane.permissions, session.model, session.effort,
     run.id AS run, run.epoch AS runEpoch, run.state, run.stop_why AS stopWhy, run.evidence
   FROM lane JOIN session ON session.id = lane.session
   LEFT JOIN run ON run.conversation = lane.conversation AND run.state IN ${liveStates}`;
@@ -51,7 +83,10 @@ function toLane(row: LaneRow): Lane {
     title: row.title,
     epoch: row.epoch,
     state: toLaneState(row),
-    session: { id: row.session, resume: row.resume },
+    session: { id: row.session, resume: row.resume, driver: row.sessionDriver },
+    driver: row.driver,
+    permissions: row.permissions,
+    model: row.model === null ? null : { id: row.model, effort: row.effort },
   };
 }
 
@@ -99,7 +134,7 @@ function openLane(
 ): void {
   if (sql.get("SELECT 1 FROM lane WHERE conversation = ?", conversation) !== undefined) return;
   addWorkspace(sql, workspace);
-  addSession(sql, conversation, session, null, atMs);
+  addSession(sql, { conversation, id: session, driver: null, resume: null, title: null, model: null }, atMs);
   sql.run(
     "INSERT INTO lane (conversation, workspace, is_chosen, session, epoch, ticket) VALUES (?, ?, ?, ?, 0, NULL)",
     conversation,
@@ -110,8 +145,57 @@ function openLane(
 }
 
 function newSession(sql: Sql, conversation: ConversationId, session: string, title: string | null, atMs: number): void {
-  addSession(sql, conversation, session, title, atMs);
-  sql.run("UPDATE lane SET session = ? WHERE conversation = ?", session, conversation);
+  const lane = one(readLane(sql, conversation) ?? undefined, `lane ${conversation}`);
+  const { driver } = lane.session;
+  enterSession(sql, { conversation, id: session, driver, resume: null, title, model: lane.model }, atMs);
+}
+
+/** The model goes with it: the person chose it for this conversation and agent. */
+function takeSession(
+  sql: Sql,
+  conversation: ConversationId,
+  { id, driver, resume, title }: Parameters<Tx["takeSession"]>[1],
+  atMs: number,
+): void {
+  const lane = one(readLane(sql, conversation) ?? undefined, `lane ${conversation}`);
+  const model = lane.session.driver === driver ? lane.model : null;
+  enterSession(sql, { conversation, id, driver, resume, title, model }, atMs);
+}
+
+function sessionFor(sql: Sql, conversation: ConversationId, driver: string, fresh: string, atMs: number): Lane {
+  const lane = one(readLane(sql, conversation) ?? undefined, `lane ${conversation}`);
+  if (lane.session.driver === null) sql.run("UPDATE session SET driver = ? WHERE id = ?", driver, lane.session.id);
+  else if (lane.session.driver !== driver) {
+    const newest = sql.get<{ id: string }>(
+      "SELECT id FROM session WHERE conversation = ? AND driver = ? ORDER BY opened_at_ms DESC, rowid DESC LIMIT 1",
+      conversation,
+      driver,
+    );
+    if (newest === undefined) {
+      const { title } = lane;
+      enterSession(sql, { conversation, id: fresh, driver, resume: null, title, model: null }, atMs);
+    } else sql.run("UPDATE lane SET session = ? WHERE conversation = ?", newest.id, conversation);
+  }
+  return one(readLane(sql, conversation) ?? undefined, `lane ${conversation}`);
+}
+
+function holderOf(sql: Sql, driver: string, resume: string): ConversationId | null {
+  const holder = sql.get<{ conversation: ConversationId }>(
+    `SELECT lane.conversation FROM session JOIN lane ON lane.session = session.id
+     WHERE session.driver = ? AND session.resume = ?`,
+    driver,
+    resume,
+  );
+  return holder?.conversation ?? null;
+}
+
+function chooseModel(sql: Sql, conversation: ConversationId, model: ModelChoice | null): void {
+  sql.run(
+    "UPDATE session SET model = ?, effort = ? WHERE id = (SELECT session FROM lane WHERE conversation = ?)",
+    model?.id ?? null,
+    model?.effort ?? null,
+    conversation,
+  );
 }
 
 function setTitle(sql: Sql, conversation: ConversationId, title: string): void {
@@ -133,12 +217,31 @@ function addWorkspace(sql: Sql, path: string): void {
   sql.run("INSERT INTO workspace (path, head_ticket) VALUES (?, NULL) ON CONFLICT (path) DO NOTHING", path);
 }
 
-function addSession(sql: Sql, conversation: ConversationId, id: string, title: string | null, atMs: number): void {
+type NewSession = {
+  readonly conversation: ConversationId;
+  readonly id: string;
+  readonly driver: string | null;
+  readonly resume: string | null;
+  readonly title: string | null;
+  readonly model: ModelChoice | null;
+};
+
+function enterSession(sql: Sql, session: NewSession, atMs: number): void {
+  addSession(sql, session, atMs);
+  sql.run("UPDATE lane SET session = ? WHERE conversation = ?", session.id, session.conversation);
+}
+
+function addSession(sql: Sql, { conversation, id, driver, resume, title, model }: NewSession, atMs: number): void {
   sql.run(
-    "INSERT INTO session (id, conversation, title, resume, opened_at_ms) VALUES (?, ?, ?, NULL, ?)",
+    `INSERT INTO session (id, conversation, driver, title, resume, model, effort, opened_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     id,
     conversation,
+    driver,
     title,
+    resume,
+    model?.id ?? null,
+    model?.effort ?? null,
     atMs,
   );
 }

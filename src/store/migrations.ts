@@ -39,9 +39,14 @@ const migrations: readonly string[] = [
   CREATE TABLE session (
     id TEXT PRIMARY KEY,
     conversation TEXT NOT NULL,
+    driver TEXT,
     title TEXT,
     resume TEXT,
-    opened_at_ms INTEGER NOT NULL
+    model TEXT,
+    effort TEXT,
+    opened_at_ms INTEGER NOT NULL,
+    CHECK (resume IS NULL OR driver IS NOT NULL),
+    CHECK (effort IS NULL OR model IS NOT NULL)
   ) STRICT;
   CREATE INDEX session_of_conversation ON session (conversation);
 
@@ -51,6 +56,8 @@ const migrations: readonly string[] = [
     workspace TEXT NOT NULL REFERENCES workspace (path),
     is_chosen INTEGER NOT NULL CHECK (is_chosen IN (0, 1)),
     session TEXT NOT NULL REFERENCES session (id),
+    driver TEXT,
+    permissions TEXT CHECK (permissions IN ('plan', 'ask', 'edit', 'bypass')),
     epoch INTEGER NOT NULL CHECK (epoch >= 0),
     ticket INTEGER UNIQUE
   ) STRICT;
@@ -76,6 +83,7 @@ const migrations: readonly string[] = [
   CREATE INDEX inbox_order ON inbox (conversation, state, rank, position);
   CREATE INDEX inbox_of_conversation ON inbox (conversation);
   CREATE INDEX inbox_of_run ON inbox (run) WHERE run IS NOT NULL;
+  CREATE INDEX inbox_unanswered ON inbox (id) WHERE state = 'running' AND run IS NULL;
 
   CREATE TABLE run (
     id TEXT PRIMARY KEY,
@@ -124,6 +132,18 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX adopted_of_conversation ON adopted (conversation);
 
+  -- agent_id: the agent's own name for it, within its turn. drawn: how often its card was redrawn.
+  CREATE TABLE ask (
+    id TEXT PRIMARY KEY,
+    run TEXT NOT NULL REFERENCES run (id),
+    agent_id TEXT NOT NULL,
+    ask TEXT NOT NULL,
+    state TEXT NOT NULL,
+    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+    drawn INTEGER NOT NULL CHECK (drawn >= 0)
+  ) STRICT;
+  CREATE INDEX ask_open ON ask (run) WHERE is_open = 1;
+
   CREATE TABLE button (
     id TEXT PRIMARY KEY,
     conversation TEXT NOT NULL REFERENCES lane (conversation),
@@ -140,7 +160,7 @@ const migrations: readonly string[] = [
     run TEXT REFERENCES run (id),
     acknowledges INTEGER,
     dedupe TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice')),
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice', 'ask')),
     body TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'superseded', 'undeliverable')),
     message TEXT,
@@ -154,6 +174,7 @@ const migrations: readonly string[] = [
   CREATE INDEX outbox_acknowledging ON outbox (acknowledges) WHERE state = 'pending' AND acknowledges IS NOT NULL;
   CREATE INDEX outbox_of_conversation ON outbox (conversation);
   CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
+  CREATE INDEX outbox_ask ON outbox (conversation, message) WHERE kind = 'ask';
   `,
 ];
 

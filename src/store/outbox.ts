@@ -128,11 +128,8 @@ export function endRow(sql: Sql, id: OutboxId, state: "superseded" | "undelivera
   sql.run("UPDATE outbox SET state = ? WHERE id = ? AND state IN ('pending', 'sending')", state, id);
 }
 
-export function readStatusOf(sql: Sql, run: RunId): OutboxRow | null {
-  const row = sql.get<Row>(
-    `SELECT ${columns} FROM outbox WHERE run = ? AND kind = 'status' AND state = 'sent' ORDER BY id DESC LIMIT 1`,
-    run,
-  );
+export function readSentAs(sql: Sql, dedupe: string): OutboxRow | null {
+  const row = sql.get<Row>(`SELECT ${columns} FROM outbox WHERE dedupe = ? AND state = 'sent'`, dedupe);
   return row === undefined ? null : toOutboxRow(row);
 }
 

@@ -127,7 +127,7 @@ async function live(store: Store): Promise<void> {
   await store.outbox.begin(row!.id);
   await store.outbox.sent(row!.id, "900");
   await store.outbox.end(row!.id, "undeliverable");
-  await store.outbox.statusOf("r1" as RunId);
+  await store.outbox.sentAs("run:r1:status");
   await store.history.items(conversation, 10);
   await store.history.messages(conversation, 10);
   await store.history.liveRuns();

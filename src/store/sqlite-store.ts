@@ -6,6 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { History, NewId, OutboxQueue, Store, Tx } from "../engine/ports.ts";
 import { adoptedVerbs } from "./adopted.ts";
+import { askVerbs } from "./asks.ts";
 import { buttonVerbs } from "./buttons.ts";
 import { claimVerbs } from "./claims.ts";
 import { inboxVerbs, readCounts, readItems, readNewestItems } from "./inbox.ts";
@@ -18,7 +19,7 @@ import {
   outgoingVerbs,
   readDue,
   readNewestMessages,
-  readStatusOf,
+  readSentAs,
   recoverRows,
   retryRow,
 } from "./outbox.ts";
@@ -151,6 +152,7 @@ function createTx(sql: Sql, incarnation: number, now: () => number): Tx {
     ...runVerbs(sql, incarnation),
     ...stopWaitVerbs(sql),
     ...adoptedVerbs(sql),
+    ...askVerbs(sql),
     ...buttonVerbs(sql),
     ...outgoingVerbs(sql),
   };
@@ -163,7 +165,7 @@ function createOutbox(writer: Writer, now: () => number): OutboxQueue {
     sent: (id, message) => writer.transact(async (sql) => markSent(sql, id, message)),
     again: (id, notBeforeMs, outcome) => writer.transact(async (sql) => retryRow(sql, id, notBeforeMs, outcome)),
     end: (id, state) => writer.transact(async (sql) => endRow(sql, id, state)),
-    statusOf: (run) => writer.transact(async (sql) => readStatusOf(sql, run)),
+    sentAs: (dedupe) => writer.transact(async (sql) => readSentAs(sql, dedupe)),
     recover: (channel) => writer.transact(async (sql) => recoverRows(sql, channel)),
   };
 }

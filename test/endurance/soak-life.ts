@@ -75,6 +75,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
     log: deps.log,
     driverFor: () => driver,
     drivers: [driver],
+    openDriver: () => Promise.resolve(null),
     processes: mortalProcesses(
       createProcesses({ scan: deps.scan, instance: opened.instance, life: marker }),
       isCrashed,
@@ -86,6 +87,8 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
       workspace: deps.workspace,
       downtimeMs,
       driverName: driver.name,
+      driverNames: [driver.name],
+      terminalCommand: () => null,
       version: "soak",
     },
   });
@@ -203,7 +206,7 @@ function mortalStore(store: Store, isCrashed: () => boolean, commitFails: () => 
       sent: (id, message) => gate(() => outbox.sent(id, message)),
       again: (id, notBeforeMs, outcome) => gate(() => outbox.again(id, notBeforeMs, outcome)),
       end: (id, how) => gate(() => outbox.end(id, how)),
-      statusOf: (run) => gate(() => outbox.statusOf(run)),
+      sentAs: (dedupe) => gate(() => outbox.sentAs(dedupe)),
       recover: (channel) => gate(() => outbox.recover(channel)),
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

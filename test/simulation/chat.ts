@@ -242,6 +242,8 @@ function describe(request: Request): string {
       return `/${request.command.name}${request.command.name === "stop" ? ` ${request.command.scope}` : ""}`;
     case "press":
       return `presses ${request.button}`;
+    case "answer":
+      return "answer";
     case "unsupported":
       return "sticker";
     default:

@@ -158,6 +158,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     workspaces: gatedWorkspaces,
     driverFor: () => gatedDriver,
     drivers: [gatedDriver],
+    openDriver: () => Promise.resolve(null),
     clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
     newId: deps.newId,
     log: deps.log,
@@ -167,6 +168,8 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       workspace: deps.workspace,
       downtimeMs,
       driverName: driver.name,
+      driverNames: [driver.name],
+      terminalCommand: () => null,
       version: "0",
     },
   });

@@ -67,7 +67,7 @@ export function createMessenger(deps: MessengerDeps): Messenger {
 
   async function deliver(life: number, outbox: OutboxQueue, row: OutboxRow): Promise<void> {
     if (!(await outbox.begin(row.id))) return;
-    if (row.body.kind === "summary") await outbox.statusOf(row.body.summary.run);
+    if (row.body.kind === "summary") await outbox.sentAs(`run:${row.body.summary.run}:status`);
     const outcome = await scheduler.pending("channel", `send message ${row.id}`, life, () => send(row, life));
     switch (outcome) {
       case "arrived":

@@ -1,0 +1,160 @@
+import { expect, test } from "vitest";
+import { createHouse, type House } from "../../test/engine-house.ts";
+import { createScriptedDriver, type ScriptedDriver } from "../../test/scripted-driver.ts";
+import type { Notice } from "../domain/notice.ts";
+
+const models = [
+  { id: "big", name: "Big", description: null, efforts: ["low", "high"], isDefault: true },
+  { id: "small", name: "Small", description: null, efforts: [], isDefault: false },
+];
+
+async function twoAgents(): Promise<{ house: House; other: ScriptedDriver }> {
+  const driver = createScriptedDriver({ models });
+  const other = createScriptedDriver({ name: "other", models });
+  const house = await createHouse({ driver, others: [other] });
+  return { house, other };
+}
+
+async function lastNotice(house: House, name = "a"): Promise<Notice> {
+  const said = (await house.said(name)).flatMap((body) => (body.kind === "notice" ? [body.notice] : []));
+  const last = said.at(-1);
+  if (last === undefined) throw new Error("nothing was said");
+  return last;
+}
+
+test("/switch takes effect where the next run begins, and each agent goes on in its own session", async () => {
+  const { house, other } = await twoAgents();
+  await using _house = house;
+  await house.send("a", "one");
+  house.driver.turns[0]?.emit({ kind: "session", resume: "first's memory" });
+  await house.command("a", { name: "switch", driver: "other" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "agent-chosen", driver: "other", isRunActive: true });
+  house.driver.turns[0]?.finish("1");
+  await house.send("a", "two");
+  expect(other.turns[0]?.request.session.resume).toBeNull();
+  other.turns[0]?.emit({ kind: "session", resume: "other's memory" });
+  other.turns[0]?.finish("2");
+  await house.settled();
+  await house.command("a", { name: "switch", driver: "scripted" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "agent-chosen", driver: "scripted", continues: true });
+  await house.send("a", "three");
+  expect(house.driver.turns[1]?.request.session).toEqual({
+    id: house.driver.turns[0]?.request.session.id,
+    resume: "first's memory",
+  });
+});
+
+test("an agent that cannot work, or does not exist, is not switched to", async () => {
+  const { house, other } = await twoAgents();
+  await using _house = house;
+  other.setHealth({ kind: "unavailable", fault: { kind: "agent-missing", agent: "other", remedy: "Install it." } });
+  await house.command("a", { name: "switch", driver: "other" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "agent-cannot", fault: { kind: "agent-missing" } });
+  await house.command("a", { name: "switch", driver: "nobody" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", choices: ["scripted", "other"] });
+  await house.send("a", "one");
+  expect(house.driver.turns).toHaveLength(1);
+  expect(await house.items("a")).toEqual(["done", "done", "running"]);
+});
+
+test("a model and its effort are those of the next turn, also in the sessions after it", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.send("a", "one");
+  await house.command("a", { name: "model", choice: { id: "BIG", effort: "high" } });
+  expect(house.driver.turns[0]?.request.model).toBeNull();
+  house.driver.turns[0]?.finish("1");
+  await house.send("a", "two");
+  expect(house.driver.turns[1]?.request.model).toEqual({ id: "big", effort: "high" });
+  house.driver.turns[1]?.finish("2");
+  await house.command("a", { name: "new", title: null });
+  await house.send("a", "three");
+  expect(house.driver.turns[2]?.request.model).toEqual({ id: "big", effort: "high" });
+});
+
+test("a model or an effort that the agent does not have changes nothing, and the choices are named", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.command("a", { name: "model", choice: { id: "huge", effort: null } });
+  expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", given: "huge", choices: ["big", "small"] });
+  await house.command("a", { name: "model", choice: { id: "small", effort: "high" } });
+  expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", given: "high" });
+  await house.send("a", "one");
+  expect(house.driver.turns[0]?.request.model).toBeNull();
+});
+
+test("/model offers the live catalogue as buttons", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.command("a", { name: "model", choice: null });
+  expect((await house.press("a", "model", { how: "Small" })).toast).toBe("Chosen.");
+  await house.send("a", "one");
+  expect(house.driver.turns[0]?.request.model).toEqual({ id: "small", effort: null });
+});
+
+test("/permissions are the conversation's own, and the next turn's", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.command("a", { name: "permissions", mode: "Edit" });
+  await house.send("a", "one");
+  await house.send("b", "one");
+  expect(house.driver.turns.map((turn) => turn.request.permissions)).toEqual(["edit", "ask"]);
+  await house.command("a", { name: "permissions", mode: "everything" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", given: "everything" });
+});
+
+test("/resume lists the agent's sessions, and the chosen one is what the next turn resumes; no turn begins by itself", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  house.driver.setSessions([
+    { resume: "s1", workspace: "/projects/a", title: "Parser", preview: "fix the parser", updatedAtMs: 0 },
+    { resume: "s2", workspace: "/projects/a", title: null, preview: "write docs", updatedAtMs: 0 },
+  ]);
+  await house.command("a", { name: "resume", search: "docs" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "sessions", sessions: [{ resume: "s2" }], more: 0 });
+  await house.press("a", "resume");
+  expect(await lastNotice(house)).toMatchObject({ kind: "session-taken", how: "resumed", title: "write docs" });
+  expect(house.driver.turns).toEqual([]);
+  await house.send("a", "go on");
+  expect(house.driver.turns[0]?.request.session.resume).toBe("s2");
+});
+
+test("a session in which another conversation works is not taken, but can be copied", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.send("b", "one");
+  house.driver.turns[0]?.emit({ kind: "session", resume: "s1" });
+  house.driver.turns[0]?.finish("1");
+  house.driver.setSessions([{ resume: "s1", workspace: "/", title: "B's", preview: null, updatedAtMs: 0 }]);
+  await house.command("a", { name: "resume", search: null });
+  await house.press("a", "resume");
+  expect(await lastNotice(house)).toMatchObject({ kind: "session-held" });
+  await house.press("a", "fork");
+  expect(await lastNotice(house)).toMatchObject({ kind: "session-taken", how: "forked" });
+  await house.send("a", "go on");
+  expect(house.driver.turns[1]?.request.session.resume).toBe("copy of s1");
+});
+
+test("/fork copies the present session; without a memory there is nothing to copy", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.command("a", { name: "fork" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "nothing-to-fork" });
+  await house.send("a", "one");
+  house.driver.turns[0]?.emit({ kind: "session", resume: "s1" });
+  house.driver.turns[0]?.finish("1");
+  await house.settled();
+  await house.command("a", { name: "fork" });
+  await house.send("a", "two");
+  expect(house.driver.turns[1]?.request.session.resume).toBe("copy of s1");
+});
+
+test("a command whose agent was still being asked at a crash is told, and changes nothing", async () => {
+  const driver = createScriptedDriver({ models: new Promise(() => {}) });
+  const before = await createHouse({ driver });
+  await before.command("a", { name: "model", choice: { id: "big", effort: null } });
+  expect(await before.items("a")).toEqual(["running"]);
+  await using house = await createHouse({ database: before.database });
+  expect(await house.items("a")).toEqual(["interrupted"]);
+  expect(await lastNotice(house)).toEqual({ kind: "unanswered", command: "/model" });
+});

@@ -1,0 +1,292 @@
+/**
+ * What a person chooses for a conversation: the agent, its model, its permissions, its session. All of it takes effect where the next run
+ * begins, and never touches a live one.
+ *
+ * Some of it has to be asked of an agent first. That happens after the commit that stored the command and before the one that answers
+ * it (a consultation); until then the command's row is `running`, so that a crash in between is told (I4).
+ */
+import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
+import type { StoredSession } from "../domain/agent-session.ts";
+import type { Button } from "../domain/button.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import type { Fault } from "../domain/faults.ts";
+import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
+import { excerpt, type Notice } from "../domain/notice.ts";
+import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
+import type { Driver, Lane } from "./ports.ts";
+import { addButton, type EngineSettings, reply, say, type Work } from "./work.ts";
+
+/** What is asked of an agent on a person's behalf. */
+export type Question =
+  | { readonly kind: "switch"; readonly driver: string }
+  | { readonly kind: "models" }
+  | { readonly kind: "choose-model"; readonly choice: ModelChoice }
+  | { readonly kind: "sessions"; readonly search: string | null }
+  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null };
+
+/** Buttons that fit on a phone without scrolling away the list above them. */
+const sessionsShownMax = 8;
+/** Asked of the agent: what a search goes through. */
+const sessionsReadMax = 200;
+const modelsShownMax = 12;
+
+export function driverNameOf(lane: Lane, settings: EngineSettings): string {
+  return lane.driver ?? settings.driverName;
+}
+
+/** The settlement of the command belongs to the answer, which comes later. */
+export function consult(work: Work, item: InboxItem, id: ItemId, question: Question): void {
+  work.after.push({ kind: "consult", item, id, question });
+}
+
+export async function offerAgents(work: Work, item: InboxItem, lane: Lane, settings: EngineSettings): Promise<void> {
+  const current = driverNameOf(lane, settings);
+  const buttons: Button[][] = [];
+  for (const driver of settings.driverNames) {
+    if (driver !== current) buttons.push([await addButton(work, lane.conversation, { kind: "switch", driver })]);
+  }
+  await tell(work, item, { kind: "agents", current, names: settings.driverNames }, buttons);
+}
+
+export async function choosePermissions(
+  work: Work,
+  item: InboxItem,
+  lane: Lane,
+  text: string | null,
+  settings: EngineSettings,
+): Promise<void> {
+  const { conversation } = lane;
+  const now = lane.permissions ?? settings.permissions;
+  if (text === null) {
+    const others = permissionModes.filter((mode) => mode !== now);
+    const row: Button[] = [];
+    for (const mode of others) row.push(await addButton(work, conversation, { kind: "permissions", mode }));
+    return tell(work, item, { kind: "permissions", mode: now }, [row]);
+  }
+  const mode = parsePermissionMode(text);
+  if (mode === null)
+    return reply(work, item, { kind: "not-a-choice", what: "permissions", given: text, choices: permissionModes });
+  await setPermissions(work, item, lane, mode);
+}
+
+export async function setPermissions(work: Work, item: InboxItem, lane: Lane, mode: PermissionMode): Promise<void> {
+  await work.tx.choosePermissions(lane.conversation, mode);
+  await reply(work, item, { kind: "permissions-chosen", mode, isRunActive: isRunActive(lane) });
+}
+
+export async function setModel(
+  work: Work,
+  item: InboxItem,
+  lane: Lane,
+  driver: string,
+  model: ModelChoice,
+  settings: EngineSettings,
+): Promise<string> {
+  if (driverNameOf(lane, settings) !== driver) return `This conversation does not work with ${driver} any more.`;
+  await work.tx.sessionFor(lane.conversation, driver, work.newId());
+  await work.tx.chooseModel(lane.conversation, model);
+  await reply(work, item, { kind: "model-chosen", driver, model, isRunActive: isRunActive(lane) });
+  return "Chosen.";
+}
+
+/** One writer per memory: what another conversation works in can only be copied. */
+export async function takeSession(
+  work: Work,
+  item: InboxItem,
+  lane: Lane,
+  session: { readonly driver: string; readonly resume: string; readonly title: string | null },
+  settings: EngineSettings,
+): Promise<string> {
+  const { driver, resume, title } = session;
+  const holder = await work.tx.holderOf(driver, resume);
+  if (holder !== null && holder !== lane.conversation) {
+    const other = await work.tx.lane(holder);
+    const copy = await addButton(work, lane.conversation, { kind: "fork", driver, resume, title });
+    await tell(work, item, { kind: "session-held", title: other?.title ?? null }, [[copy]]);
+    return "Another conversation works in that session.";
+  }
+  await enter(work, item, lane, { driver, resume, title, how: "resumed" }, settings);
+  return "Taken.";
+}
+
+async function enter(
+  work: Work,
+  item: InboxItem,
+  lane: Lane,
+  { how, ...session }: { driver: string; resume: string; title: string | null; how: "resumed" | "forked" },
+  settings: EngineSettings,
+): Promise<void> {
+  const { driver, resume, title } = session;
+  await work.tx.takeSession(lane.conversation, { ...session, id: work.newId() });
+  await work.tx.chooseDriver(lane.conversation, driver);
+  if (!isRunActive(lane)) work.after.push({ kind: "forget", session: lane.session.id });
+  const terminal = settings.terminalCommand(driver, resume);
+  await reply(work, item, { kind: "session-taken", how, driver, title, terminal, isRunActive: isRunActive(lane) });
+}
+
+// ---------------------------------------------------------------- consultations
+
+export type Consultation = {
+  readonly lane: Lane;
+  readonly settings: EngineSettings;
+  /** Null for an agent that is not known. Resolves, never rejects. */
+  readonly open: (driver: string) => Promise<Driver | null>;
+};
+
+/** What is to be done with the agent's answer, in one transaction. */
+export type Reply = (work: Work, item: InboxItem, lane: Lane) => Promise<void>;
+
+/** Asks the agent; resolves with the reply, never rejects. `signal` bounds it. */
+export async function askAgent(about: Consultation, question: Question, signal: AbortSignal): Promise<Reply> {
+  const { lane, settings } = about;
+  const current = driverNameOf(lane, settings);
+  switch (question.kind) {
+    case "switch":
+      return switched(about, question.driver, signal);
+    case "models":
+    case "choose-model": {
+      const driver = await about.open(current);
+      if (driver === null) return cannot(unknownAgent(current));
+      const models = await driver.models(lane.workspace, signal);
+      if (models.kind === "unavailable") return cannot(models.fault);
+      return question.kind === "models"
+        ? (work, item, now) => offerModels(work, item, now, current, models.value)
+        : chooseModel(question.choice, current, models.value, settings);
+    }
+    case "sessions": {
+      const driver = await about.open(current);
+      if (driver === null) return cannot(unknownAgent(current));
+      const sessions = await driver.sessions(lane.workspace, sessionsReadMax, signal);
+      if (sessions.kind === "unavailable") return cannot(sessions.fault);
+      return (work, item) => offerSessions(work, item, current, question.search, sessions.value);
+    }
+    case "fork": {
+      const driver = await about.open(question.driver);
+      if (driver === null) return cannot(unknownAgent(question.driver));
+      const copy = await driver.fork(question.resume, lane.workspace, signal);
+      if (copy.kind === "unavailable") return cannot(copy.fault);
+      const session = { driver: question.driver, resume: copy.value, title: question.title, how: "forked" as const };
+      return (work, item, now) => enter(work, item, now, session, settings);
+    }
+    default:
+      return question satisfies never;
+  }
+}
+
+/** An agent that cannot work is not switched to. */
+async function switched({ open, settings }: Consultation, name: string, signal: AbortSignal): Promise<Reply> {
+  if (!settings.driverNames.includes(name)) {
+    return (work, item) =>
+      reply(work, item, { kind: "not-a-choice", what: "agents", given: name, choices: settings.driverNames });
+  }
+  const driver = await open(name);
+  if (driver === null) return cannot(unknownAgent(name));
+  const health = await driver.health(signal);
+  if (health.kind === "unavailable") return cannot(health.fault);
+  return async (work, item, lane) => {
+    await work.tx.chooseDriver(lane.conversation, name);
+    const after = await work.tx.sessionFor(lane.conversation, name, work.newId());
+    const continues = after.session.resume !== null;
+    await reply(work, item, { kind: "agent-chosen", driver: name, isRunActive: isRunActive(lane), continues });
+  };
+}
+
+async function offerModels(
+  work: Work,
+  item: InboxItem,
+  lane: Lane,
+  driver: string,
+  models: readonly AgentModel[],
+): Promise<void> {
+  const buttons: Button[][] = [];
+  for (const { id, name } of models.slice(0, modelsShownMax)) {
+    const model = { id, effort: null };
+    buttons.push([await addButton(work, lane.conversation, { kind: "model", driver, model, label: name })]);
+  }
+  const chosen = models.find((model) => model.id === lane.model?.id) ?? models.find((model) => model.isDefault);
+  const efforts: Button[] = [];
+  for (const effort of chosen?.efforts ?? []) {
+    const model = { id: chosen?.id ?? "", effort };
+    efforts.push(await addButton(work, lane.conversation, { kind: "model", driver, model, label: effort }));
+  }
+  if (efforts.length > 0) buttons.push(efforts);
+  await tell(
+    work,
+    item,
+    { kind: "models", driver, chosen: lane.model, models: models.slice(0, modelsShownMax) },
+    buttons,
+  );
+}
+
+function chooseModel(
+  choice: ModelChoice,
+  driver: string,
+  models: readonly AgentModel[],
+  settings: EngineSettings,
+): Reply {
+  const model = models.find((one) => one.id.toLowerCase() === choice.id.toLowerCase());
+  const refuse = (what: string, given: string, choices: readonly string[]): Reply => {
+    return (work, item) => reply(work, item, { kind: "not-a-choice", what, given, choices });
+  };
+  if (model === undefined)
+    return refuse(
+      `models of ${driver}`,
+      choice.id,
+      models.map((one) => one.id),
+    );
+  const effort = choice.effort?.toLowerCase() ?? null;
+  if (effort !== null && !model.efforts.includes(effort))
+    return refuse(`efforts of ${model.id}`, effort, model.efforts);
+  return async (work, item, lane) => {
+    const toast = await setModel(work, item, lane, driver, { id: model.id, effort }, settings);
+    if (toast !== "Chosen.")
+      await reply(work, item, { kind: "agent-cannot", fault: { kind: "internal", detail: toast } });
+  };
+}
+
+async function offerSessions(
+  work: Work,
+  item: InboxItem,
+  driver: string,
+  search: string | null,
+  all: readonly StoredSession[],
+): Promise<void> {
+  const words = search?.toLowerCase() ?? "";
+  const found = all.filter((session) =>
+    `${session.title ?? ""} ${session.preview ?? ""} ${session.resume}`.toLowerCase().includes(words),
+  );
+  const shown = found.slice(0, sessionsShownMax);
+  const buttons: Button[][] = [];
+  for (const [index, { resume, title, preview }] of shown.entries()) {
+    const name = title ?? preview;
+    const named = { title: name === null ? null : excerpt(name), label: `${index + 1}` };
+    const button = await addButton(work, item.conversation, { kind: "resume", driver, resume, ...named });
+    if (index % 4 === 0) buttons.push([]);
+    buttons.at(-1)?.push(button);
+  }
+  const notice = { kind: "sessions" as const, driver, search, sessions: shown, more: found.length - shown.length };
+  await tell(work, item, { ...notice, atMs: work.atMs }, buttons);
+}
+
+function cannot(fault: Fault): Reply {
+  return (work, item) => reply(work, item, { kind: "agent-cannot", fault });
+}
+
+function unknownAgent(agent: string): Fault {
+  return { kind: "agent-missing", agent, remedy: "It is not in the configuration any more; /switch shows what is." };
+}
+
+function isRunActive(lane: Lane): boolean {
+  return lane.state.kind !== "idle";
+}
+
+/** A reply with buttons under it. */
+async function tell(
+  work: Work,
+  item: InboxItem,
+  notice: Notice,
+  buttons: readonly (readonly Button[])[],
+): Promise<void> {
+  const conversation: ConversationId = item.conversation;
+  await say(work, conversation, notice, { dedupe: `item:${item.key}:${notice.kind}`, buttons, replyTo: item.message });
+}
