@@ -17,6 +17,19 @@ export type WireBlock =
       readonly input: Readonly<Record<string, unknown>>;
     };
 
+/** An MCP server of the user's that the agent has to do without. */
+export type McpTrouble = { readonly server: string; readonly status: "failed" | "needs-auth" };
+
+/** Tokens that the newest request and its answer fill of the model's window. */
+export type WireFill = { readonly model: string; readonly tokens: number };
+
+/** One window of the account's allowance ("five_hour"); `used` is a fraction, and may exceed 1. */
+export type WireAllowance = {
+  readonly window: string;
+  readonly used: number | null;
+  readonly resetsAtMs: number | null;
+};
+
 /** A command is a process; an agent goes on thinking inside the CLI. */
 export type WireTask = { readonly id: string; readonly kind: "command" | "agent" };
 
@@ -45,10 +58,17 @@ export type WireResult = {
   /** Uuids of the messages that this turn has taken in. */
   readonly answered: readonly string[];
   readonly usage: WireUsage;
+  /** How many tokens fit into each model that was used. */
+  readonly windows: Readonly<Record<string, number>>;
 };
 
 export type Wire =
-  | { readonly kind: "init"; readonly session: string; readonly version: string }
+  | {
+      readonly kind: "init";
+      readonly session: string;
+      readonly version: string;
+      readonly troubles: readonly McpTrouble[];
+    }
   | { readonly kind: "state"; readonly state: "idle" | "running" | "requires_action" }
   | { readonly kind: "lifecycle"; readonly message: string; readonly state: string }
   | { readonly kind: "text-begins" }
@@ -60,6 +80,7 @@ export type Wire =
       readonly isMain: boolean;
       readonly blocks: readonly WireBlock[];
       readonly error: string;
+      readonly fill: WireFill | null;
     }
   | { readonly kind: "tool-results"; readonly results: readonly { readonly id: string; readonly isError: boolean }[] }
   | {
@@ -69,7 +90,12 @@ export type Wire =
       readonly status: number | null;
       readonly error: string;
     }
-  | { readonly kind: "limit"; readonly isRejected: boolean; readonly resetsAtMs: number | null }
+  | {
+      readonly kind: "limit";
+      readonly isRejected: boolean;
+      readonly resetsAtMs: number | null;
+      readonly allowances: readonly WireAllowance[];
+    }
   | { readonly kind: "denied"; readonly tool: string; readonly text: string }
   | { readonly kind: "notice"; readonly text: string }
   /** All background tasks that are alive now. */
@@ -93,6 +119,7 @@ export function decode(message: unknown): Wire {
         isMain: fields["parent_tool_use_id"] === null,
         blocks: list(record(fields["message"])["content"]).flatMap(decodeBlock),
         error: text(fields["error"]),
+        fill: decodeFill(record(fields["message"])),
       };
     case "user":
       return decodeUser(fields);
@@ -111,7 +138,12 @@ function decodeSystem(fields: Fields): Wire {
   const subtype = text(fields["subtype"]);
   switch (subtype) {
     case "init":
-      return { kind: "init", session: text(fields["session_id"]), version: text(fields["claude_code_version"]) };
+      return {
+        kind: "init",
+        session: text(fields["session_id"]),
+        version: text(fields["claude_code_version"]),
+        troubles: list(fields["mcp_servers"]).map(record).flatMap(decodeTrouble),
+      };
     case "session_state_changed": {
       const state = fields["state"];
       if (state === "idle" || state === "running" || state === "requires_action") return { kind: "state", state };
@@ -198,7 +230,29 @@ function decodeResult(fields: Fields): WireResult {
     errors: list(fields["errors"]).map(text),
     answered: list(fields["user_message_uuids"] ?? fields["user_message_uuid"]).map(text),
     usage: decodeUsage(fields),
+    windows: Object.fromEntries(
+      Object.entries(record(fields["modelUsage"])).map(([model, used]) => [
+        model,
+        number(record(used)["contextWindow"]),
+      ]),
+    ),
   };
+}
+
+/** A name is the user's own word; a longer one is a mistake. In UTF-16 units. */
+const serverNameCharsMax = 100;
+
+function decodeTrouble(server: Fields): McpTrouble[] {
+  const status = server["status"];
+  if (status !== "failed" && status !== "needs-auth") return [];
+  return [{ server: text(server["name"]).slice(0, serverNameCharsMax), status }];
+}
+
+function decodeFill(message: Fields): WireFill | null {
+  const usage = record(message["usage"]);
+  const parts = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"];
+  const tokens = parts.reduce((sum, part) => sum + number(usage[part]), 0);
+  return tokens === 0 ? null : { model: text(message["model"]), tokens };
 }
 
 /** Per model, subagents included, since the last result; older CLIs only tell the main loop's tokens and a running total. */
@@ -226,13 +280,22 @@ function decodeUsage(fields: Fields): WireUsage {
 }
 
 function decodeLimit(fields: Fields): Wire {
-  const resetsAt = numberOrNull(fields["resetsAt"]);
-  // Seconds since the epoch.
+  // Every window is told where the service tells it, else the one that the event is about.
+  const windows = Object.entries(record(fields["unifiedWindows"]));
+  const own = decodeAllowance(text(fields["rateLimitType"]), fields);
+  const told = windows.map(([window, allowance]) => decodeAllowance(window, record(allowance)));
   return {
     kind: "limit",
     isRejected: fields["status"] === "rejected",
-    resetsAtMs: resetsAt === null ? null : resetsAt * 1000,
+    resetsAtMs: own.resetsAtMs,
+    allowances: told.length > 0 ? told : [own].filter(({ window }) => window !== ""),
   };
+}
+
+function decodeAllowance(window: string, fields: Fields): WireAllowance {
+  const resetsAt = numberOrNull(fields["resetsAt"]);
+  // Seconds since the epoch.
+  return { window, used: numberOrNull(fields["utilization"]), resetsAtMs: resetsAt === null ? null : resetsAt * 1000 };
 }
 
 function record(value: unknown): Fields {

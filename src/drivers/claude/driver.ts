@@ -3,20 +3,23 @@
  *
  * 1. A process is never shared between sessions; a prepared one becomes the process of the session that takes it, and is replaced
  *    when that session's first turn is over.
- * 2. A process that died, was killed or was started with other options is replaced, and its session is resumed.
+ * 2. A process that died, was killed or cannot become what a turn wants is replaced, and its session is resumed.
  * 3. Processes are bounded in number and in idle time; closing one never touches what its turns left running on purpose.
  * 4. Disposing ends everything, that included, with proof.
  */
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Fault } from "../../domain/faults.ts";
-import type { Clock, Driver, Log, PermissionMode, TurnRequest } from "../../engine/ports.ts";
+import type { PermissionMode } from "../../domain/permission-mode.ts";
+import type { HostTool } from "../../domain/host-tool.ts";
+import type { Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
 import { endProcesses } from "../../lib/process-group.ts";
 import type { Scan } from "../../lib/process-scan.ts";
-import { withoutCatalogue } from "../without-catalogue.ts";
 import { askCli, findCli, loadSdk, notLoggedIn } from "./locate.ts";
 import type { ClaudeSdk, Found } from "./locate.ts";
 import { createSession } from "./session.ts";
-import type { ClaudeSession, SessionOptions } from "./session.ts";
+import type { ClaudeSession, SessionOptions, TurnSettings } from "./session.ts";
+import { forkSession, listSessions } from "./transcripts.ts";
+import { agentName } from "./translate.ts";
 import { startTurn } from "./turn.ts";
 import type { Acquired } from "./turn.ts";
 
@@ -56,7 +59,9 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
   /** Turns of one session come one after the other; the engine sees to it, this makes it so. */
   const lines = new Map<string, Promise<void>>();
   const closings = new Set<Promise<void>>();
-  /** Programs that are asked how the agent is: they end with the driver. */
+  /** The tools of the newest turn: what a prepared process will be asked for. */
+  let tools: readonly HostTool[] = [];
+  /** Programs that are asked how the agent is, or what it has stored: they end with the driver. */
   const questions = new Set<Promise<unknown>>();
   const disposal = new AbortController();
   const driverMarker = `${deps.instance}.claude`;
@@ -97,23 +102,25 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     const found = await equip();
     if (found.kind === "missing") return { kind: "unavailable", fault: found.fault };
     if (isDisposed) return { kind: "unavailable", fault: shutDown };
-    const { workspace, permissions } = request;
+    const { workspace } = request;
+    tools = request.tools.list;
+    const settings: TurnSettings = { permissions: request.permissions, model: request.model, tools };
     const own = warm.get(id);
-    if (own && fits(own.session, workspace, permissions)) return taken(id, own);
+    if (own?.session.fits(workspace, settings)) return taken(id, own);
     if (own) {
       warm.delete(id);
       // One writer per transcript: the next process of this session starts when the last one is gone.
       await retire(own);
       if (isDisposed) return { kind: "unavailable", fault: shutDown };
     }
-    if (resume === null && spare && fits(spare.session, workspace, permissions)) {
+    if (resume === null && spare?.session.fits(workspace, settings)) {
       const prepared = spare;
       spare = null;
       takers.add(prepared.session);
       return taken(id, prepared);
     }
     try {
-      return taken(id, open(found.value, { workspace, permissions, resume }));
+      return taken(id, open(found.value, { ...settings, workspace, resume }));
     } catch (error) {
       return { kind: "unavailable", fault: { kind: "internal", detail: String(error) } };
     }
@@ -169,13 +176,14 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     closings.delete(closing);
   }
 
-  async function prepare(workspace: string): Promise<void> {
-    if (spare && fits(spare.session, workspace, deps.permissions)) return;
+  /** Null when there is nothing to run; else the process that is prepared for this directory. */
+  async function prepare(workspace: string): Promise<Warm | null> {
+    const settings: TurnSettings = { permissions: deps.permissions, model: null, tools };
     const found = await equip();
-    if (found.kind === "missing" || isDisposed) return;
-    if (spare && fits(spare.session, workspace, deps.permissions)) return;
+    if (found.kind === "missing" || isDisposed) return null;
+    if (spare?.session.fits(workspace, settings)) return spare;
     const old = spare;
-    const next = open(found.value, { workspace, permissions: deps.permissions, resume: null });
+    const next = open(found.value, { ...settings, workspace, resume: null });
     spare = next;
     const drop = (): void => {
       if (spare === next) spare = null;
@@ -183,6 +191,7 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     rest(next, drop);
     void next.session.process.exited.then(drop); // never rejects
     if (old) await retire(old);
+    return next;
   }
 
   function prewarm(workspace: string): void {
@@ -193,22 +202,51 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
   return {
     name: "claude",
-    ...withoutCatalogue("claude"),
 
     async health(signal) {
       const found = await equip();
       if (found.kind === "missing") return { kind: "unavailable", fault: found.fault };
-      const question = askCli(found.value.cli, deps.environment, AbortSignal.any([signal, disposal.signal]));
-      questions.add(question);
-      const { version, isLoggedIn } = await question;
-      questions.delete(question);
+      const { version, isLoggedIn } = await asked(signal, (bound) => askCli(found.value.cli, deps.environment, bound));
       return isLoggedIn ? { kind: "ready", version } : { kind: "unavailable", fault: notLoggedIn };
     },
+
+    async models(workspace, signal) {
+      const found = await equip();
+      if (found.kind === "missing") return { kind: "unavailable", fault: found.fault };
+      // Any process knows it, but the settings of a workspace may narrow it down.
+      const [live] = [...warm.values()].filter(
+        ({ session }) => session.isAlive && session.options.workspace === workspace,
+      );
+      const patience = AbortSignal.any([signal, disposal.signal]);
+      const given = new Promise<null>((resolve) =>
+        patience.addEventListener("abort", () => resolve(null), { once: true }),
+      );
+      const told = live
+        ? live.session.models()
+        : prepare(workspace).then(
+            (entry) => entry?.session.models() ?? null,
+            () => null, // it could not be started
+          );
+      const models = patience.aborted ? null : await Promise.race([told, given]);
+      if (models !== null) return { kind: "known", value: models };
+      return {
+        kind: "unavailable",
+        fault: { kind: "agent-error", agent: agentName, detail: "it did not tell its models" },
+      };
+    },
+
+    sessions: (workspace, limit, signal) =>
+      asked(signal, (bound) => listSessions(workspace, limit, deps.environment, bound)),
+
+    fork: (resume, workspace, signal) =>
+      asked(signal, (bound) => forkSession(resume, workspace, deps.environment, bound)),
+
+    terminalCommand: (resume) => (sessionId.test(resume) ? `claude --resume ${resume}` : null),
 
     start(request) {
       const id = request.session.id;
       const before = lines.get(id) ?? Promise.resolve();
-      const turn = startTurn(request.prompt, {
+      const turn = startTurn(request, {
         clock: deps.clock,
         log: deps.log,
         acquire: async (how) => {
@@ -244,6 +282,17 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     },
   };
 
+  /** Asks a program that ends with the driver. */
+  async function asked<T>(signal: AbortSignal, ask: (bound: AbortSignal) => Promise<T>): Promise<T> {
+    const question = ask(AbortSignal.any([signal, disposal.signal]));
+    questions.add(question);
+    try {
+      return await question;
+    } finally {
+      questions.delete(question);
+    }
+  }
+
   async function endAll(): Promise<void> {
     const all = [...warm.values(), ...(spare ? [spare] : [])];
     warm.clear();
@@ -260,6 +309,5 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
 
 const shutDown: Fault = { kind: "internal", detail: "Signalbox is shutting down." };
 
-function fits(session: ClaudeSession, workspace: string, permissions: PermissionMode): boolean {
-  return session.isAlive && session.options.workspace === workspace && session.options.permissions === permissions;
-}
+/** A UUID, and never anything that a shell would read as more than a word. */
+const sessionId = /^[\w-]+$/;

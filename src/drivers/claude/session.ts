@@ -7,29 +7,46 @@
  * 3. No tool starts after its turn was told to stop: the CLI asks us before each tool (a hook), and the first of these questions is
  *    also the moment at which everything alive is known to be a helper and not a tool: that is the resident set.
  * 4. A process that dies takes its turn with it, and what it leaves is swept by its marker (I2).
+ * 5. What a turn wants to be different (model, permissions, tools) is settled before its message is sent and never while one runs; what
+ *    was not confirmed is asked for again by the next turn.
  */
 import type {
   CanUseTool,
+  EffortLevel,
   HookCallback,
   HookJSONOutput,
   Options,
+  PermissionMode as ClaudeMode,
   Query,
-  SDKUserMessage,
 } from "@anthropic-ai/claude-agent-sdk";
 import type { AgentEvent } from "../../domain/agent-event.ts";
-import type { Clock, PermissionMode } from "../../engine/ports.ts";
+import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
+import type { Ask, AskAnswer } from "../../domain/ask.ts";
+import type { HostTool, HostToolResult } from "../../domain/host-tool.ts";
+import type { PermissionMode } from "../../domain/permission-mode.ts";
+import type { Clock, HostTools } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
 import { spawnAgent } from "../agent-process.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { decode } from "./decode.ts";
-import type { Wire, WireTask } from "./decode.ts";
+import type { McpTrouble, Wire, WireTask } from "./decode.ts";
+import { createHostToolServer, hostServerName } from "./host-tools.ts";
+import { createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
-import { claudeModes, denialOf, questionDenial } from "./permissions.ts";
+import { modelsOf, startEffort } from "./models.ts";
+import { askOf, claudeModes, refusalOf, resultOf, stopped } from "./permissions.ts";
+import type { Call } from "./permissions.ts";
 
-export type SessionOptions = {
-  readonly workspace: string;
+/** What may differ from turn to turn. */
+export type TurnSettings = {
   readonly permissions: PermissionMode;
+  readonly model: ModelChoice | null;
+  readonly tools: readonly HostTool[];
+};
+
+export type SessionOptions = TurnSettings & {
+  readonly workspace: string;
   /** Claude Code's own session id to go on with. */
   readonly resume: string | null;
 };
@@ -49,7 +66,19 @@ export type TurnSink = {
   show(event: AgentEvent): void;
   readonly isStopping: boolean;
   died(exit: AgentExit): void;
+  /** Null when nobody wants to know any more; never rejects. */
+  ask(ask: Ask, signal: AbortSignal): Promise<AskAnswer | null>;
+  /** What the agent has said since its last tool. */
+  readonly said: string;
+  readonly tools: HostTools;
+  /** Fires when the turn has ended. */
+  readonly over: AbortSignal;
 };
+
+export type Settled =
+  | { readonly kind: "settled" }
+  | { readonly kind: "dead" }
+  | { readonly kind: "refused"; readonly detail: string };
 
 export type ClaudeSession = {
   readonly options: SessionOptions;
@@ -63,6 +92,12 @@ export type ClaudeSession = {
   readonly spared: readonly Spared[];
   readonly adopted: readonly Spared[];
   readonly hasUsedTools: boolean;
+  /** Whether it can serve such a turn. Anything else needs another process. */
+  fits(workspace: string, settings: TurnSettings): boolean;
+  /** Makes it so, where it differs. Resolves, never rejects. */
+  settle(settings: TurnSettings): Promise<Settled>;
+  /** Once it is ready. Null when the process is dead or does not tell; never rejects. */
+  models(): Promise<readonly AgentModel[] | null>;
   attach(sink: TurnSink): void;
   detach(sink: TurnSink): void;
   /** Resolves when nothing that nobody asked for is going on, or when the process is dead. */
@@ -110,13 +145,20 @@ export function createSession(
   let isAlive = true;
   let straying: Promise<void> = Promise.resolve();
   let closing: Promise<void> | undefined;
+  /** What the CLI was last told to be. To bypass needs a word at the start, and is told when it is ready. */
+  let permissions: PermissionMode = options.permissions === "bypass" ? "ask" : options.permissions;
+  let { model } = options;
+  /** Where and in which mode a tool call of this turn was made: the CLI says so only to the hook. */
+  const calls = new Map<string, { readonly directory: string; readonly mode: ClaudeMode }>();
+  /** MCP servers whose trouble was told. */
+  let troubled: ReadonlySet<string> = new Set();
+  const hostTools = createHostToolServer(callHostTool, options.tools, deps.clock);
 
   const beforeTool: HookCallback = async (call) => {
     const turn = sink;
-    const question = call.hook_event_name === "PreToolUse" ? questionDenial(call.tool_name) : null;
-    if (question !== null) {
-      turn?.show({ kind: "notice", text: question.forUser });
-      return denied(question.forAgent);
+    if (call.hook_event_name === "PreToolUse") {
+      const mode = (call.permission_mode ?? claudeModes[permissions]) as ClaudeMode;
+      calls.set(call.tool_use_id, { directory: call.cwd, mode });
     }
     if (turn && !hasUsedTools) {
       hasUsedTools = true;
@@ -124,12 +166,32 @@ export function createSession(
     }
     // I8: asked again after the wait, since a stop may have come meanwhile.
     if (turn && turn === sink && !turn.isStopping) return {};
-    return denied("The user has stopped this turn. Do nothing more.");
+    return denied(stopped);
   };
-  const canUseTool: CanUseTool = (tool, toolInput) => {
-    const denial = denialOf(tool, toolInput, options.permissions);
-    sink?.show({ kind: "notice", text: denial.forUser });
-    return Promise.resolve({ behavior: "deny", message: denial.forAgent });
+  const canUseTool: CanUseTool = async (tool, toolInput, about) => {
+    const turn = sink;
+    if (!turn || turn.isStopping) return { behavior: "deny", message: stopped, interrupt: true };
+    // Ours by where it comes from; a server of the user's settings may have the same name.
+    const { mcpServer } = about;
+    if (mcpServer?.source === "sdk" && mcpServer.name === hostServerName)
+      return { behavior: "allow", updatedInput: toolInput };
+    const call: Call = {
+      tool,
+      input: toolInput,
+      ...(calls.get(about.toolUseID) ?? { directory: options.workspace, mode: claudeModes[permissions] }),
+      permissions,
+      suggestions: about.suppressAlwaysAllowRule === true ? [] : (about.suggestions ?? []),
+      reason: about.decisionReason ?? "",
+      said: turn.said,
+    };
+    const refusal = refusalOf(call);
+    if (refusal) {
+      turn.show({ kind: "notice", text: refusal.forUser });
+      return { behavior: "deny", message: refusal.forAgent };
+    }
+    const answer = await turn.ask(await askOf(call), about.signal);
+    // I8: a stop may have come between the answer and here.
+    return resultOf(call, turn === sink && !turn.isStopping ? answer : null);
   };
 
   const query: Query = deps.sdk.query({
@@ -140,10 +202,13 @@ export function createSession(
       pathToClaudeCodeExecutable: deps.cli,
       includePartialMessages: true,
       settingSources: deps.settingSources,
-      permissionMode: claudeModes[options.permissions],
-      // Under bypass nobody is asked, and the SDK warns about a callback that is never called.
-      ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : { canUseTool }),
+      permissionMode: claudeModes[permissions],
+      ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : {}),
+      // Also under bypass: questions and plans come this way.
+      canUseTool,
+      ...(options.model === null ? {} : { model: options.model.id, ...startEffort(options.model) }),
       ...(options.resume === null ? {} : { resume: options.resume }),
+      mcpServers: { [hostServerName]: hostTools.config },
       // Plan mode would otherwise hand its decisions to the "auto" mode's classifier, which asks a model.
       settings: { useAutoModeDuringPlan: false },
       hooks: { PreToolUse: [{ hooks: [beforeTool] }] },
@@ -175,8 +240,50 @@ export function createSession(
       process.signal("SIGKILL");
       return outcome;
     }
+    if (options.permissions === "bypass") await settlePermissions("bypass").catch(() => undefined); // the turn asks again, and is told
     resident = await process.survivors([]);
     return outcome;
+  }
+
+  async function settlePermissions(wanted: PermissionMode): Promise<void> {
+    if (wanted === permissions) return;
+    await query.setPermissionMode(claudeModes[wanted]);
+    permissions = wanted;
+  }
+
+  /** `fits` has seen to it that a model once chosen is not to be unchosen: the CLI would not go back to the user's own. */
+  async function settleModel(wanted: ModelChoice | null): Promise<void> {
+    if (wanted === null) return;
+    const effort = model?.effort ?? null;
+    if (wanted.id !== model?.id) await query.setModel(wanted.id);
+    model = { id: wanted.id, effort };
+    if (wanted.effort === effort) return;
+    await query.applyFlagSettings({ effortLevel: wanted.effort as EffortLevel | null });
+    model = wanted;
+  }
+
+  function settle(settings: TurnSettings): Promise<Settled> {
+    const settling = (async (): Promise<Settled> => {
+      try {
+        await settlePermissions(settings.permissions);
+        await settleModel(settings.model);
+        await hostTools.offer(settings.tools);
+        return { kind: "settled" };
+      } catch (error) {
+        return { kind: "refused", detail: error instanceof Error ? error.message : String(error) };
+      }
+    })();
+    const settled = Promise.race([settling, process.exited.then(() => ({ kind: "dead" }) as const)]);
+    const done = settled.then(() => undefined);
+    pending.add(done);
+    void done.then(() => pending.delete(done)); // never rejects
+    return settled;
+  }
+
+  async function callHostTool(name: string, toolInput: unknown, signal: AbortSignal): Promise<HostToolResult> {
+    const turn = sink;
+    if (!turn || turn.isStopping) return { kind: "failed", text: stopped };
+    return turn.tools.call(name, toolInput, AbortSignal.any([signal, turn.over]));
   }
 
   async function consume(): Promise<void> {
@@ -198,8 +305,17 @@ export function createSession(
   function receive(wire: Wire): void {
     if (wire.kind === "tasks") tasks = wire.tasks;
     if (wire.kind === "state") state = wire.state === "idle" ? "idle" : "running";
+    if (wire.kind === "init") tellTroubles(wire.troubles);
     if (sink) sink.wire(wire);
     else if (wire.kind === "state" && wire.state !== "idle") straying = tame();
+  }
+
+  function tellTroubles(troubles: readonly McpTrouble[]): void {
+    if (!sink) return;
+    for (const { server, status } of troubles) {
+      if (!troubled.has(server)) sink.show({ kind: "notice", text: troubleText(server, status) });
+    }
+    troubled = new Set(troubles.map(({ server }) => server));
   }
 
   /** I1: the agent began by itself. */
@@ -263,10 +379,22 @@ export function createSession(
     get hasUsedTools() {
       return hasUsedTools;
     },
+    fits: (workspace, settings) =>
+      session.isAlive &&
+      workspace === options.workspace &&
+      (settings.permissions !== "bypass" || options.permissions === "bypass") &&
+      (settings.model !== null || model === null),
+    settle,
+    async models() {
+      if ((await ready) === "dead") return null;
+      const told = query.supportedModels().then(modelsOf, () => null);
+      return Promise.race([told, process.exited.then(() => null)]);
+    },
     attach(turn) {
       if (sink) throw new Error("the session has a turn already");
       sink = turn;
       hasUsedTools = false;
+      calls.clear();
     },
     detach(turn) {
       if (sink !== turn) return;
@@ -309,47 +437,7 @@ function denied(permissionDecisionReason: string): HookJSONOutput {
   return { hookSpecificOutput: { hookEventName: "PreToolUse", permissionDecision: "deny", permissionDecisionReason } };
 }
 
-type Input = {
-  readonly messages: AsyncIterable<SDKUserMessage>;
-  push(message: SDKUserMessage): void;
-  /** Resolves when everything pushed so far was written to the CLI, or never will be. */
-  written(): Promise<void>;
-  end(): void;
-};
-
-/** What is pushed reaches the CLI in order; it ends once. */
-function createInput(): Input {
-  const waiting: SDKUserMessage[] = [];
-  let hasEnded = false;
-  let changed = Promise.withResolvers<void>();
-  let drained = Promise.withResolvers<void>();
-  drained.resolve();
-  async function* read(): AsyncGenerator<SDKUserMessage, void, void> {
-    for (;;) {
-      const next = waiting.shift();
-      if (next) {
-        // The SDK comes back for more when it has written this one.
-        yield next;
-        continue;
-      }
-      drained.resolve();
-      if (hasEnded) return;
-      await changed.promise;
-      changed = Promise.withResolvers<void>();
-    }
-  }
-  return {
-    messages: read(),
-    push(message) {
-      if (waiting.length === 0) drained = Promise.withResolvers<void>();
-      waiting.push(message);
-      changed.resolve();
-    },
-    written: () => drained.promise,
-    end() {
-      hasEnded = true;
-      changed.resolve();
-      drained.resolve();
-    },
-  };
+function troubleText(server: string, status: McpTrouble["status"]): string {
+  const what = status === "failed" ? "could not be started" : "wants you to log in";
+  return `The MCP server "${server}" of your settings ${what}; the agent works without it. Run /mcp in \`claude\` to see more.`;
 }

@@ -6,11 +6,11 @@
  *    may have several results (a background agent reports back): their answers are joined.
  */
 import { toolTargetCharsMax } from "../../domain/agent-event.ts";
-import type { AgentEvent, TurnEnd, Usage } from "../../domain/agent-event.ts";
+import type { AccountLimit, AgentEvent, TurnEnd, Usage } from "../../domain/agent-event.ts";
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { AgentExit } from "../agent-process.ts";
-import type { Wire, WireBlock, WireResult } from "./decode.ts";
+import type { Wire, WireAllowance, WireBlock, WireFill, WireResult } from "./decode.ts";
 
 export const agentName = "Claude Code";
 export const loginRemedy =
@@ -30,6 +30,8 @@ export type Gathered = {
   readonly requestError: string;
   /** The CLI named a known cause for not starting, which a new session would not remove. */
   readonly hasStartupFailure: boolean;
+  /** Of the main thread's newest answer. */
+  readonly fill: WireFill | null;
   /** How the newest result ended the turn; null before the first. */
   readonly end: TurnEnd | null;
 };
@@ -42,6 +44,7 @@ export const nothingGathered: Gathered = {
   limit: null,
   requestError: "",
   hasStartupFailure: false,
+  fill: null,
   end: null,
 };
 
@@ -74,14 +77,17 @@ export function translate(
       return { events: [{ kind: "retrying", fault, attempt: wire.attempt, delayMs: wire.delayMs }], after: before };
     }
     case "limit":
-      return { events: [], after: { ...before, limit: wire.isRejected ? { resetsAtMs: wire.resetsAtMs } : null } };
+      return {
+        events: wire.allowances.length === 0 ? [] : [{ kind: "limits", limits: wire.allowances.map(limitOf) }],
+        after: { ...before, limit: wire.isRejected ? { resetsAtMs: wire.resetsAtMs } : null },
+      };
     case "denied":
       return { events: [{ kind: "notice", text: bounded(`Denied: ${wire.tool}. ${wire.text}`) }], after: before };
     case "notice":
       return { events: [{ kind: "notice", text: bounded(wire.text) }], after: before };
     case "result": {
       const after = gatherResult(before, wire);
-      return { events: [{ kind: "usage", usage: after.usage }], after };
+      return { events: [{ kind: "usage", usage: after.usage }, ...contextOf(before.fill, wire)], after };
     }
     case "state":
     case "lifecycle":
@@ -113,12 +119,13 @@ const blockBreak = "\n\n";
 
 function gatherMessage(before: Gathered, message: Extract<Wire, { kind: "assistant" }>): Gathered {
   const requestError = message.error === "" ? before.requestError : message.error;
+  const fill = message.isMain ? (message.fill ?? before.fill) : before.fill;
   // The text of a failed request is the CLI's own, and the fault says it.
-  if (!message.isMain || message.error !== "") return { ...before, requestError };
+  if (!message.isMain || message.error !== "") return { ...before, requestError, fill };
   const tool = message.blocks.findLastIndex((block) => block.kind === "tool");
   const texts = message.blocks.slice(tool + 1).flatMap((block) => (block.kind === "text" ? [block.text] : []));
   const blocks = tool < 0 ? [...before.blocks, ...texts] : texts;
-  return { ...before, requestError, blocks, isTextOpen: tool < 0 && before.isTextOpen };
+  return { ...before, requestError, fill, blocks, isTextOpen: tool < 0 && before.isTextOpen };
 }
 
 function gatherResult(before: Gathered, result: WireResult): Gathered {
@@ -198,6 +205,29 @@ function statusFault(status: number | null, code: string, detail: string, limit:
     default:
       return { kind: "model-refused", status, detail: bounded(detail === "" ? code : detail) };
   }
+}
+
+function contextOf(fill: WireFill | null, result: WireResult): AgentEvent[] {
+  if (fill === null) return [];
+  return [{ kind: "context", usedTokens: fill.tokens, windowTokens: result.windows[fill.model] ?? null }];
+}
+
+/** Windows of the service that people know by another name. */
+const windowNames: Readonly<Record<string, string>> = {
+  five_hour: "5 h",
+  seven_day: "week",
+  seven_day_opus: "week, Opus",
+  seven_day_sonnet: "week, Sonnet",
+};
+
+function limitOf({ window, used, resetsAtMs }: WireAllowance): AccountLimit {
+  const name = windowNames[window] ?? bounded(window.replaceAll("_", " "));
+  return { window: name, usedPercent: used === null ? null : Math.round(used * 100), resetsAtMs };
+}
+
+/** What the main thread has said since its last tool, as one text. */
+export function saidOf(gathered: Gathered): string {
+  return gathered.blocks.join(blockBreak);
 }
 
 function toolStarted(block: WireBlock): AgentEvent[] {

@@ -5,19 +5,21 @@
  * 2. It has ended when the CLI is idle, every message we sent is accounted for and no background agent thinks on. A result alone is
  *    not the end: a message pushed just before it would begin a turn of its own.
  * 3. A stopped turn is quiet when, after that, nothing it started is alive. A finished one adopts what it left running.
- * 4. If the process dies, everything of it is swept, and only then is the turn quiet (I2). Time is never evidence.
+ * 4. What it asks a person is open only while it goes on: a stop withdraws it, and an answer after that is too late.
+ * 5. If the process dies, everything of it is swept, and only then is the turn quiet (I2). Time is never evidence.
  */
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
+import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
-import type { Prompt } from "../../domain/inbox-item.ts";
-import type { Clock, InterruptLevel, Log, Quiet, Turn } from "../../engine/ports.ts";
+import type { Clock, InterruptLevel, Log, Quiet, Turn, TurnRequest } from "../../engine/ports.ts";
 import { evidenceOf, refOf } from "../agent-process.ts";
 import type { AgentExit } from "../agent-process.ts";
 import { createTurnEvents } from "../turn-events.ts";
+import { createAsks } from "./asks.ts";
 import type { Wire, WireTask } from "./decode.ts";
 import { interruptEveryMs } from "./session.ts";
 import type { ClaudeSession, TurnSink } from "./session.ts";
-import { deathOf, nothingGathered, translate } from "./translate.ts";
+import { agentName, deathOf, nothingGathered, saidOf, translate } from "./translate.ts";
 
 export type Acquired =
   | { readonly kind: "session"; readonly session: ClaudeSession }
@@ -47,12 +49,13 @@ type Phase =
   | { readonly kind: "live"; readonly session: ClaudeSession; readonly unanswered: Set<string> }
   | { readonly kind: "over"; readonly session: ClaudeSession | null };
 
-export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
+export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
   const events = createTurnEvents();
+  const asks = createAsks(events.emit);
   const over = new AbortController();
   const stopAsked = Promise.withResolvers<"stop">();
   let verdict = Promise.withResolvers<Verdict>();
-  let phase: Phase = { kind: "waiting", prompts: [prompt.text] };
+  let phase: Phase = { kind: "waiting", prompts: [request.prompt.text] };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered;
   /** A fault that we ended the turn for, though the CLI would have gone on. */
@@ -69,6 +72,12 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     show: (event) => events.emit(event),
     wire: receive,
     died: (exit) => verdict.resolve({ kind: "died", exit }),
+    ask: (ask, signal) => asks.put(ask, signal),
+    get said() {
+      return saidOf(gathered);
+    },
+    tools: request.tools,
+    over: over.signal,
   };
   const quiet = Promise.withResolvers<Quiet>();
   run("continued").then(quiet.resolve, (error: unknown) => {
@@ -94,6 +103,15 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     if (start === "dead") {
       const exit = await session.process.exited;
       return isLost(session, exit) ? runAfresh(session) : endDead(session, exit);
+    }
+    if (start === "ready" && level === null) {
+      const { permissions, model, tools } = request;
+      const settled = await Promise.race([
+        session.settle({ permissions, model, tools: tools.list }),
+        stopAsked.promise,
+      ]);
+      if (settled !== "stop" && settled.kind === "dead") return endDead(session, await session.process.exited);
+      if (settled !== "stop" && settled.kind === "refused") return endRefused(session, settled.detail);
     }
     if (phase.kind !== "waiting" || level !== null) return endUnsent({ kind: "interrupted" }, session);
     phase = { kind: "live", session, unanswered: new Set(phase.prompts.map((text) => session.push(text))) };
@@ -167,6 +185,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     const fault = shown.find((event) => event.kind === "retrying")?.fault;
     if (fault?.kind !== "agent-not-logged-in" || attempt < authenticationAttemptsMax || sink.isStopping) return;
     givenUp = fault;
+    asks.close();
     void askUntilOver(); // never rejects
   }
 
@@ -184,6 +203,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     if (phase.kind === "over" || (level !== null && strength[next] <= strength[level])) return;
     const isFirst = level === null;
     level = next;
+    asks.close();
     stopAsked.resolve("stop");
     if (phase.kind !== "live") return;
     if (isFirst) void askUntilOver(); // never rejects
@@ -194,6 +214,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
 
   function emitEnd(end: TurnEnd, session: ClaudeSession | null): void {
     phase = { kind: "over", session };
+    asks.close();
     over.abort();
     events.emit({ kind: "ended", end: level === null ? end : { kind: "interrupted" } });
   }
@@ -203,6 +224,11 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     session?.detach(sink);
     if (session) deps.release(session);
     return { adopted: [] };
+  }
+
+  function endRefused(session: ClaudeSession, detail: string): Quiet {
+    const fault: Fault = { kind: "agent-error", agent: agentName, detail: detail.slice(0, faultDetailCharsMax) };
+    return endUnsent({ kind: "failed", fault }, session);
   }
 
   async function endLive(session: ClaudeSession): Promise<Quiet> {
@@ -249,7 +275,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
           return Promise.resolve("too-late");
       }
     },
-    answer: () => Promise.resolve("too-late"),
+    answer: (ask, answer) => Promise.resolve(asks.answer(ask, answer)),
     async survivors() {
       if (phase.kind === "waiting") return evidenceOf([], "The agent has not been given the prompt.");
       if (phase.session === null) return evidenceOf([], "The agent was not started.");
