@@ -1,0 +1,44 @@
+/** The driver contract, held against two real ACP agents and a scripted model. */
+import { driverContract } from "../../../test/contracts/driver.ts";
+import type { DriverPrompts } from "../../../test/contracts/driver.ts";
+import { scripted } from "../../../test/model/script.ts";
+import { createAcpStage, toolsOf } from "./test-stage.ts";
+import type { AgentTools } from "./test-stage.ts";
+
+function prompts({ shell }: AgentTools, killsItself: string): DriverPrompts {
+  const tool = (command: string): string => scripted([["I begin. ", shell(command)], ["not reached"]]);
+  return {
+    answer: (word) => scripted([[`The word is ${word}.`]]),
+    endless: scripted([[{ text: ["once upon a time ", { gate: "never opened" }, "the end"] }]]),
+    tool: (seconds) => tool(`(sleep ${seconds}); echo done`),
+    stubbornTool: (seconds) => tool(`trap '' TERM; (trap '' TERM; sleep ${seconds}); echo done`),
+    detachedTool: (seconds) => tool(`setsid --wait sleep ${seconds}; echo done`),
+    background: (seconds) =>
+      scripted([
+        [shell(`nohup setsid sleep ${seconds} >/dev/null 2>&1 & echo started`)],
+        ["It runs in the background."],
+      ]),
+    // The protocol has no word for adding to a turn.
+    steer: null,
+    resume: {
+      first: "remember this",
+      second: scripted([[{ tell: "earlier answers" }]]),
+      recalls: /[1-9]\d* earlier answers/,
+    },
+    dies: scripted([[shell(killsItself)], ["not reached"]]),
+  };
+}
+
+// The first start of an agent in a fresh home takes up to 20 s on a loaded machine with two cores.
+const options = { timeoutMs: 120_000 };
+
+const opencode = prompts(toolsOf.opencode, "kill -9 $PPID");
+driverContract(
+  "opencode",
+  async () => ({ ...(await createAcpStage("opencode")), prompts: opencode }),
+  opencode,
+  options,
+);
+
+const gemini = prompts(toolsOf.gemini, "kill -9 $PPID");
+driverContract("gemini", async () => ({ ...(await createAcpStage("gemini")), prompts: gemini }), gemini, options);

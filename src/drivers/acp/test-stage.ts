@@ -1,0 +1,117 @@
+/** What a test of the ACP driver stands on: a scripted model on loopback, a home of its own, and the real programs. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DriverHarness } from "../../../test/contracts/driver.ts";
+import { createGeminiGateway } from "../../../test/model/gemini.ts";
+import { createModelServer } from "../../../test/model/model-server.ts";
+import type { ModelServer } from "../../../test/model/model-server.ts";
+import type { Step } from "../../../test/model/script.ts";
+import type { Driver, Log } from "../../engine/ports.ts";
+import { createSystemClock } from "../../lib/clock.ts";
+import { createScan } from "../../lib/process-scan.ts";
+import { createAcpDriver } from "./driver.ts";
+import type { AcpAgent, AcpDriverDeps } from "./driver.ts";
+import { knownAgents } from "./known-agents.ts";
+
+export type RealAgent = "opencode" | "gemini";
+
+export type AcpStage = Omit<DriverHarness, "prompts"> & {
+  readonly model: ModelServer;
+  readonly agent: AcpAgent;
+  readonly home: string;
+  readonly scan: AcpDriverDeps["scan"];
+  create(more?: Partial<AcpDriverDeps>): Driver;
+};
+
+/** Steps of the scripted model in the words of each agent's own tools. */
+export type AgentTools = {
+  readonly shell: (command: string) => Step;
+  readonly write: (path: string, content: string) => Step;
+  readonly host: (name: string, input: Readonly<Record<string, unknown>>) => Step;
+};
+
+export const toolsOf: Readonly<Record<RealAgent, AgentTools>> = {
+  opencode: {
+    shell: (command) => ({ tool: "bash", input: { command, description: "test" } }),
+    write: (filePath, content) => ({ tool: "write", input: { filePath, content } }),
+    host: (name, input) => ({ tool: `signalbox_${name}`, input }),
+  },
+  gemini: {
+    shell: (command) => ({ tool: "run_shell_command", input: { command, description: "test" } }),
+    write: (path, content) => ({ tool: "write_file", input: { file_path: path, content } }),
+    host: (name, input) => ({ tool: `mcp_signalbox_${name}`, input }),
+  },
+};
+
+const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+const bin = join(import.meta.dirname, "../../../node_modules/.bin");
+
+export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
+  await using rollback = new AsyncDisposableStack();
+  const home = realpathSync(mkdtempSync(join(tmpdir(), "signalbox-acp-")));
+  rollback.defer(() => rmSync(home, { recursive: true, force: true }));
+  const workspace = join(home, "workspace");
+  mkdirSync(workspace);
+  const model = rollback.use(await createModelServer());
+  const gateway = rollback.use(await createGeminiGateway(model.baseUrl));
+  const known = knownAgents[name];
+  if (known === undefined) throw new Error(`no such agent: ${name}`);
+  const agent: AcpAgent = {
+    ...known,
+    command: join(bin, name),
+    args: name === "gemini" ? ["--acp", "--model", "gemini-2.5-flash"] : known.args,
+    env: { ...known.env, ...hermetic(name, home, model.baseUrl, gateway.baseUrl) },
+  };
+  const scan = createScan();
+  const drivers = rollback.use(new AsyncDisposableStack());
+  const create = (more: Partial<AcpDriverDeps> = {}): Driver =>
+    drivers.use(
+      createAcpDriver({
+        agent,
+        environment: { PATH: process.env["PATH"] ?? "", HOME: home, TERM: "dumb" },
+        tools: [],
+        version: "test",
+        instance: `test.${process.pid}`,
+        scan,
+        clock: createSystemClock(),
+        log: silent,
+        ...more,
+      }),
+    );
+  const driver = create();
+  const all = rollback.move();
+  return {
+    driver,
+    workspace,
+    home,
+    model,
+    agent,
+    scan,
+    create,
+    restart: () => Promise.resolve(create()),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+/** Everything of the agent in its temporary home, and nobody called but the scripted model. */
+function hermetic(name: RealAgent, home: string, messages: string, gemini: string): Readonly<Record<string, string>> {
+  if (name === "gemini") return { GEMINI_API_KEY: "test", GOOGLE_GEMINI_BASE_URL: gemini };
+  const models = { "claude-sonnet-4-5": { name: "Sonnet" }, "claude-haiku-4-5": { name: "Haiku" } };
+  return {
+    XDG_DATA_HOME: join(home, "data"),
+    XDG_CONFIG_HOME: join(home, "config"),
+    XDG_STATE_HOME: join(home, "state"),
+    XDG_CACHE_HOME: join(home, "cache"),
+    OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    OPENCODE_CONFIG_CONTENT: JSON.stringify({
+      autoupdate: false,
+      share: "disabled",
+      enabled_providers: ["anthropic"],
+      model: "anthropic/claude-sonnet-4-5",
+      small_model: "anthropic/claude-haiku-4-5",
+      provider: { anthropic: { options: { baseURL: `${messages}/v1`, apiKey: "sk-ant-test" }, models } },
+    }),
+  };
+}
