@@ -13,7 +13,7 @@ export type ResponsesBody = {
   readonly model?: string;
   readonly stream?: boolean;
   readonly instructions?: string;
-  readonly input?: string | readonly ResponsesItem[];
+  readonly input?: string | readonly ResponsesItem[] | undefined;
   readonly tools?: readonly ResponsesTool[];
 };
 
@@ -41,7 +41,8 @@ export function conversationOf(body: ResponsesBody): readonly Message[] {
   for (const item of items) {
     const type = item.type ?? "message";
     if (type.endsWith("_output")) into("user", { type: "tool_result" }, true);
-    else if (type !== "message" || item.role === "assistant") into("assistant", { type: "text", text: textOf(item) }, true);
+    else if (type !== "message" || item.role === "assistant")
+      into("assistant", { type: "text", text: textOf(item) }, true);
     else if (item.role === "user") {
       const text = insertedOrOwn(textOf(item));
       const answersTool = messages.at(-1)?.content.some((block) => block.type === "tool_result") ?? false;
@@ -57,7 +58,13 @@ function textOf(item: ResponsesItem): string {
   return (item.content ?? []).map((part) => part.text ?? "").join("");
 }
 
-const insertions = ["<environment_context>", "<user_instructions>", "# AGENTS.md instructions", "<skill", "<user_shell"];
+const insertions = [
+  "<environment_context>",
+  "<user_instructions>",
+  "# AGENTS.md instructions",
+  "<skill",
+  "<user_shell",
+];
 
 function insertedOrOwn(text: string): string {
   if (text.startsWith("<turn_aborted>")) return `[Request interrupted ${text}`;
@@ -126,7 +133,7 @@ export class ResponsesAnswer {
   }
 
   async #item(
-    opened: object & { readonly id: string },
+    opened: { readonly id: string } & Record<string, unknown>,
     chunks: readonly Chunk[],
     pass: (gate: string) => Promise<void>,
     deltaOf: (delta: string) => { readonly type: string } & Record<string, unknown>,
