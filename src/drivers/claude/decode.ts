@@ -20,7 +20,7 @@ export type WireBlock =
 /** An MCP server of the user's that the agent has to do without. */
 export type McpTrouble = { readonly server: string; readonly status: "failed" | "needs-auth" };
 
-/** Tokens that the newest request and its answer fill of the model's window. */
+/** What the newest request put into the model's window. */
 export type WireFill = { readonly model: string; readonly tokens: number };
 
 /** One window of the account's allowance ("five_hour"); `used` is a fraction, and may exceed 1. */
@@ -74,6 +74,8 @@ export type Wire =
   | { readonly kind: "text-begins" }
   | { readonly kind: "text"; readonly delta: string }
   | { readonly kind: "thinking"; readonly delta: string }
+  /** How long the main thread's answer to one request has become. */
+  | { readonly kind: "answered"; readonly tokens: number }
   /** `isMain` is false for what a subagent says. `error` is the CLI's code for a failed request, "" for none. */
   | {
       readonly kind: "assistant";
@@ -184,6 +186,9 @@ function decodeStream(fields: Fields): Wire {
   const event = record(fields["event"]);
   const isMain = fields["parent_tool_use_id"] === null;
   const part = record(event["delta"] ?? event["content_block"]);
+  if (isMain && event["type"] === "message_delta") {
+    return { kind: "answered", tokens: number(record(event["usage"])["output_tokens"]) };
+  }
   switch (isMain ? `${text(event["type"])}/${text(part["type"])}` : "") {
     case "content_block_start/text":
       return { kind: "text-begins" };
@@ -230,13 +235,13 @@ function decodeResult(fields: Fields): WireResult {
     errors: list(fields["errors"]).map(text),
     answered: list(fields["user_message_uuids"] ?? fields["user_message_uuid"]).map(text),
     usage: decodeUsage(fields),
-    windows: Object.fromEntries(
-      Object.entries(record(fields["modelUsage"])).map(([model, used]) => [
-        model,
-        number(record(used)["contextWindow"]),
-      ]),
-    ),
+    windows: decodeWindows(record(fields["modelUsage"])),
   };
+}
+
+function decodeWindows(models: Fields): Readonly<Record<string, number>> {
+  const sizes = Object.entries(models).map(([model, used]) => [model, number(record(used)["contextWindow"])] as const);
+  return Object.fromEntries(sizes.filter(([, tokens]) => tokens > 0));
 }
 
 /** A name is the user's own word; a longer one is a mistake. In UTF-16 units. */
@@ -250,7 +255,7 @@ function decodeTrouble(server: Fields): McpTrouble[] {
 
 function decodeFill(message: Fields): WireFill | null {
   const usage = record(message["usage"]);
-  const parts = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"];
+  const parts = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
   const tokens = parts.reduce((sum, part) => sum + number(usage[part]), 0);
   return tokens === 0 ? null : { model: text(message["model"]), tokens };
 }

@@ -2,16 +2,14 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { scripted } from "../../../test/model/script.ts";
 import type { Script } from "../../../test/model/script.ts";
-import { noTools } from "../../../test/no-tools.ts";
-import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
-import { webConversation } from "../../domain/conversation.ts";
-import type { RunId } from "../../domain/run.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
-import type { Driver, Turn } from "../../engine/ports.ts";
+import type { Driver } from "../../engine/ports.ts";
 import { belonging, createScan } from "../../lib/process-scan.ts";
+import { bash, play as playOn } from "./test-play.ts";
+import type { Played, Session } from "./test-play.ts";
 import { createClaudeStage } from "./test-stage.ts";
 import type { ClaudeStage } from "./test-stage.ts";
 
@@ -21,15 +19,6 @@ beforeEach(async () => {
 });
 afterEach(() => stage[Symbol.asyncDispose]());
 
-type Session = { readonly id: string; readonly resume: string | null };
-
-type Played = {
-  readonly turn: Turn;
-  readonly events: AgentEvent[];
-  readonly end: Promise<TurnEnd>;
-  first(kind: AgentEvent["kind"]): Promise<AgentEvent>;
-};
-
 let serial = 0;
 
 function play(
@@ -38,41 +27,10 @@ function play(
   driver: Driver = stage.driver,
   permissions: PermissionMode = "bypass",
 ): Played {
-  const turn = driver.start({
-    owner: { conversation: webConversation(session.id), run: `r${(serial += 1)}` as RunId, epoch: serial },
-    session,
-    workspace: stage.workspace,
-    prompt: { text: typeof script === "string" ? script : scripted(script) },
-    permissions,
-    model: null,
-    tools: noTools,
-  });
-  onTestFinished(() => turn[Symbol.asyncDispose]());
-  const events: AgentEvent[] = [];
-  const seen = new Map<AgentEvent["kind"], PromiseWithResolvers<AgentEvent>>();
-  const await_ = (kind: AgentEvent["kind"]): PromiseWithResolvers<AgentEvent> => {
-    const known = seen.get(kind) ?? Promise.withResolvers<AgentEvent>();
-    seen.set(kind, known);
-    return known;
-  };
-  const read = async (): Promise<TurnEnd> => {
-    for await (const event of turn.events) {
-      events.push(event);
-      await_(event.kind).resolve(event);
-    }
-    const last = events.at(-1);
-    if (last?.kind !== "ended") throw new Error("the stream did not end with an end");
-    return last.end;
-  };
-  return { turn, events, end: read(), first: (kind) => await_(kind).promise };
+  return playOn(stage, script, { session, driver, permissions });
 }
 
-const bash = (command: string, more: object = {}) => ({
-  tool: "Bash",
-  input: { command, description: "test", ...more },
-});
-const resumeOf = (played: Played): string | null =>
-  played.events.findLast((event) => event.kind === "session")?.resume ?? null;
+const resumeOf = (played: Played): string | null => played.session().resume;
 const noticesOf = (played: Played): string[] =>
   played.events.flatMap((event) => (event.kind === "notice" ? [event.text] : []));
 
@@ -164,16 +122,6 @@ test("a program that cannot be started fails the turn, which is quiet", async ()
 
 // ---- permissions
 
-test("under ask, what needs approval is denied with a reason for the agent and the user, and nothing happens", async () => {
-  const turn = play([[bash("touch forbidden")], [{ tell: "earlier answers" }]], undefined, stage.driver, "ask");
-  await turn.end;
-  expect(existsSync(join(stage.workspace, "forbidden"))).toBe(false);
-  expect(noticesOf(turn).join()).toMatch(/Denied: Bash \(touch forbidden\).*SIGNALBOX_PERMISSIONS/);
-  expect(JSON.stringify(stage.model.requests.at(-1)?.body.messages)).toContain(
-    "Denied by Signalbox: Bash (touch forbidden)",
-  );
-});
-
 test("under ask, what the user's own settings allow is done without asking", async () => {
   const config = stage.environment["CLAUDE_CONFIG_DIR"] ?? "";
   mkdirSync(config, { recursive: true });
@@ -195,16 +143,6 @@ test.each([
   const write = { tool: "Write", input: { file_path: file, content: "x" } };
   await play([[write], ["done"]], undefined, stage.driver, mode).end;
   expect(existsSync(file)).toBe(isWritten);
-});
-
-test("a question with choices is declined in words, in every mode, so that the turn does not hang", async () => {
-  const options = ["a", "b"].map((label) => ({ label, description: label }));
-  const input = { questions: [{ question: "Which?", header: "Pick", multiSelect: false, options }] };
-  const script: Script = [[{ tool: "AskUserQuestion", input }], ["I asked."]];
-  const asking = play(script, undefined, stage.driver, "ask");
-  expect(await asking.end).toEqual({ kind: "completed", answer: "I asked." });
-  expect(noticesOf(asking).join()).toContain("AskUserQuestion was declined");
-  expect(await play(script).end).toEqual({ kind: "completed", answer: "I asked." });
 });
 
 // ---- steering, background work

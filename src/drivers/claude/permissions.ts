@@ -37,7 +37,7 @@ export type Call = {
   readonly suggestions: readonly PermissionUpdate[];
   /** Why the CLI asks, in its words; "" where it does not say. */
   readonly reason: string;
-  /** What the agent has said since its last tool. */
+  /** What the agent has said before the tool that it is about to use. */
   readonly said: string;
 };
 

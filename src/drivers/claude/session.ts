@@ -68,7 +68,7 @@ export type TurnSink = {
   died(exit: AgentExit): void;
   /** Null when nobody wants to know any more; never rejects. */
   ask(ask: Ask, signal: AbortSignal): Promise<AskAnswer | null>;
-  /** What the agent has said since its last tool. */
+  /** What the agent has said before the tool that it is about to use. */
   readonly said: string;
   readonly tools: HostTools;
   /** Fires when the turn has ended. */

@@ -5,7 +5,7 @@ import { toolTargetCharsMax } from "../../domain/agent-event.ts";
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import { decode } from "./decode.ts";
 import type { Wire } from "./decode.ts";
-import { deathOf, nothingGathered, targetOf, translate } from "./translate.ts";
+import { deathOf, nothingGathered, saidOf, targetOf, translate } from "./translate.ts";
 import type { Gathered } from "./translate.ts";
 
 function recorded(name: string): Wire[] {
@@ -44,10 +44,45 @@ test("a turn with thinking and a tool becomes events in order, with the answer a
     { kind: "text", delta: "All " },
     { kind: "text", delta: "done." },
     { kind: "usage" },
+    { kind: "context", usedTokens: 157, windowTokens: 1_000_000 },
   ]);
   expect(gathered.end).toEqual({ kind: "completed", answer: "All done." });
   expect(gathered.usage).toMatchObject({ inputTokens: 110, outputTokens: 55, cacheReadTokens: 7 });
   expect(gathered.usage.costUsd).toBeGreaterThan(0);
+});
+
+test("how much of the account is used is told for every window that the service names, in percent", () => {
+  const info = (rate_limit_info: object): Wire => decode({ type: "rate_limit_event", rate_limit_info });
+  const unifiedWindows = {
+    five_hour: { utilization: 0.42, resetsAt: 1_900_000_000, status: "allowed" },
+    seven_day_opus: { utilization: 1.02, resetsAt: 1_900_000_001, status: "rejected" },
+  };
+  expect(play([info({ status: "allowed", unifiedWindows, rateLimitType: "five_hour" })]).events).toEqual([
+    {
+      kind: "limits",
+      limits: [
+        { window: "5 h", usedPercent: 42, resetsAtMs: 1_900_000_000_000 },
+        { window: "week, Opus", usedPercent: 102, resetsAtMs: 1_900_000_001_000 },
+      ],
+    },
+  ]);
+  expect(play([info({ status: "allowed", rateLimitType: "new_window" })]).events).toEqual([
+    { kind: "limits", limits: [{ window: "new window", usedPercent: null, resetsAtMs: null }] },
+  ]);
+  expect(play([info({ status: "allowed" })]).events).toEqual([]);
+});
+
+test("what was said before a tool is kept for it (a plan that is only said), and not what was said long before", () => {
+  const say = (text: string): Wire =>
+    decode({ type: "assistant", parent_tool_use_id: null, message: { content: [{ type: "text", text }] } });
+  const use: Wire = decode({
+    type: "assistant",
+    parent_tool_use_id: null,
+    message: { content: [{ type: "tool_use", id: "t", name: "X", input: {} }] },
+  });
+  expect(saidOf(play([say("first"), use, say("The plan."), use]).gathered)).toBe("The plan.");
+  expect(saidOf(play([say("first"), use, say("The plan.")]).gathered)).toBe("The plan.");
+  expect(saidOf(play([say("first"), use, use]).gathered)).toBe("");
 });
 
 test("a cut turn is interrupted, although the CLI calls it an error", () => {

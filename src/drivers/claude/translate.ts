@@ -20,6 +20,8 @@ export const loginRemedy =
 export type Gathered = {
   /** Blocks of text since the last tool call or result. */
   readonly blocks: readonly string[];
+  /** What was said between the tool call before the last and the last: what leads to that. */
+  readonly preamble: readonly string[];
   /** Whether a text was shown since the last tool call, to which another block would be glued. */
   readonly isTextOpen: boolean;
   readonly answers: readonly string[];
@@ -30,14 +32,16 @@ export type Gathered = {
   readonly requestError: string;
   /** The CLI named a known cause for not starting, which a new session would not remove. */
   readonly hasStartupFailure: boolean;
-  /** Of the main thread's newest answer. */
+  /** Of the main thread's newest request, and the length of the answer to it. */
   readonly fill: WireFill | null;
+  readonly answerTokens: number;
   /** How the newest result ended the turn; null before the first. */
   readonly end: TurnEnd | null;
 };
 
 export const nothingGathered: Gathered = {
   blocks: [],
+  preamble: [],
   isTextOpen: false,
   answers: [],
   usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 },
@@ -45,6 +49,7 @@ export const nothingGathered: Gathered = {
   requestError: "",
   hasStartupFailure: false,
   fill: null,
+  answerTokens: 0,
   end: null,
 };
 
@@ -65,6 +70,8 @@ export function translate(
         events: [{ kind: wire.kind, delta: wire.delta }],
         after: { ...before, isTextOpen: before.isTextOpen || wire.kind === "text" },
       };
+    case "answered":
+      return { events: [], after: { ...before, answerTokens: wire.tokens } };
     case "assistant":
       return { events: wire.blocks.flatMap(toolStarted), after: gatherMessage(before, wire) };
     case "tool-results":
@@ -87,7 +94,7 @@ export function translate(
       return { events: [{ kind: "notice", text: bounded(wire.text) }], after: before };
     case "result": {
       const after = gatherResult(before, wire);
-      return { events: [{ kind: "usage", usage: after.usage }, ...contextOf(before.fill, wire)], after };
+      return { events: [{ kind: "usage", usage: after.usage }, ...contextOf(before, wire)], after };
     }
     case "state":
     case "lifecycle":
@@ -123,9 +130,10 @@ function gatherMessage(before: Gathered, message: Extract<Wire, { kind: "assista
   // The text of a failed request is the CLI's own, and the fault says it.
   if (!message.isMain || message.error !== "") return { ...before, requestError, fill };
   const tool = message.blocks.findLastIndex((block) => block.kind === "tool");
-  const texts = message.blocks.slice(tool + 1).flatMap((block) => (block.kind === "text" ? [block.text] : []));
+  const texts = textsOf(message.blocks.slice(tool + 1));
   const blocks = tool < 0 ? [...before.blocks, ...texts] : texts;
-  return { ...before, requestError, fill, blocks, isTextOpen: tool < 0 && before.isTextOpen };
+  const preamble = tool < 0 ? before.preamble : [...before.blocks, ...textsOf(message.blocks.slice(0, tool))];
+  return { ...before, requestError, fill, blocks, preamble, isTextOpen: tool < 0 && before.isTextOpen };
 }
 
 function gatherResult(before: Gathered, result: WireResult): Gathered {
@@ -207,9 +215,10 @@ function statusFault(status: number | null, code: string, detail: string, limit:
   }
 }
 
-function contextOf(fill: WireFill | null, result: WireResult): AgentEvent[] {
+function contextOf({ fill, answerTokens }: Gathered, result: WireResult): AgentEvent[] {
   if (fill === null) return [];
-  return [{ kind: "context", usedTokens: fill.tokens, windowTokens: result.windows[fill.model] ?? null }];
+  const windowTokens = result.windows[fill.model] ?? null;
+  return [{ kind: "context", usedTokens: fill.tokens + answerTokens, windowTokens }];
 }
 
 /** Windows of the service that people know by another name. */
@@ -225,9 +234,13 @@ function limitOf({ window, used, resetsAtMs }: WireAllowance): AccountLimit {
   return { window: name, usedPercent: used === null ? null : Math.round(used * 100), resetsAtMs };
 }
 
-/** What the main thread has said since its last tool, as one text. */
-export function saidOf(gathered: Gathered): string {
-  return gathered.blocks.join(blockBreak);
+/** What the main thread has said before the tool that it is about to use, as one text. */
+export function saidOf({ blocks, preamble }: Gathered): string {
+  return (blocks.length > 0 ? blocks : preamble).join(blockBreak);
+}
+
+function textsOf(blocks: readonly WireBlock[]): string[] {
+  return blocks.flatMap((block) => (block.kind === "text" ? [block.text] : []));
 }
 
 function toolStarted(block: WireBlock): AgentEvent[] {
