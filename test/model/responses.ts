@@ -202,7 +202,7 @@ const waitMs = { foreground: 30_000, background: 250 };
 function callOf(name: string, input: Readonly<Record<string, unknown>>, tools: readonly ResponsesTool[]): Call {
   const has = (tool: string): ResponsesTool | undefined => tools.find((known) => known.name === tool);
   if (name === "Bash" && !has("Bash")) {
-    const command = String(input["command"]);
+    const command = textIn(input["command"]);
     const yield_time_ms = input["run_in_background"] === true ? waitMs.background : waitMs.foreground;
     const more = Object.fromEntries(
       ["sandbox_permissions", "justification"].flatMap((key) => (key in input ? [[key, input[key]]] : [])),
@@ -212,10 +212,12 @@ function callOf(name: string, input: Readonly<Record<string, unknown>>, tools: r
     return functionCall("shell", { command: ["bash", "-c", command], ...more });
   }
   if (has(name)?.type === "custom" || name === "apply_patch") {
-    return { type: "custom_tool_call", name, input: String(input["patch"] ?? input["input"] ?? "") };
+    return { type: "custom_tool_call", name, input: textIn(input["patch"] ?? input["input"]) };
   }
   return functionCall(name, input);
 }
+
+const textIn = (value: unknown): string => (typeof value === "string" ? value : "");
 
 function functionCall(name: string, input: object): Call {
   return { type: "function_call", name, arguments: JSON.stringify(input) };

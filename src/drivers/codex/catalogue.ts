@@ -79,7 +79,7 @@ export async function readSessions(
   limit: number,
 ): Promise<Asked<readonly StoredSession[]>> {
   // An empty list of providers means all of them.
-  const asked = { cwd: workspace, limit, sortKey: "updated_at", sourceKinds, modelProviders: [] };
+  const asked = { cwd: workspace, limit, sortKey: "recency_at", sourceKinds, modelProviders: [] };
   const threads = known(await server.request("thread/list", asked), "thread/list", decodeThreads);
   if (threads.kind === "unavailable") return threads;
   const sessions = threads.value.map((thread) => ({

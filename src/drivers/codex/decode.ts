@@ -273,7 +273,7 @@ export type WireStoredThread = {
   readonly workspace: string;
   readonly name: string | null;
   readonly preview: string;
-  /** Epoch seconds. */
+  /** Epoch seconds of the last turn. */
   readonly updatedAt: number;
 };
 
@@ -286,7 +286,8 @@ export function decodeThreads(result: unknown): readonly WireStoredThread[] {
       workspace: text(thread["cwd"]),
       name: optional(thread["name"]),
       preview: text(thread["preview"]),
-      updatedAt: number(thread["updatedAt"]),
+      // `updatedAt` also counts what only touched the file.
+      updatedAt: optionalNumber(thread["recencyAt"]) ?? number(thread["updatedAt"]),
     }));
 }
 

@@ -142,14 +142,13 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
     void deps.clock.sleep(idleMsMax, mine.signal).then(async () => {
       if (mine.signal.aborted || current === null) return;
       const server = current;
-      if (lines.size > 0 || (await holdsAdopted(server))) return rest();
+      if (lines.size > 0 || (await isHolding(sparedOf(server)))) return rest();
       if (!mine.signal.aborted) await retire(server, "gently");
     });
   }
 
-  /** Codex ends with it the commands that it still knows: a dev server that was left running keeps it. */
-  async function holdsAdopted(server: CodexServer): Promise<boolean> {
-    const adopted = sparedOf(server);
+  /** Codex ends with a thread or a server the commands that it still knows: a dev server that was left running keeps them. */
+  async function isHolding(adopted: readonly Spared[]): Promise<boolean> {
     if (adopted.length === 0) return false;
     try {
       return (await survivors({ marker: null, roots: adopted }, [], deps.scan)).length > 0;
@@ -297,6 +296,16 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
     thread.server.unregister(thread.id);
   }
 
+  /**
+   * A thread that nobody subscribes to keeps its file for half an hour, and the terminal could not go on with it. Archiving is the one
+   * way to make Codex let go at once, and taking it back leaves it where it was. It would also end what was left running on purpose.
+   */
+  async function letGo(thread: CodexThread): Promise<void> {
+    if (!thread.server.isAlive || (await isHolding(thread.adopted))) return;
+    const archived = await thread.request("thread/archive", {});
+    if (archived.kind === "result") await thread.request("thread/unarchive", {});
+  }
+
   async function asked<T>(
     signal: AbortSignal,
     ask: (server: CodexServer, version: string) => Promise<Asked<T>>,
@@ -374,7 +383,9 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
     async forget(session) {
       await lines.get(session);
       const thread = threads.get(session);
-      if (thread) await close(session, thread);
+      if (!thread) return;
+      await close(session, thread);
+      await letGo(thread);
     },
 
     async [Symbol.asyncDispose]() {
