@@ -90,9 +90,20 @@ export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
     agent,
     scan,
     create,
-    restart: () => Promise.resolve(create()),
+    restart: () => Promise.resolve(create({ agent: { ...agent, env: { ...agent.env, ...laterClock(name) } } })),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/**
+ * gemini-cli 0.61 names a session's file by its id and the minute of the agent's start, and empties it when it loads that session: it
+ * forgets a session that is loaded within the minute in which it began. So after a restart its clock is a minute later.
+ */
+function laterClock(name: RealAgent): Readonly<Record<string, string>> {
+  if (name !== "gemini") return {};
+  const shim =
+    "const D=Date;globalThis.Date=class extends D{constructor(...a){a.length?super(...a):super(D.now()+6e4)}};";
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shim)}` };
 }
 
 /** Everything of the agent in its temporary home, and nobody called but the scripted model. */

@@ -38,7 +38,7 @@ export function nothingGathered(spentUsd: number | null): Gathered {
     hasToolSince: false,
     hasUsedTools: false,
     spentBeforeUsd: spentUsd,
-    spentUsd,
+    spentUsd: null,
   };
 }
 
