@@ -2,6 +2,7 @@
  * The real engine on the real store in memory, with a driver whose steps the test takes and a clock that the test moves: for
  * tests that control one interleaving by hand.
  */
+import { noFiles } from "./no-files.ts";
 import { DatabaseSync } from "node:sqlite";
 import type { AskId } from "../src/domain/ask.ts";
 import { type ButtonAction, type ButtonId, buttonLabel } from "../src/domain/button.ts";
@@ -87,6 +88,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     driverFor: (lane) => drivers.find((one) => one.name === lane.driver) ?? driver,
     drivers,
     openDriver: (name) => Promise.resolve(drivers.find((one) => one.name === name) ?? null),
+    files: noFiles,
     processes: {
       endOrphans: options.orphans ?? (() => Promise.resolve({ kind: "quiet" })),
       end: (processes) => {
@@ -98,7 +100,12 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     workspaces: {
       hold: () => Promise.resolve({ kind: "held", lock: { [Symbol.asyncDispose]: () => Promise.resolve() } }),
     },
-    log: { debug() {}, info() {}, warn() {}, error() {} },
+    log: {
+      debug() {},
+      info() {},
+      warn() {},
+      error: (fields, message) => console.error(message, fields),
+    },
     settings: {
       runsMax: options.runsMax ?? 4,
       permissions: "ask",

@@ -118,6 +118,8 @@ export type Notice =
       readonly choices: readonly string[];
     }
   | { readonly kind: "agent-cannot"; readonly fault: Fault }
+  /** What the running agent tells through `notify`. */
+  | { readonly kind: "from-agent"; readonly text: string }
   /** What became of an answer in words. */
   | { readonly kind: "answer-taken"; readonly text: string }
   | { readonly kind: "unanswered"; readonly command: string }
@@ -227,6 +229,7 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return `${notice.given} is not one of the ${notice.what}: ${notice.choices.join(", ")}. Nothing was changed.`;
     case "agent-cannot":
       return `Nothing was changed. ${describeFault(notice.fault)}`;
+    case "from-agent":
     case "answer-taken":
       return notice.text;
     case "unanswered":

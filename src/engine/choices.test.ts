@@ -87,7 +87,8 @@ test("/model offers the live catalogue as buttons", async () => {
   const { house } = await twoAgents();
   await using _house = house;
   await house.command("a", { name: "model", choice: null });
-  expect((await house.press("a", "model", { how: "Small" })).toast).toBe("Chosen.");
+  await house.press("a", "model", { how: "Small" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "model-chosen", model: { id: "small" } });
   await house.send("a", "one");
   expect(house.driver.turns[0]?.request.model).toEqual({ id: "small", effort: null });
 });

@@ -8,13 +8,12 @@
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Button } from "../domain/button.ts";
-import type { ConversationId } from "../domain/conversation.ts";
 import type { Fault } from "../domain/faults.ts";
 import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
 import type { Driver, Lane } from "./ports.ts";
-import { addButton, type EngineSettings, reply, say, type Work } from "./work.ts";
+import { addButton, type Addressee, type EngineSettings, reply, type Work } from "./work.ts";
 
 /** What is asked of an agent on a person's behalf. */
 export type Question =
@@ -39,89 +38,88 @@ export function consult(work: Work, item: InboxItem, id: ItemId, question: Quest
   work.after.push({ kind: "consult", item, id, question });
 }
 
-export async function offerAgents(work: Work, item: InboxItem, lane: Lane, settings: EngineSettings): Promise<void> {
+export async function offerAgents(work: Work, to: Addressee, lane: Lane, settings: EngineSettings): Promise<Notice> {
   const current = driverNameOf(lane, settings);
   const buttons: Button[][] = [];
   for (const driver of settings.driverNames) {
     if (driver !== current) buttons.push([await addButton(work, lane.conversation, { kind: "switch", driver })]);
   }
-  await tell(work, item, { kind: "agents", current, names: settings.driverNames }, buttons);
+  return reply(work, to, { kind: "agents", current, names: settings.driverNames }, buttons);
 }
 
 export async function choosePermissions(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   lane: Lane,
   text: string | null,
   settings: EngineSettings,
-): Promise<void> {
+): Promise<Notice> {
   const { conversation } = lane;
   const now = lane.permissions ?? settings.permissions;
   if (text === null) {
     const others = permissionModes.filter((mode) => mode !== now);
     const row: Button[] = [];
     for (const mode of others) row.push(await addButton(work, conversation, { kind: "permissions", mode }));
-    return tell(work, item, { kind: "permissions", mode: now }, [row]);
+    return reply(work, to, { kind: "permissions", mode: now }, [row]);
   }
   const mode = parsePermissionMode(text);
   if (mode === null)
-    return reply(work, item, { kind: "not-a-choice", what: "permissions", given: text, choices: permissionModes });
-  await setPermissions(work, item, lane, mode);
+    return reply(work, to, { kind: "not-a-choice", what: "permissions", given: text, choices: permissionModes });
+  return setPermissions(work, to, lane, mode);
 }
 
-export async function setPermissions(work: Work, item: InboxItem, lane: Lane, mode: PermissionMode): Promise<void> {
+export async function setPermissions(work: Work, to: Addressee, lane: Lane, mode: PermissionMode): Promise<Notice> {
   await work.tx.choosePermissions(lane.conversation, mode);
-  await reply(work, item, { kind: "permissions-chosen", mode, isRunActive: isRunActive(lane) });
+  return reply(work, to, { kind: "permissions-chosen", mode, isRunActive: isRunActive(lane) });
 }
 
 export async function setModel(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   lane: Lane,
   driver: string,
   model: ModelChoice,
   settings: EngineSettings,
-): Promise<string> {
-  if (driverNameOf(lane, settings) !== driver) return `This conversation does not work with ${driver} any more.`;
+): Promise<Notice> {
+  const current = driverNameOf(lane, settings);
+  if (current !== driver)
+    return reply(work, to, { kind: "not-a-choice", what: "agents at work here", given: driver, choices: [current] });
   await work.tx.sessionFor(lane.conversation, driver, work.newId());
   await work.tx.chooseModel(lane.conversation, model);
-  await reply(work, item, { kind: "model-chosen", driver, model, isRunActive: isRunActive(lane) });
-  return "Chosen.";
+  return reply(work, to, { kind: "model-chosen", driver, model, isRunActive: isRunActive(lane) });
 }
 
 /** One writer per memory: what another conversation works in can only be copied. */
 export async function takeSession(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   lane: Lane,
   session: { readonly driver: string; readonly resume: string; readonly title: string | null },
   settings: EngineSettings,
-): Promise<string> {
+): Promise<Notice> {
   const { driver, resume, title } = session;
   const holder = await work.tx.holderOf(driver, resume);
   if (holder !== null && holder !== lane.conversation) {
     const other = await work.tx.lane(holder);
     const copy = await addButton(work, lane.conversation, { kind: "fork", driver, resume, title });
-    await tell(work, item, { kind: "session-held", title: other?.title ?? null }, [[copy]]);
-    return "Another conversation works in that session.";
+    return reply(work, to, { kind: "session-held", title: other?.title ?? null }, [[copy]]);
   }
-  await enter(work, item, lane, { driver, resume, title, how: "resumed" }, settings);
-  return "Taken.";
+  return enter(work, to, lane, { driver, resume, title, how: "resumed" }, settings);
 }
 
 async function enter(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   lane: Lane,
   { how, ...session }: { driver: string; resume: string; title: string | null; how: "resumed" | "forked" },
   settings: EngineSettings,
-): Promise<void> {
+): Promise<Notice> {
   const { driver, resume, title } = session;
   await work.tx.takeSession(lane.conversation, { ...session, id: work.newId() });
   await work.tx.chooseDriver(lane.conversation, driver);
   if (!isRunActive(lane)) work.after.push({ kind: "forget", session: lane.session.id });
   const terminal = settings.terminalCommand(driver, resume);
-  await reply(work, item, { kind: "session-taken", how, driver, title, terminal, isRunActive: isRunActive(lane) });
+  return reply(work, to, { kind: "session-taken", how, driver, title, terminal, isRunActive: isRunActive(lane) });
 }
 
 // ---------------------------------------------------------------- consultations
@@ -133,8 +131,8 @@ export type Consultation = {
   readonly open: (driver: string) => Promise<Driver | null>;
 };
 
-/** What is to be done with the agent's answer, in one transaction. */
-export type Reply = (work: Work, item: InboxItem, lane: Lane) => Promise<void>;
+/** What is to be done with the agent's answer, in one transaction. Resolves with what the person was told. */
+export type Reply = (work: Work, to: Addressee, lane: Lane) => Promise<Notice>;
 
 /** Asks the agent; resolves with the reply, never rejects. `signal` bounds it. */
 export async function askAgent(about: Consultation, question: Question, signal: AbortSignal): Promise<Reply> {
@@ -150,7 +148,7 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       const models = await driver.models(lane.workspace, signal);
       if (models.kind === "unavailable") return cannot(models.fault);
       return question.kind === "models"
-        ? (work, item, now) => offerModels(work, item, now, current, models.value)
+        ? (work, to, now) => offerModels(work, to, now, current, models.value)
         : chooseModel(question.choice, current, models.value, settings);
     }
     case "sessions": {
@@ -158,7 +156,7 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       if (driver === null) return cannot(unknownAgent(current));
       const sessions = await driver.sessions(lane.workspace, sessionsReadMax, signal);
       if (sessions.kind === "unavailable") return cannot(sessions.fault);
-      return (work, item) => offerSessions(work, item, current, question.search, sessions.value);
+      return (work, to) => offerSessions(work, to, current, question.search, sessions.value);
     }
     case "fork": {
       const driver = await about.open(question.driver);
@@ -166,7 +164,7 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       const copy = await driver.fork(question.resume, lane.workspace, signal);
       if (copy.kind === "unavailable") return cannot(copy.fault);
       const session = { driver: question.driver, resume: copy.value, title: question.title, how: "forked" as const };
-      return (work, item, now) => enter(work, item, now, session, settings);
+      return (work, to, now) => enter(work, to, now, session, settings);
     }
     default:
       return question satisfies never;
@@ -176,28 +174,28 @@ export async function askAgent(about: Consultation, question: Question, signal: 
 /** An agent that cannot work is not switched to. */
 async function switched({ open, settings }: Consultation, name: string, signal: AbortSignal): Promise<Reply> {
   if (!settings.driverNames.includes(name)) {
-    return (work, item) =>
-      reply(work, item, { kind: "not-a-choice", what: "agents", given: name, choices: settings.driverNames });
+    return (work, to) =>
+      reply(work, to, { kind: "not-a-choice", what: "agents", given: name, choices: settings.driverNames });
   }
   const driver = await open(name);
   if (driver === null) return cannot(unknownAgent(name));
   const health = await driver.health(signal);
   if (health.kind === "unavailable") return cannot(health.fault);
-  return async (work, item, lane) => {
+  return async (work, to, lane) => {
     await work.tx.chooseDriver(lane.conversation, name);
     const after = await work.tx.sessionFor(lane.conversation, name, work.newId());
     const continues = after.session.resume !== null;
-    await reply(work, item, { kind: "agent-chosen", driver: name, isRunActive: isRunActive(lane), continues });
+    return reply(work, to, { kind: "agent-chosen", driver: name, isRunActive: isRunActive(lane), continues });
   };
 }
 
 async function offerModels(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   lane: Lane,
   driver: string,
   models: readonly AgentModel[],
-): Promise<void> {
+): Promise<Notice> {
   const buttons: Button[][] = [];
   for (const { id, name } of models.slice(0, modelsShownMax)) {
     const model = { id, effort: null };
@@ -210,9 +208,9 @@ async function offerModels(
     efforts.push(await addButton(work, lane.conversation, { kind: "model", driver, model, label: effort }));
   }
   if (efforts.length > 0) buttons.push(efforts);
-  await tell(
+  return reply(
     work,
-    item,
+    to,
     { kind: "models", driver, chosen: lane.model, models: models.slice(0, modelsShownMax) },
     buttons,
   );
@@ -226,7 +224,7 @@ function chooseModel(
 ): Reply {
   const model = models.find((one) => one.id.toLowerCase() === choice.id.toLowerCase());
   const refuse = (what: string, given: string, choices: readonly string[]): Reply => {
-    return (work, item) => reply(work, item, { kind: "not-a-choice", what, given, choices });
+    return (work, to) => reply(work, to, { kind: "not-a-choice", what, given, choices });
   };
   if (model === undefined)
     return refuse(
@@ -237,20 +235,16 @@ function chooseModel(
   const effort = choice.effort?.toLowerCase() ?? null;
   if (effort !== null && !model.efforts.includes(effort))
     return refuse(`efforts of ${model.id}`, effort, model.efforts);
-  return async (work, item, lane) => {
-    const toast = await setModel(work, item, lane, driver, { id: model.id, effort }, settings);
-    if (toast !== "Chosen.")
-      await reply(work, item, { kind: "agent-cannot", fault: { kind: "internal", detail: toast } });
-  };
+  return (work, to, lane) => setModel(work, to, lane, driver, { id: model.id, effort }, settings);
 }
 
 async function offerSessions(
   work: Work,
-  item: InboxItem,
+  to: Addressee,
   driver: string,
   search: string | null,
   all: readonly StoredSession[],
-): Promise<void> {
+): Promise<Notice> {
   const words = search?.toLowerCase() ?? "";
   const found = all.filter((session) =>
     `${session.title ?? ""} ${session.preview ?? ""} ${session.resume}`.toLowerCase().includes(words),
@@ -260,16 +254,16 @@ async function offerSessions(
   for (const [index, { resume, title, preview }] of shown.entries()) {
     const name = title ?? preview;
     const named = { title: name === null ? null : excerpt(name), label: `${index + 1}` };
-    const button = await addButton(work, item.conversation, { kind: "resume", driver, resume, ...named });
+    const button = await addButton(work, to.conversation, { kind: "resume", driver, resume, ...named });
     if (index % 4 === 0) buttons.push([]);
     buttons.at(-1)?.push(button);
   }
   const notice = { kind: "sessions" as const, driver, search, sessions: shown, more: found.length - shown.length };
-  await tell(work, item, { ...notice, atMs: work.atMs }, buttons);
+  return reply(work, to, { ...notice, atMs: work.atMs }, buttons);
 }
 
 function cannot(fault: Fault): Reply {
-  return (work, item) => reply(work, item, { kind: "agent-cannot", fault });
+  return (work, to) => reply(work, to, { kind: "agent-cannot", fault });
 }
 
 function unknownAgent(agent: string): Fault {
@@ -278,15 +272,4 @@ function unknownAgent(agent: string): Fault {
 
 function isRunActive(lane: Lane): boolean {
   return lane.state.kind !== "idle";
-}
-
-/** A reply with buttons under it. */
-async function tell(
-  work: Work,
-  item: InboxItem,
-  notice: Notice,
-  buttons: readonly (readonly Button[])[],
-): Promise<void> {
-  const conversation: ConversationId = item.conversation;
-  await say(work, conversation, notice, { dedupe: `item:${item.key}:${notice.kind}`, buttons, replyTo: item.message });
 }

@@ -19,6 +19,7 @@ import type {
   Driver,
   Engine,
   EngineListener,
+  Files,
   Lane,
   Log,
   NewId,
@@ -28,6 +29,7 @@ import type {
   Store,
   Workspaces,
 } from "./ports.ts";
+import { createHostTools } from "./host-tools.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
 import { type After, beginWork, type EngineSettings, persist, say, type Work } from "./work.ts";
@@ -41,6 +43,7 @@ export type EngineDeps = {
   /** Which agent serves a lane: asked at each claim, so a change takes effect at a turn boundary. */
   readonly driverFor: (lane: Lane) => Driver;
   readonly drivers: readonly Driver[];
+  readonly files: Files;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
@@ -144,7 +147,10 @@ export function createEngine(deps: EngineDeps): Engine {
         clock,
         log,
         permissions: settings.permissions,
-        tools: () => ({ list: [], call: () => Promise.resolve({ kind: "failed", text: "there is no such tool" }) }),
+        tools: ({ workspace }, owner, ask) => {
+          const { files, openDriver } = deps;
+          return createHostTools({ owner, workspace, commit, ask, files, openDriver, settings });
+        },
         commit,
         progressed,
       },

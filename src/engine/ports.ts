@@ -128,6 +128,26 @@ export interface Workspaces {
   hold(path: string): Promise<WorkspaceHold>;
 }
 
+// ---------------------------------------------------------------- files
+
+/** A copy that is ours: what the agent does with the original afterwards does not matter. `name` is safe to show and to save under. */
+export type OutgoingFile = { readonly id: string; readonly name: string; readonly bytes: number };
+
+export interface Files {
+  /**
+   * Copies a file that an agent wants to send. Refused, with a sentence for the agent: what is outside of the workspace, no regular file,
+   * too large, or looks like a secret (T8). Resolves, never rejects.
+   */
+  take(
+    path: string,
+    workspace: string,
+  ): Promise<
+    { readonly kind: "taken"; readonly file: OutgoingFile } | { readonly kind: "refused"; readonly why: string }
+  >;
+  /** Where the copy is; null when it is gone. */
+  find(id: string): Promise<string | null>;
+}
+
 // ---------------------------------------------------------------- time, chance
 
 export interface Clock {
@@ -210,6 +230,7 @@ export type Outgoing =
   | { readonly kind: "status"; readonly run: RunId; readonly stop: Button }
   | { readonly kind: "summary"; readonly summary: RunSummary }
   | { readonly kind: "answer"; readonly run: RunId; readonly text: string }
+  | { readonly kind: "file"; readonly run: RunId; readonly file: OutgoingFile; readonly caption: string | null }
   /** What the agent asks, as it stands. The first of an ask is a message; each further one replaces it (`replaces`). */
   | {
       readonly kind: "ask";

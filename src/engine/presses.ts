@@ -91,6 +91,7 @@ async function pressConsult(work: Work, item: InboxItem, id: ItemId, question: Q
   return "One moment\u2026";
 }
 
+/** What came of it is told in the conversation. */
 async function pressChoice(
   work: Work,
   item: InboxItem,
@@ -101,12 +102,14 @@ async function pressChoice(
   if (lane === null) return "That conversation is gone.";
   switch (action.kind) {
     case "model":
-      return setModel(work, item, lane, action.driver, action.model, settings);
+      await setModel(work, item, lane, action.driver, action.model, settings);
+      return "";
     case "permissions":
       await setPermissions(work, item, lane, action.mode);
-      return "Chosen.";
+      return "";
     case "resume":
-      return takeSession(work, item, lane, action, settings);
+      await takeSession(work, item, lane, action, settings);
+      return "";
     default:
       return action satisfies never;
   }

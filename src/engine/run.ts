@@ -8,7 +8,7 @@
  * I10: nothing here outlives `stopAsked`; a wait for a failing database is the one retry, and it keeps the lane occupied.
  */
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
-import type { AskAnswer } from "../domain/ask.ts";
+import type { Ask, AskAnswer } from "../domain/ask.ts";
 import type { Prompt } from "../domain/inbox-item.ts";
 import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
@@ -26,11 +26,13 @@ export type LiveRunDeps = {
   readonly log: Log;
   /** Of conversations that did not choose. */
   readonly permissions: PermissionMode;
-  /** What this run's agent may call; they act for it alone. */
-  readonly tools: (owner: RunOwner) => HostTools;
+  /** What this run's agent may call; they act for it alone. `ask` resolves with null when the run is over before the answer. */
+  readonly tools: (lane: Lane, owner: RunOwner, ask: HostAsk) => HostTools;
   readonly commit: Commit;
   readonly progressed: (snapshot: RunSnapshot) => void;
 };
+
+export type HostAsk = (ask: Ask, signal: AbortSignal) => Promise<AskAnswer | null>;
 
 export type Claim = {
   readonly owner: RunOwner;
@@ -72,6 +74,9 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   let transcript: Transcript = emptyTranscript;
   let state: RunSnapshot["state"] = "starting";
   let turn: Turn | null = null;
+  /** What tools of ours wait for, by the ask's id. */
+  const toolAsks = new Map<string, (given: AskAnswer) => void>();
+  let toolAskCount = 0;
 
   const snapshot = (): RunSnapshot => ({
     owner,
@@ -111,7 +116,33 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   async function answer(ask: string, given: AskAnswer): Promise<"accepted" | "too-late"> {
+    const waiting = toolAsks.get(ask);
+    if (waiting !== undefined && !stopAsked.signal.aborted) {
+      waiting(given);
+      return "accepted";
+    }
     return turn === null || stopAsked.signal.aborted ? "too-late" : turn.answer(ask, given);
+  }
+
+  /** A tool of ours asks as the agent itself would. */
+  function askForTool(ask: Ask, signal: AbortSignal): Promise<AskAnswer | null> {
+    const id = `tool:${(toolAskCount += 1)}`;
+    return new Promise((resolve) => {
+      const ended = AbortSignal.any([signal, over.signal, stopAsked.signal]);
+      const close = (given: AskAnswer | null): void => {
+        toolAsks.delete(id);
+        ended.removeEventListener("abort", giveUp);
+        resolve(given);
+      };
+      const giveUp = (): void => {
+        close(null);
+        if (!over.signal.aborted) observe({ kind: "ask-withdrawn", id });
+      };
+      if (ended.aborted) return close(null);
+      ended.addEventListener("abort", giveUp, { once: true });
+      toolAsks.set(id, close);
+      observe({ kind: "asked", id, ask });
+    });
   }
 
   async function runTurn(): Promise<void> {
@@ -156,7 +187,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       prompt: claim.prompt,
       permissions: lane.permissions ?? deps.permissions,
       model: lane.model,
-      tools: deps.tools(owner),
+      tools: deps.tools(lane, owner, askForTool),
     };
     turn = driver.start(request);
     return await seeThrough(turn);

@@ -139,10 +139,19 @@ export type EngineSettings = {
   readonly version: string;
 };
 
-/** The answer to an item, as a message of its conversation. */
-export async function reply(work: Work, item: InboxItem, notice: Notice): Promise<void> {
-  await say(work, item.conversation, notice, { dedupe: `item:${item.key}:${notice.kind}`, replyTo: item.message });
+/** The answer to an item, as a message of its conversation. Resolves with what was said. */
+export async function reply(
+  work: Work,
+  to: Addressee,
+  notice: Notice,
+  buttons: readonly (readonly Button[])[] = [],
+): Promise<Notice> {
+  await say(work, to.conversation, notice, { dedupe: `item:${to.key}:${notice.kind}`, buttons, replyTo: to.message });
+  return notice;
 }
+
+/** Who asked: an item, or a tool call of a run. */
+export type Addressee = Pick<InboxItem, "key" | "conversation" | "message">;
 
 export function fresh(item: InboxItem, toast: string | null): Receipt {
   return { key: item.key, fresh: true, toast };

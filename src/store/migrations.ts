@@ -160,7 +160,7 @@ const migrations: readonly string[] = [
     run TEXT REFERENCES run (id),
     acknowledges INTEGER,
     dedupe TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice', 'ask')),
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice', 'ask', 'file')),
     body TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'superseded', 'undeliverable')),
     message TEXT,

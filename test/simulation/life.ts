@@ -3,6 +3,7 @@
  * life can end at any moment: at a choice, or in the middle of one, at any call that it makes (a fuse). From then on nothing
  * that it waits for happens, what it calls does nothing, and what it had not committed is gone.
  */
+import { noFiles } from "../no-files.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
 import type { Journal } from "./journal.ts";
@@ -159,6 +160,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     driverFor: () => gatedDriver,
     drivers: [gatedDriver],
     openDriver: () => Promise.resolve(null),
+    files: noFiles,
     clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
     newId: deps.newId,
     log: deps.log,

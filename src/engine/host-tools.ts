@@ -1,0 +1,263 @@
+/**
+ * The tools that Signalbox gives to agents. A call acts for the run that made it, whatever else is running, and for nothing once that run
+ * is over or being stopped.
+ *
+ * I3: everything that a call changes is written under the run's owner.
+ * I14: an agent may speak and send a bounded number of times in a run.
+ */
+import type { Ask, AskAnswer, Question } from "../domain/ask.ts";
+import { optionsMax } from "../domain/ask.ts";
+import type { HostTool, HostToolResult } from "../domain/host-tool.ts";
+import type { ItemKey } from "../domain/inbox-item.ts";
+import { describeNotice, type Notice } from "../domain/notice.ts";
+import type { RunOwner } from "../domain/run.ts";
+import { askAgent, type Consultation } from "./choices.ts";
+import type { Driver, Files, HostTools } from "./ports.ts";
+import { laneReports } from "./reports.ts";
+import { type Commit, Deposed, type EngineSettings, say, type Work } from "./work.ts";
+
+export type HostToolDeps = {
+  readonly owner: RunOwner;
+  /** A real path. */
+  readonly workspace: string;
+  readonly commit: Commit;
+  /** Null when the run was over before a person answered. */
+  readonly ask: (ask: Ask, signal: AbortSignal) => Promise<AskAnswer | null>;
+  readonly files: Files;
+  readonly openDriver: (name: string) => Promise<Driver | null>;
+  readonly settings: EngineSettings;
+};
+
+/** More than this in one run is noise, or an agent that was talked into it (T8). */
+const noticesMax = 10;
+const filesMax = 10;
+/** Longer texts are answers or files. In UTF-16 units. */
+const noticeCharsMax = 2_000;
+
+const text = (description: string) => ({ type: "string", description });
+
+export const hostToolList: readonly HostTool[] = [
+  {
+    name: "send_file",
+    description:
+      "Send a file of the workspace to the person in the chat. Not for secrets; at most 50 MB, 10 in a turn.",
+    input: {
+      type: "object",
+      properties: { path: text("Path of the file, inside the workspace"), caption: text("One line about it") },
+      required: ["path"],
+    },
+  },
+  {
+    name: "ask_user",
+    description:
+      "Ask the person a question and wait for the answer. Use it when you cannot go on without their decision.",
+    input: {
+      type: "object",
+      properties: {
+        question: text("The question"),
+        options: {
+          type: "array",
+          items: { type: "string" },
+          description: "Answers to choose from; they may also write their own",
+        },
+        multiple: { type: "boolean", description: "Whether several options may be chosen" },
+      },
+      required: ["question"],
+    },
+  },
+  {
+    name: "notify",
+    description: "Tell the person something now, while you go on working. Use it sparingly.",
+    input: { type: "object", properties: { text: text("What to say, in plain text") }, required: ["text"] },
+  },
+  {
+    name: "new_session",
+    description: "Begin a new session with an empty memory at the person's next message. This turn goes on as it is.",
+    input: { type: "object", properties: { title: text("A name for the new session") } },
+  },
+  {
+    name: "switch_model",
+    description: "Choose the model of the next turns of this conversation.",
+    input: {
+      type: "object",
+      properties: { model: text("The model's id"), effort: text("How hard it thinks, where the model has that") },
+      required: ["model"],
+    },
+  },
+  {
+    name: "status",
+    description: "What runs where in this Signalbox, and who waits for what.",
+    input: { type: "object", properties: {} },
+  },
+];
+
+export function createHostTools(deps: HostToolDeps): HostTools {
+  const { owner, commit, settings } = deps;
+  let notices = 0;
+  let files = 0;
+  let calls = 0;
+
+  return { list: hostToolList, call };
+
+  async function call(name: string, input: unknown, signal: AbortSignal): Promise<HostToolResult> {
+    calls += 1;
+    try {
+      return await act(name, read(input), signal);
+    } catch (error) {
+      if (error instanceof Deposed) return failed("This turn is being stopped, or is over. Nothing was done.");
+      return failed(error instanceof Misuse ? error.message : "Signalbox could not do that. Nothing was changed.");
+    }
+  }
+
+  function act(name: string, input: Input, signal: AbortSignal): Promise<HostToolResult> {
+    switch (name) {
+      case "send_file":
+        return sendFile(input.text("path"), input.optional("caption"));
+      case "ask_user":
+        return askUser(input, signal);
+      case "notify":
+        return notify(input.text("text"));
+      case "new_session":
+        return newSession(input.optional("title"));
+      case "switch_model":
+        return switchModel(input.text("model"), input.optional("effort"), signal);
+      case "status":
+        return status();
+      default:
+        return Promise.resolve(failed(`There is no tool ${name}.`));
+    }
+  }
+
+  /** Inside a transaction: throws `Deposed` unless the run goes on. */
+  async function demandLive(work: Work): Promise<void> {
+    const live = await work.tx.run(owner);
+    if (live === null || (live.state !== "starting" && live.state !== "running")) throw new Deposed(owner);
+    work.touched.add(owner.conversation);
+  }
+
+  async function sendFile(path: string, caption: string | null): Promise<HostToolResult> {
+    if (files >= filesMax) return failed(`At most ${filesMax} files in a turn. It was not sent.`);
+    const taken = await deps.files.take(path, deps.workspace);
+    if (taken.kind === "refused") return failed(`${taken.why} It was not sent.`);
+    files += 1;
+    const number = calls;
+    await commit(async (work) => {
+      await demandLive(work);
+      const body = {
+        kind: "file" as const,
+        run: owner.run,
+        file: taken.file,
+        caption: caption?.slice(0, noticeCharsMax) ?? null,
+      };
+      const row = { conversation: owner.conversation, run: owner.run, dedupe: `run:${owner.run}:file:${number}` };
+      await work.tx.addOutgoing({ ...row, body, notBeforeMs: 0 }, work.atMs);
+    });
+    return ok(`Sent: ${taken.file.name} (${taken.file.bytes} bytes).`);
+  }
+
+  async function askUser(input: Input, signal: AbortSignal): Promise<HostToolResult> {
+    const options = input.list("options").slice(0, optionsMax);
+    const question: Question = {
+      header: "",
+      text: input.text("question"),
+      options: [...new Set(options)].map((label) => ({ label, description: "" })),
+      choice: input.flag("multiple") && options.length > 0 ? "many" : "one",
+      takesText: true,
+    };
+    const answer = await deps.ask({ kind: "questions", questions: [question] }, signal);
+    if (answer === null) return failed("The turn ended before the person answered.");
+    if (answer.kind !== "answers") return ok("The person does not want to answer this.");
+    return ok(answer.answers.flat().join("\n"));
+  }
+
+  async function notify(words: string): Promise<HostToolResult> {
+    if (notices >= noticesMax) return failed(`At most ${noticesMax} notices in a turn. Say the rest in your answer.`);
+    notices += 1;
+    const number = calls;
+    await commit(async (work) => {
+      await demandLive(work);
+      const notice: Notice = { kind: "from-agent", text: words.slice(0, noticeCharsMax) };
+      await say(work, owner.conversation, notice, { dedupe: `run:${owner.run}:notify:${number}`, run: owner.run });
+    });
+    return ok("The person is told.");
+  }
+
+  async function newSession(title: string | null): Promise<HostToolResult> {
+    await commit(async (work) => {
+      await demandLive(work);
+      await work.tx.newSession(owner.conversation, work.newId(), title);
+      const notice: Notice = { kind: "new-session", isRunActive: true, ended: 0 };
+      await say(work, owner.conversation, notice, { dedupe: `run:${owner.run}:new-session:${calls}`, run: owner.run });
+    });
+    return ok("The person's next message begins a new session.");
+  }
+
+  async function switchModel(id: string, effort: string | null, signal: AbortSignal): Promise<HostToolResult> {
+    const number = calls;
+    const lane = await commit(async (work) => {
+      await demandLive(work);
+      return work.tx.lane(owner.conversation);
+    });
+    if (lane === null) throw new Deposed(owner);
+    const about: Consultation = { lane, settings, open: deps.openDriver };
+    const reply = await askAgent(about, { kind: "choose-model", choice: { id, effort } }, signal);
+    const told = await commit(async (work) => {
+      await demandLive(work);
+      const now = await work.tx.lane(owner.conversation);
+      if (now === null) throw new Deposed(owner);
+      const key = `tool:${owner.run}:${number}` as ItemKey;
+      return reply(work, { key, conversation: owner.conversation, message: null }, now);
+    });
+    const words = describeNotice(told, "web");
+    return told.kind === "model-chosen" ? ok(words) : failed(words);
+  }
+
+  async function status(): Promise<HostToolResult> {
+    const lanes = await commit((work) => laneReports(work, settings.runsMax));
+    const { runsMax, version } = settings;
+    return ok(describeNotice({ kind: "status", lanes, runsMax, version }, "web"));
+  }
+}
+
+function ok(words: string): HostToolResult {
+  return { kind: "ok", text: words };
+}
+
+function failed(words: string): HostToolResult {
+  return { kind: "failed", text: words };
+}
+
+/** The agent called a tool with something else than it takes. Its message is for the agent. */
+class Misuse extends Error {}
+
+type Input = {
+  text(name: string): string;
+  optional(name: string): string | null;
+  list(name: string): readonly string[];
+  flag(name: string): boolean;
+};
+
+function read(input: unknown): Input {
+  const given: Readonly<Record<string, unknown>> =
+    typeof input === "object" && input !== null ? (input as Record<string, unknown>) : {};
+  const optional = (name: string): string | null => {
+    const value = given[name] ?? null;
+    if (value !== null && typeof value !== "string") throw new Misuse(`${name} has to be a text. Nothing was done.`);
+    return value === null || value.trim() === "" ? null : value;
+  };
+  return {
+    optional,
+    text(name) {
+      const value = optional(name);
+      if (value === null) throw new Misuse(`${name} is missing. Nothing was done.`);
+      return value;
+    },
+    list(name) {
+      const value = given[name] ?? [];
+      if (!Array.isArray(value) || value.some((one) => typeof one !== "string"))
+        throw new Misuse(`${name} has to be a list of texts. Nothing was done.`);
+      return value as readonly string[];
+    },
+    flag: (name) => given[name] === true,
+  };
+}
