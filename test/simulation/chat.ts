@@ -13,7 +13,7 @@ import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
 import type { Place, Scenario } from "./scenario.ts";
-import type { Choice, Scheduler } from "./scheduler.ts";
+import type { Choice, Scheduler, Source } from "./scheduler.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Chat {
@@ -22,7 +22,7 @@ export interface Chat {
   attach(life: Life | null): void;
   /** A succeeded life still polls now and then. */
   haunt(ghost: Life): void;
-  next(): Choice | null;
+  readonly source: Source;
   /** Nobody types any more; what was typed still arrives. */
   calm(): void;
   /** To be called between two steps, when the mirror is up to date. */
@@ -191,6 +191,10 @@ export function createChat(deps: ChatDeps): Chat {
     }
   }
 
+  function isAllAcknowledged(): boolean {
+    return updates.every((update) => update.state === "acknowledged");
+  }
+
   return {
     asked: { released, again, moved },
     attach: (next) => {
@@ -201,11 +205,15 @@ export function createChat(deps: ChatDeps): Chat {
     haunt: (ghost) => {
       ghosts.push(ghost);
     },
-    next: () => {
-      const to = ghosts.length > 0 && !isCalm && random.chance(ghostPolls) ? random.pick(ghosts) : life;
-      const delivery = to === null ? null : deliver(to);
-      if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
-      return delivery;
+    source: {
+      kind: "chat",
+      isPossible: () => (actionsLeft > 0 && !isCalm) || (life !== null && (!isCalm || !isAllAcknowledged())),
+      choice: () => {
+        const to = ghosts.length > 0 && !isCalm && random.chance(ghostPolls) ? random.pick(ghosts) : life;
+        const delivery = to === null ? null : deliver(to);
+        if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
+        return delivery;
+      },
     },
     calm: () => {
       isCalm = true;
@@ -226,7 +234,7 @@ export function createChat(deps: ChatDeps): Chat {
       );
     },
     actionsLeft: () => actionsLeft,
-    isIdle: () => updates.every((update) => update.state === "acknowledged"),
+    isIdle: isAllAcknowledged,
   };
 }
 

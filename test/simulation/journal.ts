@@ -14,6 +14,8 @@ export type RunState = "starting" | "running" | "stopping" | "quarantined" | "se
 /** `decision` separates one transaction of the engine from the next and names the life that made it. */
 export type Change =
   | { readonly what: "decision"; readonly life: number }
+  /** The running count of admissions, as the database has it from here on. */
+  | { readonly what: "counted"; readonly received: number }
   | {
       readonly what: "item-added";
       readonly id: ItemId;
@@ -99,20 +101,21 @@ export interface Journal {
   counts(): { readonly received: number; readonly rows: number };
 }
 
-type Row = {
-  readonly what: Change["what"];
-  readonly id: string | number;
-  readonly a: never;
-  readonly b: never;
-  readonly c: never;
-  readonly d: never;
-  readonly e: never;
-  readonly f: never;
-  readonly g: never;
-};
+type Row = readonly [
+  what: Change["what"],
+  id: string | number,
+  a: never,
+  b: never,
+  c: never,
+  d: never,
+  e: never,
+  f: never,
+  g: never,
+];
 
 const columns = "what, id, a, b, c, d, e, f, g";
 const triggers: readonly (readonly [name: string, event: string, values: string])[] = [
+  ["counted", "UPDATE OF received ON instance", "'counted', NEW.received, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   [
     "item_added",
     "INSERT ON inbox",
@@ -169,6 +172,7 @@ export function createJournal(database: DatabaseSync): Journal {
   }
   const mark = database.prepare("INSERT INTO temp.journal (what, id) VALUES ('decision', ?)");
   const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
+  readAll.setReturnArrays(true);
   const clear = database.prepare("DELETE FROM temp.journal");
   const adopted = database.prepare("SELECT start_time FROM adopted");
   const counts = database.prepare(
@@ -190,11 +194,13 @@ export function createJournal(database: DatabaseSync): Journal {
 }
 
 function toChange(row: Row): Change {
-  const { what, a, b, c, d, e, f, g } = row;
-  const id = row.id as never;
+  const [what, , a, b, c, d, e, f, g] = row;
+  const id = row[1] as never;
   switch (what) {
     case "decision":
       return { what, life: Number(id) };
+    case "counted":
+      return { what, received: Number(id) };
     case "item-added":
       return {
         what,

@@ -9,7 +9,7 @@ import type { OutboxQueue, OutboxRow } from "../../src/engine/ports.ts";
 import type { Mirror, SaidRow } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import type { ChannelHabits } from "./scenario.ts";
-import type { Choice, Scheduler } from "./scheduler.ts";
+import type { Scheduler, Source } from "./scheduler.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Messenger {
@@ -17,7 +17,7 @@ export interface Messenger {
   begin(life: number, outbox: OutboxQueue): void;
   /** Faults stop. */
   calm(): void;
-  next(): Choice | null;
+  readonly source: Source;
   /** When the earliest message that may not go yet may go, by the wall clock. */
   nextDueMs(): number | null;
   isIdle(): boolean;
@@ -110,18 +110,21 @@ export function createMessenger(deps: MessengerDeps): Messenger {
     calm: () => {
       isCalm = true;
     },
-    next: () => {
-      if (serving === null || busy > 0) return null;
-      const { life, outbox } = serving;
-      for (const row of mirror.undelivered) {
-        if (!mayGo(row)) continue;
+    source: {
+      kind: "channel",
+      isPossible: () => {
+        if (serving === null || busy > 0) return false;
+        for (const row of mirror.undelivered) if (mayGo(row)) return true;
+        return false;
+      },
+      choice: () => {
+        const { life, outbox } = serving!;
         const run = (): void => {
           busy += 1;
           void pump(life, outbox).catch(refused);
         };
         return { kind: "channel", label: "look for messages", life, run };
-      }
-      return null;
+      },
     },
     nextDueMs: () => {
       let first: number | null = null;

@@ -58,6 +58,8 @@ export interface Mirror {
   /** Rows of Telegram that are not delivered yet. */
   readonly undelivered: ReadonlySet<SaidRow>;
   readonly buttons: readonly ButtonRow[];
+  /** The running count of admissions, as the database has it. */
+  received(): number;
   /** Decisions journalled so far, and the life that made the last one. */
   decision(): { readonly count: number; readonly life: number };
   apply(change: Change): void;
@@ -80,12 +82,16 @@ export function createMirror(): Mirror {
   const buttons: ButtonRow[] = [];
   let count = 0;
   let life = 0;
+  let received = 0;
 
   function apply(change: Change): void {
     switch (change.what) {
       case "decision":
         count += 1;
         life = change.life;
+        break;
+      case "counted":
+        received = change.received;
         break;
       case "item-added": {
         const { what: _, ...row } = change;
@@ -165,6 +171,7 @@ export function createMirror(): Mirror {
     said,
     undelivered,
     buttons,
+    received: () => received,
     decision: () => ({ count, life }),
     apply,
     queue: (conversation) =>
