@@ -92,13 +92,15 @@ export function readItem(sql: Sql, id: ItemId): StoredItem | null {
   return row === undefined ? null : toItem(row);
 }
 
-/** In the order in which they will run. */
+/**
+ * In the order in which they will run. The state is in the text, here and below: it decides whether inbox_order can be used, so SQLite
+ * would prepare the statement anew for each value of a parameter.
+ */
 export function readItems(sql: Sql, conversation: ConversationId, state: "queued" | "held"): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = ? ORDER BY rank, position`,
+      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = '${state}' ORDER BY rank, position`,
       conversation,
-      state,
     )
     .map(toItem);
 }
@@ -158,10 +160,9 @@ function rewriteItem(sql: Sql, id: ItemId, request: Request): void {
 function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = ?
+      `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = '${state}'
          AND id <> (SELECT item FROM run WHERE run.id = inbox.run) ORDER BY rank, position`,
       run,
-      state,
     )
     .map(toItem);
 }

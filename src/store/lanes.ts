@@ -5,7 +5,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
 import type { Lane, Tx } from "../engine/ports.ts";
-import { liveStates } from "./migrations.ts";
+import { isLive } from "./migrations.ts";
 import { lanesMoved } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
@@ -42,7 +42,7 @@ type LaneRow = {
 const selectLane = `SELECT lane.conversation, lane.workspace, session.title, lane.epoch, lane.session, session.resume,
     run.id AS run, run.epoch AS runEpoch, run.state, run.stop_why AS stopWhy, run.evidence
   FROM lane JOIN session ON session.id = lane.session
-  LEFT JOIN run ON run.conversation = lane.conversation AND run.state IN ${liveStates}`;
+  LEFT JOIN run ON run.conversation = lane.conversation AND run.${isLive}`;
 
 function toLane(row: LaneRow): Lane {
   return {

@@ -86,7 +86,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "store/runs.ts",
-        find: "id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
+        find: "id = ? AND conversation = ? AND epoch = ? AND ${isLive}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
         replace: "id = ? AND conversation = ? AND epoch >= ?",
       },
     ],
