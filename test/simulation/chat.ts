@@ -9,6 +9,7 @@ import type { ButtonId } from "../../src/domain/button.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
 import type { ButtonRow, Mirror } from "./mirror.ts";
 import type { Receipt } from "../../src/engine/ports.ts";
+import type { Meet } from "./faults.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
@@ -37,10 +38,17 @@ type ChatDeps = {
   readonly random: Random;
   readonly clock: VirtualClock;
   readonly scenario: Scenario;
+  readonly meet: Meet;
   readonly violated: (invariant: string, what: string) => void;
 };
 
-type Update = { readonly item: InboxItem; readonly place: Place; state: "waiting" | "sent" | "acknowledged" };
+type Update = {
+  readonly item: InboxItem;
+  readonly place: Place;
+  state: "waiting" | "sent" | "acknowledged";
+  /** The life that it was last sent to, 0 before the first time. */
+  sentTo: number;
+};
 type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
 
 const batchMax = 3;
@@ -80,18 +88,23 @@ export function createChat(deps: ChatDeps): Chat {
   }
 
   function send(place: Place, request: Request): void {
-    if (request.kind === "press") note(mirror.buttons.find((button) => button.id === request.button));
+    if (request.kind === "press") {
+      const button = mirror.buttons.find((other) => other.id === request.button);
+      if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
+      if (button?.conversation !== place.conversation) deps.meet("a button is pressed in another conversation");
+      note(button);
+    }
     const number = updates.length + 1;
     const item: InboxItem = {
       key: `tg:update:${number}` as ItemKey,
       conversation: place.conversation,
       user: "7",
       message: random.chance(0.8) ? `${number}` : null,
-      priority: request.kind === "prompt" && random.chance(0.1) ? "background" : "interactive",
+      priority: request.kind === "prompt" && random.chance(scenario.backgroundWork) ? "background" : "interactive",
       request: request.kind === "prompt" ? withTag(request, number) : request,
       sentAtMs: clock.now(),
     };
-    updates.push({ item, place, state: "waiting" });
+    updates.push({ item, place, state: "waiting", sentTo: 0 });
   }
 
   function drawRequest(place: Place): Request {
@@ -119,6 +132,8 @@ export function createChat(deps: ChatDeps): Chat {
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
+    const release = random.chance(0.2) ? list.findLast((button) => button.action.kind === "force-release") : undefined;
+    if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
@@ -160,7 +175,15 @@ export function createChat(deps: ChatDeps): Chat {
   function call(to: Life, batch: readonly Update[]): void {
     const made: Call = { life: to.number, updates: batch, isAnswered: false };
     calls.push(made);
-    for (const update of batch) if (update.state === "waiting") update.state = "sent";
+    for (const update of batch) {
+      if (update.state !== "waiting") deps.meet("an update comes again");
+      else if (update.sentTo > 0 && update.sentTo < to.number) deps.meet("an update comes again after a crash");
+      if (update.sentTo === 0 && updates.indexOf(update) > updates.findIndex((other) => other.sentTo === 0)) {
+        deps.meet("updates come out of order");
+      }
+      update.sentTo = to.number;
+      if (update.state === "waiting") update.state = "sent";
+    }
     const workspace = batch[0]!.place.workspace;
     const items = batch.map((update) => update.item);
     const accepted = workspace === null ? to.engine.accept(items) : to.engine.accept(items, { workspace });

@@ -5,7 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ButtonAction } from "../../src/domain/button.ts";
 import type { ConversationId } from "../../src/domain/conversation.ts";
-import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 
@@ -22,6 +22,7 @@ export type Change =
       readonly key: string;
       readonly conversation: ConversationId;
       readonly state: ItemState;
+      readonly priority: Priority;
       readonly request: Request;
       readonly acceptedAtMs: number;
       readonly rank: number;
@@ -119,7 +120,7 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
   [
     "item_added",
     "INSERT ON inbox",
-    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, NEW.request, NEW.accepted_at_ms, NEW.rank, NEW.position",
+    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, json_array(NEW.priority, json(NEW.request)), NEW.accepted_at_ms, NEW.rank, NEW.position",
   ],
   [
     "item_changed",
@@ -201,18 +202,21 @@ function toChange(row: Row): Change {
       return { what, life: Number(id) };
     case "counted":
       return { what, received: Number(id) };
-    case "item-added":
+    case "item-added": {
+      const [priority, request] = JSON.parse(d) as [Priority, Request];
       return {
         what,
         id,
         key: a,
         conversation: b,
         state: c,
-        request: JSON.parse(d),
+        priority,
+        request,
         acceptedAtMs: e,
         rank: f,
         position: g,
       };
+    }
     case "item-changed":
       return { what, id, from: a, to: b, run: c, rank: d, position: e };
     case "item-deleted":

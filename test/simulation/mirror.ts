@@ -1,7 +1,7 @@
 /** The rows as the journal told of them: what the checks and the people of the simulation look at. */
 import type { ButtonAction } from "../../src/domain/button.ts";
 import { channelOf, type ConversationId } from "../../src/domain/conversation.ts";
-import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 import type { Change, RunState } from "./journal.ts";
@@ -10,6 +10,7 @@ export type ItemRow = {
   readonly id: ItemId;
   readonly key: string;
   readonly conversation: ConversationId;
+  readonly priority: Priority;
   readonly request: Request;
   readonly acceptedAtMs: number;
   state: ItemState;

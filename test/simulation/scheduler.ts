@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts";
 /**
  * flush: the store commits; resolve: someone learns of its commit; agent: an agent acts; quiet: proof of the end of a turn
  * arrives; machine: the operating system answers; channel: a message travels; timer: time passes; chat: a person or the
- * network acts; crash, jump: as they say.
+ * network acts; late: somebody who owns a run no more writes of it; crash, jump: as they say.
  */
 export type ChoiceKind =
   | "flush"
@@ -24,6 +24,7 @@ export type ChoiceKind =
   | "timer"
   | "chat"
   | "crash"
+  | "late"
   | "jump";
 
 export const choiceKinds: readonly ChoiceKind[] = [
@@ -36,6 +37,7 @@ export const choiceKinds: readonly ChoiceKind[] = [
   "timer",
   "chat",
   "crash",
+  "late",
   "jump",
 ];
 
