@@ -106,28 +106,31 @@ type NewRun = {
 
 function insertRun(sql: Sql, incarnation: number, { run, lane, item, slot, driver, atMs }: NewRun): RunOwner {
   const { conversation } = lane;
-  // The epoch that was read is in the WHERE (I3): a lane from an earlier transaction claims nothing.
-  const claimed = sql.get<{ epoch: number; workspace: string; session: string }>(
-    "UPDATE lane SET epoch = epoch + 1 WHERE conversation = ? AND epoch = ? RETURNING epoch, workspace, session",
+  const epoch = lane.epoch + 1;
+  // What was read is in the WHERE (I3): a lane from an earlier transaction claims nothing.
+  const claimed = sql.run(
+    "UPDATE lane SET epoch = ? WHERE conversation = ? AND epoch = ? AND workspace = ? AND session = ?",
+    epoch,
     conversation,
     lane.epoch,
+    lane.workspace,
+    lane.session.id,
   );
-  if (claimed === undefined)
-    throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
+  if (claimed === 0) throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
   sql.run(
     `INSERT INTO run (id, conversation, epoch, item, workspace, session, driver, slot, incarnation, state, started_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'starting', ?)`,
     run,
     conversation,
-    claimed.epoch,
+    epoch,
     item,
-    claimed.workspace,
-    claimed.session,
+    lane.workspace,
+    lane.session.id,
     driver,
     slot,
     incarnation,
     atMs,
   );
-  runBegan(sql, conversation, claimed.workspace);
-  return { conversation, run, epoch: claimed.epoch };
+  runBegan(sql, conversation, lane.workspace);
+  return { conversation, run, epoch };
 }

@@ -129,23 +129,17 @@ export function readNewestItems(sql: Sql, conversation: ConversationId, limit: n
 function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: RunId | null | undefined): boolean {
   const moved =
     run === undefined
-      ? sql.get<{ conversation: ConversationId }>(
-          "UPDATE inbox SET state = ? WHERE id = ? AND state = ? RETURNING conversation",
-          to,
-          id,
-          from,
-        )
-      : sql.get<{ conversation: ConversationId }>(
-          "UPDATE inbox SET state = ?, run = ? WHERE id = ? AND state = ? RETURNING conversation",
-          to,
-          run,
-          id,
-          from,
-        );
-  if (moved === undefined) return false;
+      ? sql.run("UPDATE inbox SET state = ? WHERE id = ? AND state = ?", to, id, from)
+      : sql.run("UPDATE inbox SET state = ?, run = ? WHERE id = ? AND state = ?", to, run, id, from);
+  if (moved === 0) return false;
   if (from === "queued") supersedeAcknowledgement(sql, id);
-  if (from === "queued" || to === "queued") queueChanged(sql, moved.conversation);
+  if (from === "queued" || to === "queued") queueChanged(sql, conversationOf(sql, id));
   return true;
+}
+
+function conversationOf(sql: Sql, id: ItemId): ConversationId {
+  const row = sql.get<{ conversation: ConversationId }>("SELECT conversation FROM inbox WHERE id = ?", id);
+  return one(row, `item ${id}`).conversation;
 }
 
 /** Below every position that was ever given, also to items that may still come back to the line. */

@@ -73,12 +73,13 @@ export function readLiveRuns(sql: Sql): readonly LiveRun[] {
 
 /** A run that is being stopped stays so, and its session can still be resumed. */
 function confirmRun(sql: Sql, owner: RunOwner, resume: string | null): boolean {
-  const confirmed = sql.get<{ session: string }>(
-    `UPDATE run SET state = iif(state = 'starting', 'running', state) WHERE ${owned} RETURNING session`,
+  const confirmed = sql.run(
+    `UPDATE run SET state = iif(state = 'starting', 'running', state) WHERE ${owned}`,
     ...ownerValues(owner),
   );
-  if (confirmed === undefined) return false;
-  if (resume !== null) sql.run("UPDATE session SET resume = ? WHERE id = ?", resume, confirmed.session);
+  if (confirmed === 0) return false;
+  if (resume !== null)
+    sql.run("UPDATE session SET resume = ? WHERE id = (SELECT session FROM run WHERE id = ?)", resume, owner.run);
   return true;
 }
 
