@@ -132,12 +132,16 @@ export function createChat(deps: ChatDeps): Chat {
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
-    const release = random.chance(0.2) ? list.findLast((button) => button.action.kind === "force-release") : undefined;
+    const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
     return { kind: "press", button: button.id as ButtonId };
+  }
+
+  function isReleaseOfLive({ action }: ButtonRow): boolean {
+    return action.kind === "force-release" && mirror.runs.get(action.owner.run)?.state === "quarantined";
   }
 
   function note(button: ButtonRow | undefined): void {

@@ -230,7 +230,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
         quarantineRun: () => tx.quarantineRun(owner, { processes: [], note: "late" }),
         settleRun: () => tx.settleRun(owner, { kind: "finished" }, emptyTranscript, atMs),
       };
-      for (const [name, verb] of Object.entries(verbs)) if (await verb()) granted.push(name);
+      for (const [name, verb] of Object.entries(verbs)) if (await isGranted(verb)) granted.push(name);
       throw new Probed();
     });
     try {
@@ -257,6 +257,15 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       if (database.isTransaction) database.exec("ROLLBACK");
     },
   };
+}
+
+/** A verb that the database itself refuses has written nothing. */
+async function isGranted(verb: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await verb();
+  } catch {
+    return false;
+  }
 }
 
 /** What a dead program started: nothing. */

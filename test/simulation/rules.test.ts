@@ -162,6 +162,19 @@ describe("what the rules refuse", () => {
     expect(setUp().history({ what: "button-used", id: "b", wasUsed: true })).toContain("I6");
   });
 
+  test("a message that comes back from its end (I6)", () => {
+    const over: Change = { ...(said(1, null, "queued") as Change & { what: "said" }), state: "superseded" };
+    const begun: Change = {
+      what: "said-changed",
+      id: 1,
+      from: "superseded",
+      to: "sending",
+      notBeforeMs: 0,
+      isUncertain: false,
+    };
+    expect(setUp().history(over, begun)).toContain("I6");
+  });
+
   test("preempted work that does not come back to the line, and a person's message that is preempted (I11)", () => {
     const preempted = { outcome: { kind: "preempted" } } as const;
     const background: Change = { ...(item(1) as Change & { what: "item-added" }), priority: "background" };

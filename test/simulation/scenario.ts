@@ -80,7 +80,7 @@ export function drawScenario(random: Random): Scenario {
     places: drawPlaces(random),
     defaultWorkspace,
     runsMax: random.between(1, 3),
-    actionsMax: random.between(4, 22),
+    actionsMax: random.between(isStubborn ? 14 : 4, 22),
     crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
       hangs: rate(0.5),
@@ -110,7 +110,7 @@ export function drawScenario(random: Random): Scenario {
     zombies: random.pick([0, 0.3, 1]),
     downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
-    weights: drawWeights(random),
+    weights: drawWeights(random, isStubborn),
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
   };
@@ -129,7 +129,7 @@ function drawPlaces(random: Random): Place[] {
 }
 
 /** Some kinds of choice are hurried and some held back, by up to two orders of magnitude: that is where races show. */
-function drawWeights(random: Random): Weights {
+function drawWeights(random: Random, isStubborn: boolean): Weights {
   const base: Record<ChoiceKind, number> = {
     flush: 6,
     resolve: 6,
@@ -137,7 +137,8 @@ function drawWeights(random: Random): Weights {
     quiet: 3,
     machine: 3,
     channel: 2,
-    timer: 0.5,
+    // Only time leads to a quarantine.
+    timer: isStubborn ? 2 : 0.5,
     chat: 2,
     crash: 0.06,
     late: 0.15,

@@ -91,7 +91,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     if (!ledger.isReleased && !ledger.isOrphan && !deps.isHeld(ledger.workspace, life)) {
       deps.violated("I1", `${run} acts in ${ledger.workspace}, which its program does not hold`);
     }
-    if (script.goesOn && agent.toughness === "never" && ledger.asked === "kill") {
+    if (script.goesOn && agent.toughness === "never" && ledger.asked !== null) {
       events.emit({ kind: "text", delta: "and on " });
       return continueWork();
     }
