@@ -42,7 +42,7 @@ async function main() {
     return 2;
   }
   try {
-    const node = await prepare(root, { page: wanted.page });
+    const node = await prepare(root, { page: wanted.page, compiled: task === "start" });
     if (wanted.isProgram) {
       const command = ["--import", new URL("compile-cache.mjs", import.meta.url).href, ...wanted.command];
       return await runTask(node, command, personal(process.env));

@@ -14,7 +14,7 @@ const children: ChildProcess[] = [];
 beforeEach(() => {
   scratch = mkdtempSync(join(tmpdir(), "signalbox bootstrap "));
   checkout = join(scratch, "my checkout");
-  for (const name of ["bootstrap.mjs", "setup.mjs", "task.mjs", "compile-cache.mjs"]) {
+  for (const name of ["bootstrap.mjs", "setup.mjs", "task.mjs", "compile-cache.mjs", "compile.mjs"]) {
     cpSync(join(import.meta.dirname, name), join(checkout, "scripts", name));
   }
   put("package-lock.json", lockOf({ "node_modules/left": { version: "1.0.0", integrity: "sha-1" } }));
@@ -95,6 +95,28 @@ describe("memory", () => {
     const NODE_OPTIONS = "";
     expect(JSON.parse(bootstrap("start", { NODE_OPTIONS }).stdout)).toEqual([["--max-semi-space-size=2"], ""]);
     expect(JSON.parse(bootstrap("cli", { NODE_OPTIONS }).stdout)).toEqual([[], ""]);
+  });
+
+  test("the first life after a change already finds its modules compiled, and without a change nothing is compiled again", () => {
+    const compiled = (): string => readFileSync(join(scratch, "compiled"), "utf8");
+    const module = (name: string): string =>
+      `import { appendFileSync } from "node:fs"; appendFileSync(${JSON.stringify(join(scratch, "compiled"))}, "${name} " as string);`;
+    put("src/main.ts", module("main"));
+    put("src/web/late.ts", module("late"));
+    put("src/web/late.test.ts", module("test"));
+    expect(bootstrap("start")).toMatchObject({ status: 0, stdout: 'ran ["start"]\n' });
+    expect(compiled()).toBe("main late ");
+    bootstrap("start");
+    expect(compiled()).toBe("main late ");
+    put("src/web/late.ts", module("later"));
+    bootstrap("start");
+    expect(compiled()).toBe("main late main later ");
+  });
+
+  test("a program that does not compile is started all the same: it says best what is wrong with it", () => {
+    put("src/main.ts", "this is no TypeScript");
+    expect(bootstrap("start")).toMatchObject({ status: 0, stdout: 'ran ["start"]\n' });
+    expect(existsSync(join(checkout, ".cache/compile.json"))).toBe(false);
   });
 });
 

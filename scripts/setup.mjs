@@ -1,14 +1,15 @@
-// Makes a checkout ready to run: a Node that runs TypeScript, the pinned dependencies, the built page.
+// Makes a checkout ready to run: a Node that runs TypeScript, the pinned dependencies, the built page, the compiled program.
 //
 // 1. A step is done only when its stamp says so, and the stamp is written last: an interrupted step is done again.
 // 2. A stamp names the content it was made from (lockfile, page sources), never a time: a clone, a checkout of another
 //    branch or a copied directory is judged right.
 // 3. One set-up at a time per checkout: `npm start` and `npm test` in two terminals do not install over each other.
 // 4. Nothing to do: no network, no child process, nothing written.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 import { runTask } from "./task.mjs";
 
@@ -24,8 +25,13 @@ export class SetupFailed extends Error {
 }
 
 /** Resolves to the Node executable to run the task with. Rejects with SetupFailed. Prints to stderr what takes long. */
-export async function prepare(root, { page }) {
-  const steps = [nodeStep(root), dependenciesStep(root), ...(page ? [pageStep(root)] : [])];
+export async function prepare(root, { page, compiled }) {
+  const steps = [
+    nodeStep(root),
+    dependenciesStep(root),
+    ...(page ? [pageStep(root)] : []),
+    ...(compiled ? [compileStep(root)] : []),
+  ];
   if (steps.some((step) => !step.isDone())) {
     const release = await takeTurn(root);
     try {
@@ -195,6 +201,27 @@ function pageStep(root) {
       const code = await runTask(node, args, { cwd: root, env: process.env, output: "stderr" });
       if (code !== 0) throw new SetupFailed(`building the page failed (exit code ${code}).`, code);
       writeStamp(stampFile, made);
+    },
+  };
+}
+
+// ---- The compiled program ----
+
+/** Not for the sake of the start, which compiles for itself what is missing, but of the life after it: see compile.mjs. */
+function compileStep(root) {
+  const stampFile = join(root, ".cache/compile.json");
+  const sources = () => hashOfTrees([join(root, "src")], `${nodeFor(root)} ${process.version}`);
+  return {
+    isDone() {
+      if (!existsSync(join(root, "src/main.ts"))) return true;
+      return existsSync(join(root, ".cache/compile")) && readStamp(stampFile)?.sources === sources();
+    },
+    async run(node) {
+      const made = { sources: sources() };
+      const cache = pathToFileURL(join(root, "scripts/compile-cache.mjs")).href;
+      // A failure is no obstacle: the program itself says what is wrong with it.
+      const { status } = spawnSync(node, ["--import", cache, join(root, "scripts/compile.mjs")], { stdio: "ignore" });
+      if (status === 0) writeStamp(stampFile, made);
     },
   };
 }

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 
 import { toJsonSchema } from "@valibot/to-json-schema";
 
-import { fileSchema } from "../src/config.ts";
+import { fileSchema } from "../src/config/settings.ts";
 
 /** The JSON Schema of config.json. `config.schema.json` in the repository holds its result. */
 export function configSchema(): object {

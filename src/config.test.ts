@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { agentEnvironment, type Config, ConfigError, type Environment, readConfig } from "./config.ts";
+import { type Config, readConfig } from "./config.ts";
+import { agentEnvironment, type Environment } from "./config/environment.ts";
+import { ConfigError } from "./config/refusal.ts";
 
 const token = "123456789:AAEcanarycanarycanarycanarycanary12";
 

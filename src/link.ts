@@ -3,7 +3,8 @@
  * its owner reads; the running program is only asked whether it is there.
  */
 import { join } from "node:path";
-import { ConfigError, readConfig } from "./config.ts";
+import { readConfig } from "./config.ts";
+import { ConfigError } from "./config/refusal.ts";
 import { newId } from "./lib/ids.ts";
 import type { Terminal } from "./lib/log.ts";
 import { signLink } from "./web/access.ts";

@@ -72,8 +72,9 @@ async function addStatus(work: Work, lane: Lane, owner: Claim["owner"]): Promise
 export async function tellWaiting(work: Work, runsMax: number): Promise<void> {
   for (const id of work.waiting) {
     const item = await work.tx.item(id);
-    const lane = item === null ? null : await work.tx.lane(item.conversation);
-    if (item?.state === "queued" && lane !== null) await acknowledge(work, item, lane, runsMax);
+    if (item?.state !== "queued") continue;
+    const lane = await work.tx.lane(item.conversation);
+    if (lane !== null) await acknowledge(work, item, lane, runsMax);
   }
 }
 

@@ -139,6 +139,26 @@ describe("a stop", () => {
     expect((await house.driver.nextTurn()).request.prompt.text).toBe("two");
   });
 
+  it("a run whose end cannot be recorded is not tried for ever: it is quarantined and told, and Force release frees its lane", async () => {
+    await using house = await createHouse();
+    await house.send("a", "one");
+    const turn = await house.driver.nextTurn();
+    house.database.exec("UPDATE inbox SET state = 'merged' WHERE id = 1"); // rows that contradict each other
+    turn.finish("1");
+    await house.settled();
+    expect(await house.notices("a")).toEqual([]); // what was in the way may pass
+    await house.clock.advance(60_000);
+    const note: unknown = expect.stringContaining("was not running");
+    expect((await house.said("a")).at(-1)).toMatchObject({
+      notice: { kind: "quarantined", evidence: { processes: [], note } },
+    });
+    expect((await house.store.history.liveRuns())[0]?.state).toBe("quarantined");
+    expect(house.engine.snapshots()).toEqual([]);
+    house.database.exec("UPDATE inbox SET state = 'running' WHERE id = 1");
+    await house.press("a", "force-release");
+    expect(await house.store.history.liveRuns()).toEqual([]);
+  });
+
   it("Force release frees a quarantined lane at the person's risk, and what the old run does later is written nowhere (I3)", async () => {
     await using house = await createHouse();
     await house.send("a", "one");

@@ -32,6 +32,7 @@ import type {
 import { createHostTools } from "./host-tools.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
+import { keepUnsettled } from "./unsettled.ts";
 import { type After, beginWork, type EngineSettings, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {
@@ -161,9 +162,14 @@ export function createEngine(deps: EngineDeps): Engine {
   }
 
   async function seeThrough(run: LiveRun): Promise<void> {
-    await run.live();
-    runs.delete(run.owner.run);
-    tellChanged(run.owner.conversation);
+    try {
+      await run.live();
+    } catch (error) {
+      await keepUnsettled(keeping, run.owner, run.snapshot().transcript, error, closed.signal);
+    } finally {
+      runs.delete(run.owner.run);
+      tellChanged(run.owner.conversation);
+    }
   }
 
   function carryOut(effect: After): void {

@@ -10,6 +10,7 @@ import { emptyTranscript } from "../domain/transcript.ts";
 import type { Clock, LiveRun, Log, Processes, StoredItem } from "./ports.ts";
 import { untilEnded } from "./quiescence.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
+import { keepUnsettled } from "./unsettled.ts";
 import { offerHeld } from "./waiting-line.ts";
 import { type Commit, Deposed, persist, reply, type Work } from "./work.ts";
 
@@ -79,7 +80,9 @@ async function settleInterrupted(deps: RecoveryDeps, left: readonly LiveRun[], s
     try {
       await persist(deps, (work) => settleQuiet(work, run.owner, { kind: "interrupted" }, emptyTranscript), signal);
     } catch (error) {
-      if (!(error instanceof Deposed)) throw error; // Deposed: a person released it meanwhile
+      if (error instanceof Deposed) continue; // a person released it meanwhile
+      if (signal.aborted) throw error;
+      await keepUnsettled(deps, run.owner, emptyTranscript, error, signal);
     }
   }
 }

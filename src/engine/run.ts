@@ -154,8 +154,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   /** A turn that finished may leave tasks behind; one that was stopped leaves nothing, even when the stop came just after its end. */
   async function settle(end: TurnEnd, adopted: readonly ProcessRef[]): Promise<"settled" | "leftovers"> {
     return keep(async (work) => {
-      const live = await work.tx.run(owner);
-      if (live !== null && live.stopWhy !== null && adopted.length > 0) return "leftovers";
+      const live = adopted.length > 0 ? await work.tx.run(owner) : null;
+      if (live !== null && live.stopWhy !== null) return "leftovers";
       await settleQuiet(work, owner, end, transcript);
       if (adopted.length > 0) await work.tx.adopt(owner.conversation, owner.run, adopted);
       return "settled";

@@ -68,20 +68,35 @@ const commitRetryMs = 200;
 const commitRetryMsMax = 30_000;
 
 /**
- * Commits what must not be lost: tries until it is durable, the decision is `Deposed`, or `signal` fires (then it rejects with the
- * last failure). A full disk delays what depends on it; it never loses it.
+ * A decision that throws by itself (rows that contradict each other, a bug) will throw again. After this many times in a row, some
+ * seconds, what could have been in its way for a moment is gone, and its caller is told.
+ */
+const decisionFailuresMax = 5;
+
+/**
+ * Commits what must not be lost: tries until it is durable, the decision is `Deposed`, `signal` fires, or the decision itself has thrown
+ * `decisionFailuresMax` times in a row; then it rejects with the last failure. A database that does not commit (a full disk) delays
+ * what depends on it; it never loses it.
  */
 export async function persist<T>(
   deps: { commit: Commit; clock: Clock; log: Log },
   decide: (work: Work) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
+  let failures = 0;
   for (let delayMs = commitRetryMs; ; delayMs = Math.min(delayMs * 2, commitRetryMsMax)) {
+    const before = failures;
+    const watched = async (work: Work): Promise<T> => {
+      failures = before + 1;
+      const value = await decide(work);
+      failures = 0;
+      return value;
+    };
     try {
-      return await deps.commit(decide);
+      return await deps.commit(watched);
     } catch (error) {
-      if (error instanceof Deposed || signal.aborted) throw error;
-      deps.log.error({ error }, "the database refused a commit that must not be lost; trying again");
+      if (error instanceof Deposed || signal.aborted || failures >= decisionFailuresMax) throw error;
+      deps.log.error({ error }, "what must not be lost could not be committed; trying again");
     }
     // Pacing: the next attempt at a database that just refused.
     await deps.clock.sleep(delayMs, signal);

@@ -10,7 +10,7 @@ import type { RunId, RunOwner } from "../domain/run.ts";
 import type { Lane, StoredItem, Tx } from "../engine/ports.ts";
 import { readHead } from "./inbox.ts";
 import { readLane } from "./lanes.ts";
-import { liveStates } from "./migrations.ts";
+import { isLive } from "./migrations.ts";
 import { runBegan } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 import { StoreFault } from "./store-fault.ts";
@@ -46,8 +46,8 @@ function nextReady(
 function lowestFreeSlot(sql: Sql): number {
   const row = sql.get<{ slot: number }>(
     `SELECT min(candidate) AS slot
-     FROM (SELECT 1 AS candidate UNION ALL SELECT slot + 1 FROM run WHERE state IN ${liveStates})
-     WHERE candidate NOT IN (SELECT slot FROM run WHERE state IN ${liveStates})`,
+     FROM (SELECT 1 AS candidate UNION ALL SELECT slot + 1 FROM run WHERE ${isLive})
+     WHERE candidate NOT IN (SELECT slot FROM run WHERE ${isLive})`,
   );
   return one(row, "slot").slot;
 }
@@ -68,7 +68,7 @@ function waitsFor(
 /** Who runs in the lane's workspace, or else who takes it before this lane's turn. */
 function workspaceHolder(sql: Sql, lane: Lane): ConversationId | null {
   const running = sql.get<{ conversation: ConversationId }>(
-    `SELECT conversation FROM run WHERE workspace = ? AND state IN ${liveStates}`,
+    `SELECT conversation FROM run WHERE workspace = ? AND ${isLive}`,
     lane.workspace,
   );
   if (running !== undefined) return running.conversation;
@@ -91,10 +91,7 @@ function startsBefore(sql: Sql, conversation: ConversationId, runsMax: number): 
 }
 
 function freeSlots(sql: Sql, runsMax: number): number {
-  const row = sql.get<{ count: number }>(
-    `SELECT count(*) AS count FROM run WHERE state IN ${liveStates} AND slot <= ?`,
-    runsMax,
-  );
+  const row = sql.get<{ count: number }>(`SELECT count(*) AS count FROM run WHERE ${isLive} AND slot <= ?`, runsMax);
   return runsMax - one(row, "count").count;
 }
 
@@ -109,28 +106,31 @@ type NewRun = {
 
 function insertRun(sql: Sql, incarnation: number, { run, lane, item, slot, driver, atMs }: NewRun): RunOwner {
   const { conversation } = lane;
-  // The epoch that was read is in the WHERE (I3): a lane from an earlier transaction claims nothing.
-  const claimed = sql.get<{ epoch: number; workspace: string; session: string }>(
-    "UPDATE lane SET epoch = epoch + 1 WHERE conversation = ? AND epoch = ? RETURNING epoch, workspace, session",
+  const epoch = lane.epoch + 1;
+  // What was read is in the WHERE (I3): a lane from an earlier transaction claims nothing.
+  const claimed = sql.run(
+    "UPDATE lane SET epoch = ? WHERE conversation = ? AND epoch = ? AND workspace = ? AND session = ?",
+    epoch,
     conversation,
     lane.epoch,
+    lane.workspace,
+    lane.session.id,
   );
-  if (claimed === undefined)
-    throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
+  if (claimed === 0) throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
   sql.run(
     `INSERT INTO run (id, conversation, epoch, item, workspace, session, driver, slot, incarnation, state, started_at_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'starting', ?)`,
     run,
     conversation,
-    claimed.epoch,
+    epoch,
     item,
-    claimed.workspace,
-    claimed.session,
+    lane.workspace,
+    lane.session.id,
     driver,
     slot,
     incarnation,
     atMs,
   );
-  runBegan(sql, conversation, claimed.workspace);
-  return { conversation, run, epoch: claimed.epoch };
+  runBegan(sql, conversation, lane.workspace);
+  return { conversation, run, epoch };
 }

@@ -101,13 +101,15 @@ export function readItem(sql: Sql, id: ItemId): StoredItem | null {
   return row === undefined ? null : toItem(row);
 }
 
-/** In the order in which they will run. */
+/**
+ * In the order in which they will run. The state is in the text, here and below: it decides whether inbox_order can be used, so SQLite
+ * would prepare the statement anew for each value of a parameter.
+ */
 export function readItems(sql: Sql, conversation: ConversationId, state: "queued" | "held"): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = ? ORDER BY rank, position`,
+      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND state = '${state}' ORDER BY rank, position`,
       conversation,
-      state,
     )
     .map(toItem);
 }
@@ -136,23 +138,17 @@ export function readNewestItems(sql: Sql, conversation: ConversationId, limit: n
 function moveItem(sql: Sql, id: ItemId, from: ItemState, to: ItemState, run: RunId | null | undefined): boolean {
   const moved =
     run === undefined
-      ? sql.get<{ conversation: ConversationId }>(
-          "UPDATE inbox SET state = ? WHERE id = ? AND state = ? RETURNING conversation",
-          to,
-          id,
-          from,
-        )
-      : sql.get<{ conversation: ConversationId }>(
-          "UPDATE inbox SET state = ?, run = ? WHERE id = ? AND state = ? RETURNING conversation",
-          to,
-          run,
-          id,
-          from,
-        );
-  if (moved === undefined) return false;
+      ? sql.run("UPDATE inbox SET state = ? WHERE id = ? AND state = ?", to, id, from)
+      : sql.run("UPDATE inbox SET state = ?, run = ? WHERE id = ? AND state = ?", to, run, id, from);
+  if (moved === 0) return false;
   if (from === "queued") supersedeAcknowledgement(sql, id);
-  if (from === "queued" || to === "queued") queueChanged(sql, moved.conversation);
+  if (from === "queued" || to === "queued") queueChanged(sql, conversationOf(sql, id));
   return true;
+}
+
+function conversationOf(sql: Sql, id: ItemId): ConversationId {
+  const row = sql.get<{ conversation: ConversationId }>("SELECT conversation FROM inbox WHERE id = ?", id);
+  return one(row, `item ${id}`).conversation;
 }
 
 /** Below every position that was ever given, also to items that may still come back to the line. */
@@ -167,10 +163,9 @@ function rewriteItem(sql: Sql, id: ItemId, request: Request): void {
 function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = ?
+      `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = '${state}'
          AND id <> (SELECT item FROM run WHERE run.id = inbox.run) ORDER BY rank, position`,
       run,
-      state,
     )
     .map(toItem);
 }

@@ -7,7 +7,7 @@ import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Lane, Tx } from "../engine/ports.ts";
-import { liveStates } from "./migrations.ts";
+import { isLive } from "./migrations.ts";
 import { lanesMoved } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
@@ -74,7 +74,7 @@ const selectLane = `SELECT lane.conversation, lane.workspace, session.title, lan
     session.driver AS sessionDriver, lane.driver, lane.permissions, session.model, session.effort,
     run.id AS run, run.epoch AS runEpoch, run.state, run.stop_why AS stopWhy, run.evidence
   FROM lane JOIN session ON session.id = lane.session
-  LEFT JOIN run ON run.conversation = lane.conversation AND run.state IN ${liveStates}`;
+  LEFT JOIN run ON run.conversation = lane.conversation AND run.${isLive}`;
 
 function toLane(row: LaneRow): Lane {
   return {

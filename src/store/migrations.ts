@@ -8,8 +8,12 @@
 import type { DatabaseSync } from "node:sqlite";
 import { classify, StoreFault } from "./store-fault.ts";
 
-/** The states in which a run occupies its conversation, workspace and slot; the condition of the partial indexes. */
-export const liveStates = "('starting', 'running', 'stopping', 'quarantined')";
+/**
+ * A run occupies its conversation, workspace and slot until it ended: the condition of the partial indexes. It is not said with the
+ * states, though they would do: a change from one live state to another then leaves these indexes alone, and SQLite makes no list to
+ * look them up in.
+ */
+export const isLive = "ended_at_ms IS NULL";
 
 /** The states of a message on its way: the condition of the index that finds them among all that were ever sent. */
 export const undeliveredStates = "('pending', 'sending')";
@@ -110,9 +114,9 @@ const migrations: readonly string[] = [
     CHECK ((state = 'settled') = (outcome IS NOT NULL))
   ) STRICT;
   CREATE INDEX run_of_item ON run (item);
-  CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE state IN ${liveStates};
-  CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE state IN ${liveStates};
-  CREATE UNIQUE INDEX run_one_per_slot ON run (slot) WHERE state IN ${liveStates};
+  CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE state IN ('starting', 'running', 'stopping', 'quarantined');
+  CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE state IN ('starting', 'running', 'stopping', 'quarantined');
+  CREATE UNIQUE INDEX run_one_per_slot ON run (slot) WHERE state IN ('starting', 'running', 'stopping', 'quarantined');
 
   CREATE TABLE stop_wait (
     item INTEGER NOT NULL REFERENCES inbox (id),
@@ -175,6 +179,24 @@ const migrations: readonly string[] = [
   CREATE INDEX outbox_of_conversation ON outbox (conversation);
   CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
   CREATE INDEX outbox_ask ON outbox (conversation, message) WHERE kind = 'ask';
+  `,
+  `
+  -- What a message costs must not grow with what is stored, and what grew was the number of pages that its commits wrote: an index that
+  -- begins with the conversation has another leaf for each conversation. Ids are neighbours in time, so an index by run has not.
+  DROP INDEX run_one_per_lane;
+  DROP INDEX run_one_per_workspace;
+  DROP INDEX run_one_per_slot;
+  CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE ${isLive};
+  CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE ${isLive};
+  CREATE UNIQUE INDEX run_one_per_slot ON run (slot) WHERE ${isLive};
+  -- Only what waits has an order. Said with OR: SQLite infers it from either state.
+  DROP INDEX inbox_order;
+  CREATE INDEX inbox_order ON inbox (conversation, state, rank, position) WHERE state = 'queued' OR state = 'held';
+  -- What is said of a run is found by the run, the rest by the conversation.
+  DROP INDEX outbox_status;
+  DROP INDEX outbox_of_conversation;
+  CREATE INDEX outbox_of_run ON outbox (run) WHERE run IS NOT NULL;
+  CREATE INDEX outbox_of_conversation ON outbox (conversation) WHERE run IS NULL;
   `,
 ];
 

@@ -140,10 +140,23 @@ export function recoverRows(sql: Sql, channel: ChannelName): void {
   );
 }
 
-/** The newest `limit` messages, oldest first. */
+/**
+ * The newest `limit` messages, oldest first. Nothing is said of a run after its end (I8), so the newest of a conversation are among what
+ * its newest runs said and the newest that belong to no run.
+ */
 export function readNewestMessages(sql: Sql, conversation: ConversationId, limit: number): readonly OutboxRow[] {
   return sql
-    .all<Row>(`SELECT ${columns} FROM outbox WHERE conversation = ? ORDER BY id DESC LIMIT ?`, conversation, limit)
+    .all<Row>(
+      `SELECT * FROM (
+         SELECT ${columns} FROM outbox
+         WHERE run IN (SELECT id FROM run WHERE conversation = ?1 ORDER BY epoch DESC LIMIT ?2)
+         UNION ALL
+         SELECT * FROM (
+           SELECT ${columns} FROM outbox WHERE conversation = ?1 AND run IS NULL ORDER BY id DESC LIMIT ?2))
+       ORDER BY id DESC LIMIT ?2`,
+      conversation,
+      limit,
+    )
     .map(toOutboxRow)
     .toReversed();
 }

@@ -57,6 +57,22 @@ describe("the statements of a message's life", () => {
     database.close();
   });
 
+  it("write no more than two indexes that have another page for each conversation", async () => {
+    const database = new DatabaseSync(":memory:");
+    const store = await openSqliteStore({ database, now: () => 0, newId: () => "id" });
+    // A partial index holds what waits or is live, or the few rows that belong to no run.
+    const scattered = database
+      .prepare(
+        `SELECT list.name FROM sqlite_schema AS listed, pragma_index_list(listed.name) AS list, pragma_index_info(list.name) AS info
+         WHERE listed.name IN ('inbox', 'run', 'outbox', 'button') AND NOT list.partial AND info.seqno = 0 AND info.name = 'conversation'`,
+      )
+      .all()
+      .map(({ name }) => name);
+    expect(scattered.toSorted()).toEqual(["inbox_of_conversation", "sqlite_autoindex_run_2"]);
+    await store[Symbol.asyncDispose]();
+    database.close();
+  });
+
   it("are told apart from one that does", () => {
     const database = new DatabaseSync(":memory:");
     database.exec("CREATE TABLE inbox (id INTEGER PRIMARY KEY, state TEXT)");

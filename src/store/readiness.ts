@@ -6,7 +6,7 @@
  * run it goes behind all lanes that wait already. Finding the next one costs a few index seeks, whatever is stored.
  */
 import type { ConversationId } from "../domain/conversation.ts";
-import { liveStates } from "./migrations.ts";
+import { isLive } from "./migrations.ts";
 import { one, type Sql } from "./sql.ts";
 
 /** Items of the lane came to be queued, or ceased to be. */
@@ -37,7 +37,7 @@ function refreshTicket(sql: Sql, conversation: ConversationId): { workspace: str
     sql.get<{ workspace: string; ticket: number | null; isReady: 0 | 1 }>(
       `SELECT workspace, ticket,
          EXISTS (SELECT 1 FROM inbox WHERE conversation = lane.conversation AND state = 'queued')
-         AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND state IN ${liveStates}) AS isReady
+         AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}) AS isReady
        FROM lane WHERE conversation = ?`,
       conversation,
     ),
@@ -52,7 +52,7 @@ function refreshTicket(sql: Sql, conversation: ConversationId): { workspace: str
 function refreshHead(sql: Sql, path: string): void {
   sql.run(
     `UPDATE workspace SET head_ticket = CASE
-       WHEN EXISTS (SELECT 1 FROM run WHERE workspace = workspace.path AND state IN ${liveStates}) THEN NULL
+       WHEN EXISTS (SELECT 1 FROM run WHERE workspace = workspace.path AND ${isLive}) THEN NULL
        ELSE (SELECT min(ticket) FROM lane WHERE workspace = workspace.path AND ticket IS NOT NULL) END
      WHERE path = ?`,
     path,

@@ -8,7 +8,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { Evidence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { LiveRun, Tx } from "../engine/ports.ts";
-import { liveStates } from "./migrations.ts";
+import { isLive } from "./migrations.ts";
 import { runEnded } from "./readiness.ts";
 import type { Sql } from "./sql.ts";
 
@@ -30,7 +30,7 @@ export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
 }
 
 /** I3. Takes the values of `ownerValues`, in that order. */
-const owned = `id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}
+const owned = `id = ? AND conversation = ? AND epoch = ? AND ${isLive}
   AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)`;
 
 const ownerValues = (owner: RunOwner): readonly [RunId, ConversationId, number] => [
@@ -68,17 +68,18 @@ function readRun(sql: Sql, owner: RunOwner): LiveRun | null {
 
 /** By slot. */
 export function readLiveRuns(sql: Sql): readonly LiveRun[] {
-  return sql.all<LiveRow>(`${selectLive} WHERE state IN ${liveStates} ORDER BY slot`).map(toLiveRun);
+  return sql.all<LiveRow>(`${selectLive} WHERE ${isLive} ORDER BY slot`).map(toLiveRun);
 }
 
 /** A run that is being stopped stays so, and its session can still be resumed. */
 function confirmRun(sql: Sql, owner: RunOwner, resume: string | null): boolean {
-  const confirmed = sql.get<{ session: string }>(
-    `UPDATE run SET state = iif(state = 'starting', 'running', state) WHERE ${owned} RETURNING session`,
+  const confirmed = sql.run(
+    `UPDATE run SET state = iif(state = 'starting', 'running', state) WHERE ${owned}`,
     ...ownerValues(owner),
   );
-  if (confirmed === undefined) return false;
-  if (resume !== null) sql.run("UPDATE session SET resume = ? WHERE id = ?", resume, confirmed.session);
+  if (confirmed === 0) return false;
+  if (resume !== null)
+    sql.run("UPDATE session SET resume = ? WHERE id = (SELECT session FROM run WHERE id = ?)", resume, owner.run);
   return true;
 }
 
@@ -121,13 +122,11 @@ function settleRun(sql: Sql, owner: RunOwner, outcome: RunOutcome, transcript: T
 
 /** From here on every write of an earlier owner matches no row. */
 function deposeAll(sql: Sql, incarnation: number, atMs: number): readonly LiveRun[] {
-  sql.run(
-    `UPDATE lane SET epoch = epoch + 1 WHERE conversation IN (SELECT conversation FROM run WHERE state IN ${liveStates})`,
-  );
+  sql.run(`UPDATE lane SET epoch = epoch + 1 WHERE conversation IN (SELECT conversation FROM run WHERE ${isLive})`);
   sql.run(
     `UPDATE run SET epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation), incarnation = ?,
        state = 'stopping', stop_why = 'crash', stop_at_ms = ?, evidence = NULL
-     WHERE state IN ${liveStates}`,
+     WHERE ${isLive}`,
     incarnation,
     atMs,
   );

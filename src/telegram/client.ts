@@ -7,12 +7,10 @@
  * 2. An outcome is `unknown` unless it is proven that Telegram did not do what was asked (I6).
  * 3. Link previews are off on everything that is sent (T9), and the topic is always named.
  */
-import { Agent as HttpAgent } from "node:http";
-import { Agent as HttpsAgent } from "node:https";
-
-import { Api, GrammyError, HttpError, InputFile } from "grammy";
+import { Api, GrammyError, HttpError, InputFile } from "grammy/web";
 import type { InlineKeyboardButton, MessageEntity, Update } from "grammy/types";
 
+import { createFetch } from "./fetch.ts";
 import type { FormattedText } from "./formatted-text.ts";
 
 export type Address = { readonly chat: number; readonly thread: number | null };
@@ -96,11 +94,6 @@ const pollWaitSeconds = 50;
 const updatesMax = 100;
 /** A poll's 50 s and a margin. grammY's own 500 s would leave a dead connection unnoticed for eight minutes. */
 const requestTimeoutSeconds = 60;
-/**
- * A connection that rested longer is closed by us, before the server does: a message that meets its closing has an unknown
- * outcome, and would be sent twice.
- */
-const idleConnectionMaxMs = 20_000;
 /** A message that is not answered by now will not be; what waits behind it in its chat should not wait a minute. */
 const sendTimeoutMs = 30_000;
 /** Typing, toasts and edits are worth nothing later. */
@@ -117,13 +110,10 @@ const allowedUpdates = ["message", "edited_message", "callback_query", "my_chat_
 
 export function createTelegramClient(deps: { readonly token: string; readonly apiRoot: string }): TelegramClient {
   const apiRoot = deps.apiRoot.replace(/\/+$/, "");
-  const agentOptions = { keepAlive: true, timeout: idleConnectionMaxMs };
-  const agent = apiRoot.startsWith("https:") ? new HttpsAgent(agentOptions) : new HttpAgent(agentOptions);
   const api = new Api(deps.token, {
     apiRoot,
     timeoutSeconds: requestTimeoutSeconds,
-    // A redirect would carry the token to a host that nobody chose (T11).
-    baseFetchConfig: { redirect: "error", agent },
+    fetch: createFetch(apiRoot),
   }).raw;
   const attempt = <T>(call: () => Promise<T>): Promise<Outcome<T>> => attemptCall(call, deps.token);
   const attemptNull = async (call: () => Promise<unknown>): Promise<Outcome<null>> => {

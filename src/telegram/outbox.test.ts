@@ -464,6 +464,17 @@ describe("the live status", () => {
     await world.clock.advance(20_000);
     expect(typing()).toBe(3);
   });
+
+  it("shows typing where a group has moved to, not in the chat that is no more", async () => {
+    const world = createWorld();
+    world.telegram.meet = ({ chat }) => (chat === -5 ? { kind: "moved", chat: -1005 } : null);
+    await world.say(answer("one"), group);
+    world.engine.show(run, group);
+    world.engine.changed(group);
+    await world.clock.advance(1_000);
+    const typed = world.telegram.calls.filter(({ method }) => method === "typing");
+    expect(typed.map(({ chat }) => chat)).toEqual([-1005]);
+  });
 });
 
 describe("answers", () => {

@@ -1,5 +1,6 @@
 /**
- * The only sender of messages: which chat sends what, and when. What one row needs is in delivery.ts.
+ * The only sender of messages: which chat sends what, and when. What one row needs is in delivery.ts, what a
+ * live run's message shows in live-status.ts.
  *
  * 1. Per chat one request at a time, rows in their order; chats do not wait for each other.
  * 2. A live status is drawn from the newest snapshot when its turn comes; nothing queues up (I12). Rows go before edits.
@@ -8,11 +9,13 @@
  * 4. A wait that Telegram asks for (429) holds one chat, and is kept.
  * 5. Waking up is a hint: rows are read again every `sweepMs` at the latest.
  */
-import { channelOf, telegramAddress } from "../domain/conversation.ts";
+import { channelOf } from "../domain/conversation.ts";
 import type { Engine, OutboxRow, RunSnapshot } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import { createBell } from "./bell.ts";
-import { createDelivery, type Delivered, type DeliveryDeps, type LiveStatus } from "./delivery.ts";
+import { createChats, type Delivered } from "./chats.ts";
+import { createDelivery, type DeliveryDeps } from "./delivery.ts";
+import { createLiveStatuses, type LiveStatus } from "./live-status.ts";
 import { type ChatPace, createPacing } from "./pacing.ts";
 
 export type OutboxDeps = DeliveryDeps & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
@@ -62,7 +65,9 @@ type Phase = "open" | "flushing" | "unauthorised";
 export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   const { client, engine, outbox, clock, log } = deps;
   const hardStop = new AbortController();
-  const delivery = createDelivery(deps, hardStop.signal);
+  const chats = createChats(clock);
+  const live = createLiveStatuses(deps, chats, hardStop.signal);
+  const delivery = createDelivery(deps, chats, live, hardStop.signal);
   const pacing = createPacing(clock);
   const store = createBackoff(storeBackoff, deps.random);
   const bell = createBell(clock);
@@ -87,7 +92,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
         if (channelOf(conversation) === "telegram") look();
       },
       progressed: ({ owner }) => {
-        const status = delivery.live.get(owner.run);
+        const status = live.all.get(owner.run);
         if (status !== undefined && status.notBeforeMs <= clock.now()) bell.ring();
       },
     });
@@ -137,7 +142,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   }
 
   function isStatusAwaited(): boolean {
-    return engine.snapshots().some(({ owner, state }) => state !== "quarantined" && !delivery.live.has(owner.run));
+    return engine.snapshots().some(({ owner, state }) => state !== "quarantined" && !live.all.has(owner.run));
   }
 
   /** Starts a request in every chat that may have one; returns when there will be more to start, epoch milliseconds. */
@@ -147,7 +152,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     for (const [chat, waiting] of byChat(rows)) times.push(startRow(laneOf(chat), waiting, nowMs));
     for (const lane of lanes.values()) times.push(startMention(lane, nowMs));
     if (phase === "open") {
-      for (const status of delivery.live.values()) times.push(startEdit(status, nowMs));
+      for (const status of live.all.values()) times.push(startEdit(status, nowMs));
       for (const snapshot of engine.snapshots()) times.push(startTyping(snapshot, nowMs));
     }
     forgetRested(nowMs);
@@ -156,7 +161,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
 
   function byChat(all: readonly OutboxRow[]): ReadonlyMap<number, readonly OutboxRow[]> {
     // A row without an address is nobody's: chat 0 ends it as undeliverable.
-    return Map.groupBy(all, (row) => delivery.addressOf(row)?.chat ?? 0);
+    return Map.groupBy(all, (row) => chats.addressOf(row.conversation)?.chat ?? 0);
   }
 
   function startRow(lane: ChatLane, waiting: readonly OutboxRow[], nowMs: number): number {
@@ -186,7 +191,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   function startEdit(status: LiveStatus, nowMs: number): number {
     const snapshot = engine.snapshot(status.run);
     if (snapshot === null) {
-      delivery.forget(status.run); // I8
+      live.forget(status.run); // I8
       return Number.POSITIVE_INFINITY;
     }
     const isNews = snapshot.transcript !== status.shown.transcript || snapshot.state !== status.shown.state;
@@ -195,18 +200,18 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     const lane = laneOf(status.address.chat);
     if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
     const waitMs = lane.pace.takeForEdit();
-    if (waitMs === 0) request(lane, () => delivery.edit(status, lane.pace));
+    if (waitMs === 0) request(lane, () => live.edit(status, lane.pace));
     else status.notBeforeMs = nowMs + waitMs;
     return waitMs === 0 ? Number.POSITIVE_INFINITY : status.notBeforeMs;
   }
 
   function startTyping({ owner, state, startedAtMs }: RunSnapshot, nowMs: number): number {
-    const address = telegramAddress(owner.conversation);
+    const address = chats.addressOf(owner.conversation);
     if (address === null || state === "quarantined") return Number.POSITIVE_INFINITY;
     const lastMs = typing.get(owner.conversation)?.atMs ?? Number.NEGATIVE_INFINITY;
     const dueMs = Math.max(startedAtMs + typingAfterMs, lastMs + typingEveryMs);
     if (dueMs > nowMs) return dueMs;
-    const isWelcome = laneOf(address.chat).heldUntilMs <= nowMs && !delivery.isClosed(address.chat);
+    const isWelcome = laneOf(address.chat).heldUntilMs <= nowMs && !chats.isClosed(address.chat);
     // Best effort: whatever comes of it changes nothing.
     const request = isWelcome ? client.showTyping(address, hardStop.signal).then(() => {}) : Promise.resolve();
     typing.set(owner.conversation, { atMs: nowMs, request });
@@ -265,7 +270,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
 
   return {
     run,
-    reopen: (chat) => delivery.reopen(chat),
+    reopen: (chat) => chats.reopen(chat),
     mention(chat, text) {
       laneOf(chat).mentions.push(text);
       bell.ring();

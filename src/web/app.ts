@@ -281,7 +281,8 @@ const problems: Record<ProblemCode, { readonly happened: string; readonly kept: 
     next: "Reload the page; it may be older than the program.",
   },
   "too-long": {
-    happened: `The text is longer than ${promptCharsMax.toLocaleString("en")} characters.`,
+    // Not toLocaleString: the first use of Intl holds 7 MB.
+    happened: `The text is longer than ${promptCharsMax / 1_000},000 characters.`,
     kept: textKept,
     next: "Save it as a file in the workspace and send its path.",
   },

@@ -11,7 +11,7 @@
 import type { ConversationId } from "../domain/conversation.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Clock, Engine, EngineListener } from "../engine/ports.ts";
-import { runView } from "./views.ts";
+import { runView } from "./run-view.ts";
 import type { Cursor, StreamEvents } from "./wire.ts";
 
 /** Conversations whose newest change is remembered. A tab that missed more fetches everything, which is one request. */

@@ -9,7 +9,8 @@ import { promptCharsMax } from "../domain/inbox-item.ts";
 import { linkLifeMs } from "./access.ts";
 import { bodyBytesMax } from "./app.ts";
 import { fakeCapacity } from "./fake-engine.test-kit.ts";
-import { entriesShownMax, lanesShownMax } from "./views.ts";
+import { entriesShownMax } from "./entries.ts";
+import { lanesShownMax } from "./views.ts";
 import { startWebKit, type WebKit } from "./web.test-kit.ts";
 import type { ConversationView, Overview, Problem } from "./wire.ts";
 

@@ -4,13 +4,12 @@
  * I5: what a person sends is answered after its commit. I12: a tab can neither block nor slow a run.
  * I13: the link and the cookie appear in no log. I14: tabs, bodies and views are bounded.
  */
-import { createServer, type Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 
 import type { Clock, Engine, History, Log, NewId } from "../engine/ports.ts";
 import { createAccess, isEveryAddress } from "./access.ts";
-import { createApp, type Readiness } from "./app.ts";
+import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
 import { readPageFiles } from "./page-files.ts";
 import { createViews } from "./views.ts";
@@ -71,7 +70,8 @@ export function createWeb(deps: WebDeps): Web {
   return {
     async start() {
       const files = await readPageFiles(deps.pageDir);
-      const server = createServer({ requestTimeout: requestMaxMs });
+      // Not imported: an import reads every export, and reading http.WebSocket loads the whole of the global fetch (5 MB).
+      const server = process.getBuiltinModule("node:http").createServer({ requestTimeout: requestMaxMs });
       server.maxConnections = connectionsMax;
       const failure = await listen(server, deps.listen);
       if (failure !== null) return describeFailure(failure, deps.listen);
@@ -79,11 +79,8 @@ export function createWeb(deps: WebDeps): Web {
       const listening = { host: deps.listen.host, port: (server.address() as AddressInfo).port };
       const access = createAccess({ secret: deps.secret, newId: deps.newId, now });
       const views = createViews({ ...deps, now });
-      const app = createApp({ ...deps, access, events, views, files, now, listen: listening });
       // Requests come in from the next turn of the event loop on, so none is missed between listening and this line.
-      const answer = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-      // It answers its own failures (app.onError), or closes the connection: nothing is left to see here.
-      server.on("request", (request, response) => void answer(request, response));
+      server.on("request", createListener({ ...deps, access, events, views, files, now, listen: listening }));
       const url = urlOf(listening);
       log.info({ url, isBuilt: files.has("/index.html") }, "the page is open");
       return { kind: "listening", url, newLink: () => `${url}/enter?token=${access.newLink()}` };
@@ -93,6 +90,31 @@ export function createWeb(deps: WebDeps): Web {
       await cleanup.disposeAsync();
     },
   };
+}
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** What answers is loaded for the first visitor: it holds 10 MB, and many a day has none. */
+function createListener(deps: AppDeps): (request: IncomingMessage, response: ServerResponse) => void {
+  let loading: Promise<Answer> | null = null;
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const respond = await (loading ??= loadApp(deps));
+      // Whoever has gone meanwhile gets no answer, and opens no stream that nobody would close.
+      if (response.destroyed) return;
+      // It answers its own failures (app.onError), or closes the connection: nothing is left to see here.
+      await respond(request, response);
+    } catch (error) {
+      deps.log.error({ error }, "the page's code failed to load or to answer");
+      response.destroy();
+    }
+  };
+  return (request, response) => void answer(request, response); // never rejects
+}
+
+async function loadApp(deps: AppDeps): Promise<Answer> {
+  const [{ createApp }, { getRequestListener }] = await Promise.all([import("./app.ts"), import("@hono/node-server")]);
+  return getRequestListener(createApp(deps).fetch, { overrideGlobalObjects: false });
 }
 
 /** Null when it listens; the error's code otherwise. */

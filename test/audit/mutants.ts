@@ -26,12 +26,12 @@ const laneNeverTaken: readonly Edit[] = [
   },
   {
     file: "store/migrations.ts",
-    find: "CREATE UNIQUE INDEX run_one_per_lane",
-    replace: "CREATE INDEX run_one_per_lane",
+    find: "CREATE UNIQUE INDEX run_one_per_lane ON run (conversation) WHERE ${isLive}",
+    replace: "CREATE INDEX run_one_per_lane ON run (conversation) WHERE ${isLive}",
   },
   {
     file: "store/readiness.ts",
-    find: "AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND state IN ${liveStates}) AS isReady",
+    find: "AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}) AS isReady",
     replace: "AS isReady",
   },
 ];
@@ -40,12 +40,12 @@ const laneNeverTaken: readonly Edit[] = [
 const workspaceNeverTaken: readonly Edit[] = [
   {
     file: "store/migrations.ts",
-    find: "CREATE UNIQUE INDEX run_one_per_workspace",
-    replace: "CREATE INDEX run_one_per_workspace",
+    find: "CREATE UNIQUE INDEX run_one_per_workspace ON run (workspace) WHERE ${isLive}",
+    replace: "CREATE INDEX run_one_per_workspace ON run (workspace) WHERE ${isLive}",
   },
   {
     file: "store/readiness.ts",
-    find: "WHEN EXISTS (SELECT 1 FROM run WHERE workspace = workspace.path AND state IN ${liveStates}) THEN NULL",
+    find: "WHEN EXISTS (SELECT 1 FROM run WHERE workspace = workspace.path AND ${isLive}) THEN NULL",
     replace: "WHEN 1 = 0 THEN NULL",
   },
 ];
@@ -391,7 +391,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "store/runs.ts",
-        find: "id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
+        find: "id = ? AND conversation = ? AND epoch = ? AND ${isLive}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
         replace: "id = ? AND conversation = ? AND epoch >= ?",
       },
     ],

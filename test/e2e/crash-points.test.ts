@@ -3,29 +3,10 @@
 
 import { expect } from "vitest";
 import type { JournalEntry } from "../emulator/journal.ts";
-import type { Person } from "../emulator/people.ts";
-import type { Scene } from "./scene.ts";
+import { botTexts } from "./look.ts";
 import { sceneTest } from "./scene-test.ts";
 
 const test = sceneTest({ driver: "claude" });
-
-/** How often the model was asked for exactly this. */
-function timesAsked(scene: Scene, prompt: string): number {
-  return scene.model.requests.filter((request) => request.prompt === prompt).length;
-}
-
-function said(person: Person, wanted: RegExp): string[] {
-  return person
-    .chat()
-    .fromBot.map((message) => message.text)
-    .filter((text) => wanted.test(text));
-}
-
-/** The conversation's warm agent answers at once, so that the next answer needs no status message before it. */
-async function warmedUp(scene: Scene, person: Person): Promise<void> {
-  person.sends("warm up");
-  await scene.answered(person, "echo: warm up");
-}
 
 test("at the very delivery of the update: it is delivered again, stored once, and answered once", async ({
   scene,
@@ -46,7 +27,7 @@ test("at the very delivery of the update: it is delivered again, stored once, an
   await scene.start();
   const end = await scene.said(person, /^(echo: did you get this\?|This run was interrupted)$/m);
   // Killed before it was stored, or stored and begun: both are told, and neither runs it twice.
-  expect(timesAsked(scene, "did you get this?")).toBeLessThanOrEqual(1);
+  expect(scene.timesAsked("did you get this?")).toBeLessThanOrEqual(1);
   if (end.text.startsWith("This run")) await person.taps("Run again");
   await scene.answered(person, "echo: did you get this?");
 });
@@ -56,51 +37,52 @@ function delivers({ outcome }: JournalEntry, text: string): boolean {
 }
 
 test("stored but not confirmed: Telegram delivers it again, and it is not run again", async ({ scene, person }) => {
-  await warmedUp(scene, person);
-  const held = scene.emulator.faults.hold("getUpdates");
+  const { updates, faults } = scene.emulator;
+  await scene.bridge.until(() => updates.polls > 0, "a poll that takes the message");
+  const held = faults.hold("getUpdates");
   person.sends("only once");
   await scene.answered(person, "echo: only once");
   await scene.delivered();
   await scene.bridge.kill(); // the poll that would confirm the update was never processed
   held.release({ kind: "reset-before" });
-  expect(scene.emulator.updates.pending().length).toBeGreaterThan(0);
+  expect(updates.pending().length).toBeGreaterThan(0);
   await scene.start();
   person.sends("and this");
   await scene.answered(person, "echo: and this");
-  expect(timesAsked(scene, "only once")).toBe(1);
-  expect(said(person, /only once/)).toEqual(["echo: only once"]);
+  expect(scene.timesAsked("only once")).toBe(1);
+  expect(botTexts(person, /only once/)).toEqual(["echo: only once"]);
 });
 
 test("while the answer is on its way and Telegram never saw it: it is sent, and says that it may be a repetition", async ({
   scene,
   person,
 }) => {
-  await warmedUp(scene, person);
+  const turn = await scene.aboutToSay(person, "on its way");
   const held = scene.emulator.faults.hold("sendMessage", { chat: person.chatId });
-  person.sends("on its way");
+  turn.say();
   await held.arrived();
   await scene.bridge.kill();
   held.release({ kind: "reset-before" });
   await scene.start();
-  await scene.answered(person, "(possibly repeated) echo: on its way");
-  expect(timesAsked(scene, "on its way")).toBe(1);
-  expect(said(person, /on its way/)).toHaveLength(1);
+  await scene.answered(person, "(possibly repeated) on its way");
+  expect(scene.timesAsked(turn.prompt)).toBe(1);
+  expect(botTexts(person, /on its way/)).toHaveLength(1);
 });
 
 test("after Telegram took the answer and before Signalbox knew: the repetition says so, and the agent is not asked again", async ({
   scene,
   person,
 }) => {
-  await warmedUp(scene, person);
+  const turn = await scene.aboutToSay(person, "did it arrive?");
   const lost = scene.emulator.faults.next("sendMessage", { kind: "hang", processed: true }, { chat: person.chatId });
-  person.sends("did it arrive?");
-  await scene.answered(person, "echo: did it arrive?");
+  turn.say();
+  await scene.answered(person, "did it arrive?");
   expect(lost.fired).toBe(1);
   await scene.bridge.kill();
   await scene.start();
-  await scene.answered(person, "(possibly repeated) echo: did it arrive?");
-  expect(timesAsked(scene, "did it arrive?")).toBe(1);
-  expect(said(person, /did it arrive/)).toHaveLength(2);
+  await scene.answered(person, "(possibly repeated) did it arrive?");
+  expect(scene.timesAsked(turn.prompt)).toBe(1);
+  expect(botTexts(person, /did it arrive/)).toHaveLength(2);
 });
 
 test("while the status message is on its way: the run is told as interrupted, once", async ({ scene, person }) => {
@@ -113,8 +95,8 @@ test("while the status message is on its way: the run is told as interrupted, on
   await scene.said(person, "This run was interrupted");
   person.sends("go on");
   await scene.answered(person, "echo: go on");
-  expect(said(person, /interrupted \(/)).toHaveLength(1);
-  expect(said(person, /^never said$/)).toEqual([]);
+  expect(botTexts(person, /interrupted \(/)).toHaveLength(1);
+  expect(botTexts(person, /^never said$/)).toEqual([]);
 });
 
 test("three crashes in a row, each while the interruption is being told: it is told, and marked as a repetition", async ({
@@ -133,5 +115,5 @@ test("three crashes in a row, each while the interruption is being told: it is t
   }
   await scene.start();
   await scene.said(person, "(possibly repeated) This run was interrupted");
-  expect(said(person, /interrupted \(/)).toHaveLength(1);
+  expect(botTexts(person, /interrupted \(/)).toHaveLength(1);
 });

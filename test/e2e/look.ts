@@ -1,7 +1,16 @@
-/** What a person reads off a message. */
+/** What a person reads off their screen. */
 import type { MessageView } from "../emulator/chat-view.ts";
+import type { Person } from "../emulator/people.ts";
 
-/** The labels of its buttons, row by row. */
+/** What the bot's messages in this person's chat say now, oldest first: those that match. */
+export function botTexts(person: Person, wanted: RegExp): string[] {
+  return person
+    .chat()
+    .fromBot.map((message) => message.text)
+    .filter((text) => wanted.test(text));
+}
+
+/** The labels of a message's buttons, row by row. */
 export function labels(message: MessageView): string[][] {
   return message.buttons.map((row) => row.map((button) => button.label));
 }

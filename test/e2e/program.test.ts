@@ -110,7 +110,8 @@ describe("the command line", () => {
   test("the help on start names every setting that the program knows", async () => {
     const program = run(["help", "start"], {});
     await program.exit;
-    const known = readFileSync(join(src, "config.ts"), "utf8").match(/"(SIGNALBOX|TELEGRAM)_[A-Z_]+"/g) ?? [];
+    const source = ["settings.ts", "written.ts"].map((file) => readFileSync(join(src, "config", file), "utf8")).join();
+    const known = source.match(/"(SIGNALBOX|TELEGRAM)_[A-Z_]+"/g) ?? [];
     const names = [...new Set(known.map((name) => name.slice(1, -1)))];
     expect(names.length).toBeGreaterThan(12);
     expect(names.filter((name) => !program.out().includes(name))).toEqual([]);

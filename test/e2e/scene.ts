@@ -7,6 +7,7 @@ import { createEmulator, type Emulator, type EmulatorOptions } from "../emulator
 import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
 import { createModelServer, type Gate, type ModelServer } from "../model/model-server.ts";
+import { scripted } from "../model/script.ts";
 import { type Bridge, startBridge } from "./bridge.ts";
 import { createHome, type Home } from "./home.ts";
 import { assertBooksBalance, assertDelivered, assertStoppedIsStopped } from "./house-rules.ts";
@@ -39,6 +40,10 @@ export type Scene = AsyncDisposable & {
   said(person: Person, wanted: string | RegExp, options?: SaidOptions): Promise<MessageView>;
   /** The newest answer with exactly this text. What a live status shows of it is not yet one. */
   answered(person: Person, text: string | RegExp, options?: SaidOptions): Promise<MessageView>;
+  /** A turn that waits to say this, its status shown: whatever the bot sends next to this chat is its answer. */
+  aboutToSay(person: Person, text: string): Promise<Waiting>;
+  /** How often the model was asked for exactly this. */
+  timesAsked(prompt: string): number;
   /** Ends what any conversation runs, and forgets what waits. */
   stopAll(): Promise<void>;
   /** Until the program has written down that every message it owes has arrived. */
@@ -49,6 +54,9 @@ export type Scene = AsyncDisposable & {
   /** One whose tool runs in another directory than the scene's workspace. */
   childIn(directory: string, kind?: ChildKind): ShellChild;
 };
+
+/** What the agent was asked, and what lets it answer. */
+export type Waiting = { readonly prompt: string; say(): void };
 
 export type SaidOptions = { readonly after?: { readonly id: number }; readonly withinMs?: number };
 
@@ -81,7 +89,7 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
     throw error;
   }
 
-  return {
+  const scene: Scene = {
     emulator,
     model,
     home,
@@ -112,6 +120,16 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
           );
       return bridge.until(look, `the answer ${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
     },
+    async aboutToSay(person, text) {
+      const prompt = scripted([[{ gate: `${person.id} ${text}` }, text]]);
+      const { message_id: asked } = person.sends(prompt);
+      const { release } = await scene.reached(`${person.id} ${text}`);
+      const isStatus = ({ id, buttons }: MessageView): boolean => id > asked && buttons.length > 0;
+      await bridge.until(() => person.chat().fromBot.some(isStatus), "the status of a turn that waits");
+      await scene.delivered();
+      return { prompt, say: release };
+    },
+    timesAsked: (prompt) => model.requests.filter((request) => request.prompt === prompt).length,
     async stopAll() {
       if (!bridge.isRunning) await start();
       const asked = emulator.owner.sends("/stop all");
@@ -143,4 +161,5 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
       }
     },
   };
+  return scene;
 }

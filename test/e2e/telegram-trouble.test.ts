@@ -3,29 +3,11 @@
 
 import { expect } from "vitest";
 import type { JournalEntry } from "../emulator/journal.ts";
-import type { Person } from "../emulator/people.ts";
 import { scripted } from "../model/script.ts";
-import type { Scene } from "./scene.ts";
+import { botTexts } from "./look.ts";
 import { sceneTest } from "./scene-test.ts";
 
 const test = sceneTest({ driver: "claude" });
-
-function timesAsked(scene: Scene, prompt: string): number {
-  return scene.model.requests.filter((request) => request.prompt === prompt).length;
-}
-
-function said(person: Person, wanted: RegExp): string[] {
-  return person
-    .chat()
-    .fromBot.map((message) => message.text)
-    .filter((text) => wanted.test(text));
-}
-
-async function warmedUp(scene: Scene, person: Person): Promise<void> {
-  person.sends("warm up");
-  await scene.answered(person, "echo: warm up");
-  await scene.delivered();
-}
 
 const isRefused = ({ outcome }: JournalEntry): boolean => outcome.kind === "rejected" && outcome.code === 429;
 
@@ -33,16 +15,16 @@ test("429 on an answer: the wait is kept to the second, the answer arrives once,
   scene,
   person,
 }) => {
-  await warmedUp(scene, person);
+  const turn = await scene.aboutToSay(person, "patience");
   const { faults, journal } = scene.emulator;
   faults.next("sendMessage", { kind: "too-many", retryAfterSeconds: 2 }, { chat: person.chatId });
-  person.sends("patience");
+  turn.say();
   await scene.bridge.until(() => journal.entries.some(isRefused), "the 429");
   const other = scene.person();
   other.sends("/help");
   await scene.said(other, "/stop");
   const helped = journal.entries.length;
-  await scene.answered(person, "echo: patience");
+  await scene.answered(person, "patience");
   const refusedAt = journal.entries.findLast(isRefused)?.at ?? 0;
   const early = journal.entries.filter(
     ({ method, chatId, at }) =>
@@ -50,8 +32,8 @@ test("429 on an answer: the wait is kept to the second, the answer arrives once,
   );
   expect(early).toEqual([]);
   expect(journal.entries.length).toBeGreaterThan(helped);
-  expect(said(person, /patience/)).toEqual(["echo: patience"]);
-  expect(timesAsked(scene, "patience")).toBe(1);
+  expect(botTexts(person, /patience/)).toEqual(["patience"]);
+  expect(scene.timesAsked(turn.prompt)).toBe(1);
 });
 
 test("429 on edits of the status: the answer waits for no edit, and arrives once", async ({ scene, person }) => {
@@ -65,21 +47,22 @@ test("429 on edits of the status: the answer waits for no edit, and arrives once
   await scene.bridge.until(() => refused.fired > 0, "a refused edit");
   scene.model.gate(`${person.id} half`).release();
   await scene.answered(person, "half whole");
-  await scene.bridge.until(() => said(person, /^✔ /).length === 1, "the summary");
-  expect(said(person, /^half whole$/)).toHaveLength(1);
+  await scene.bridge.until(() => botTexts(person, /^✔ /).length === 1, "the summary");
+  expect(botTexts(person, /^half whole$/)).toHaveLength(1);
 });
 
 test.for(["reset-before", "reset-after", "bad-gateway"] as const)(
   "an answer whose fate is unknown (%s) is sent once more and says so, and the agent is not asked again",
   async (kind, { scene, person }) => {
-    await warmedUp(scene, person);
+    const answer = `arrive, ${kind}`;
+    const turn = await scene.aboutToSay(person, answer);
     scene.emulator.faults.next("sendMessage", { kind }, { chat: person.chatId });
-    person.sends(`arrive, ${kind}`);
-    await scene.answered(person, `(possibly repeated) echo: arrive, ${kind}`);
+    turn.say();
+    await scene.answered(person, `(possibly repeated) ${answer}`);
     await scene.delivered();
-    const wanted = kind === "reset-after" ? [`echo: arrive, ${kind}`] : [];
-    expect(said(person, /arrive/)).toEqual([...wanted, `(possibly repeated) echo: arrive, ${kind}`]);
-    expect(timesAsked(scene, `arrive, ${kind}`)).toBe(1);
+    const wanted = kind === "reset-after" ? [answer] : [];
+    expect(botTexts(person, /arrive/)).toEqual([...wanted, `(possibly repeated) ${answer}`]);
+    expect(scene.timesAsked(turn.prompt)).toBe(1);
   },
 );
 
@@ -103,7 +86,6 @@ test("Telegram is away for a while: what was written meanwhile is answered, and 
   scene,
   person,
 }) => {
-  await warmedUp(scene, person);
   person.sends(scripted([[{ gate: `${person.id} away` }, "worked through it"]]));
   const gate = await scene.reached(`${person.id} away`);
   {
@@ -114,25 +96,24 @@ test("Telegram is away for a while: what was written meanwhile is answered, and 
   }
   await scene.answered(person, "worked through it");
   await scene.answered(person, "echo: written in the dark");
-  expect(timesAsked(scene, "written in the dark")).toBe(1);
+  expect(scene.timesAsked("written in the dark")).toBe(1);
 });
 
 test("an update that Telegram delivers twice is one message (F1, FLD)", async ({ scene, person }) => {
-  await warmedUp(scene, person);
   const lost = scene.emulator.faults.next("getUpdates", { kind: "reset-after" });
   person.sends("just once");
   await scene.answered(person, "echo: just once");
   expect(lost.fired).toBe(1);
   person.sends("next");
   await scene.answered(person, "echo: next");
-  expect(timesAsked(scene, "just once")).toBe(1);
+  expect(scene.timesAsked("just once")).toBe(1);
 });
 
 test("formatting that Telegram refuses costs the formatting, not the answer", async ({ scene, person }) => {
-  await warmedUp(scene, person);
+  const turn = await scene.aboutToSay(person, "a **bold** word");
   const description = "Bad Request: can't parse entities: some reason";
   scene.emulator.faults.next("sendMessage", { kind: "error", code: 400, description }, { chat: person.chatId });
-  person.sends(scripted([["a **bold** word"]]));
+  turn.say();
   const answer = await scene.answered(person, "a bold word");
   expect(answer.entities).toEqual([]);
 });

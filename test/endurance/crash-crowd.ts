@@ -8,6 +8,7 @@
 import type { Emulator } from "../emulator/emulator.ts";
 import type { Person } from "../emulator/people.ts";
 import type { Random } from "../simulation/random.ts";
+import { type Habits, wordsFor } from "./habits.ts";
 
 export type Deed = {
   readonly update: number;
@@ -46,11 +47,11 @@ const endsAll = /^(\(possibly repeated\) )?(Stopped|Nothing to stop|Everything i
 
 type Act = Deed["kind"] | "edit";
 
-const plainActs: readonly { readonly value: Act; readonly weight: number }[] = [
+const plainActs: Habits<Act> = [
   { value: "prompt", weight: 20 },
   { value: "command", weight: 1 },
 ];
-const livelyActs: readonly { readonly value: Act; readonly weight: number }[] = [
+const livelyActs: Habits<Act> = [
   { value: "prompt", weight: 44 },
   { value: "interrupt", weight: 10 },
   { value: "stop", weight: 8 },
@@ -63,10 +64,7 @@ const livelyActs: readonly { readonly value: Act; readonly weight: number }[] = 
 ];
 
 /** What a prompt asks for; `seconds` is the process it starts, made unique by further digits. */
-const wishes: readonly {
-  readonly value: { readonly seconds: string | null; readonly how: string };
-  readonly weight: number;
-}[] = [
+const wishes: Habits<{ readonly seconds: string | null; readonly how: string }> = [
   { value: { seconds: null, how: "" }, weight: 8 },
   { value: { seconds: "0.3", how: "" }, weight: 5 },
   { value: { seconds: "1.5", how: "" }, weight: 3 },
@@ -123,11 +121,9 @@ export function createCrashCrowd({ emulator, members, stranger, random }: CrashC
       case "interrupt":
         return write(member, chosen);
       case "command":
-        return say(member, "command", random.pick(["/status", "/queue", "/help", "/new"]));
       case "stop":
-        return say(member, "stop", random.pick(["/stop", "stop", "!"]));
       case "stop-all":
-        return say(member, "stop-all", "/stop all");
+        return say(member, chosen, wordsFor(chosen, random));
       case "press":
         return press(member);
       case "unsupported":

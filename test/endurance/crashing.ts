@@ -24,7 +24,7 @@ import { createRandom, type Random } from "../simulation/random.ts";
 import { type Books, readBooks, unrest } from "./books.ts";
 import { type CrashCrowd, createCrashCrowd, type Member } from "./crash-crowd.ts";
 import { judge, lifeMarker, liveRunIds, missingDeeds, type Verdict } from "./crash-verdict.ts";
-import { pause } from "./messenger.ts";
+import { pause } from "./pause.ts";
 import { createStartedLog } from "./started-log.ts";
 
 export type CrashOptions = {

@@ -1,38 +1,13 @@
 /**
  * The sender of the soak: takes what is due from the outbox as the channel's own sender does, to a chat that sometimes refuses, sometimes
- * does not answer and now and then forbids. It remembers the newest buttons that were shown, for people to press.
+ * does not answer and now and then forbids. What it delivered is shown, for people to press.
  */
 import type { Button } from "../../src/domain/button.ts";
-import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { OutboxRow } from "../../src/engine/ports.ts";
 import type { Random } from "../simulation/random.ts";
+import { pause } from "./pause.ts";
+import type { Shown } from "./shown.ts";
 import type { SoakLife } from "./soak-life.ts";
-
-export type ShownButton = { readonly conversation: ConversationId; readonly button: Button };
-
-/** What people can still see and press. */
-export type Shown = {
-  add(buttons: readonly ShownButton[]): void;
-  pick(random: Random): ShownButton | null;
-};
-
-const shownMax = 400;
-
-export function createShown(): Shown {
-  const ring: ShownButton[] = [];
-  return {
-    add(buttons) {
-      ring.push(...buttons);
-      ring.splice(0, Math.max(0, ring.length - shownMax));
-    },
-    pick(random) {
-      if (ring.length === 0) return null;
-      // What is on hold stays on hold until somebody decides: half of the presses are such decisions.
-      const held = ring.filter(({ button }) => button.action.kind === "held");
-      return random.pick(held.length > 0 && random.chance(0.5) ? held : ring);
-    },
-  };
-}
 
 export type Messenger = {
   readonly delivered: number;
@@ -104,9 +79,4 @@ export function startMessenger(life: SoakLife, shown: Shown, random: Random, sig
 function buttonsOf({ body }: OutboxRow): readonly Button[] {
   if (body.kind === "status") return [body.stop];
   return body.kind === "notice" ? body.buttons.flat() : [];
-}
-
-/** Pacing: whoever waits looks again afterwards. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => void setTimeout(resolve, ms));
 }

@@ -7,10 +7,12 @@ import { type ConversationId, telegramConversation } from "../../src/domain/conv
 import { readText } from "../../src/domain/typed-text.ts";
 import type { InboxItem, ItemKey, Request } from "../../src/domain/inbox-item.ts";
 import type { Random } from "../simulation/random.ts";
-import { pause, type Shown } from "./messenger.ts";
+import { type Habits, wordsFor } from "./habits.ts";
+import { pause } from "./pause.ts";
+import type { Shown } from "./shown.ts";
 import type { SoakLife } from "./soak-life.ts";
 
-export type Crowd = {
+export type SoakCrowd = {
   /** Deliveries begun and not acknowledged. */
   readonly open: number;
   /** Distinct keys handed over. */
@@ -20,7 +22,7 @@ export type Crowd = {
   act(): void;
 };
 
-export type CrowdDeps = {
+export type SoakCrowdDeps = {
   readonly conversations: number;
   readonly workspaceOf: (index: number) => string;
   readonly random: Random;
@@ -36,7 +38,7 @@ const againAfterMs = 100;
 
 type Act = "prompt" | "interrupt" | "stop" | "stop-all" | "press" | "together" | "command" | "repeat";
 
-const acts: readonly { readonly value: Act; readonly weight: number }[] = [
+const acts: Habits<Act> = [
   { value: "prompt", weight: 58 },
   { value: "interrupt", weight: 8 },
   { value: "stop", weight: 8 },
@@ -47,7 +49,7 @@ const acts: readonly { readonly value: Act; readonly weight: number }[] = [
   { value: "repeat", weight: 2.75 },
 ];
 
-const prompts: readonly { readonly value: string; readonly weight: number }[] = [
+const prompts: Habits<string> = [
   { value: "good morning", weight: 60 },
   { value: "count to 8", weight: 15 },
   { value: "run 0.3", weight: 6 },
@@ -57,7 +59,7 @@ const prompts: readonly { readonly value: string; readonly weight: number }[] = 
   { value: "run 4 in the background", weight: 2 },
 ];
 
-export function createCrowd(deps: CrowdDeps): Crowd {
+export function createSoakCrowd(deps: SoakCrowdDeps): SoakCrowd {
   const { random, shown } = deps;
   const counts = new Map<string, number>();
   const violations: string[] = [];
@@ -73,21 +75,19 @@ export function createCrowd(deps: CrowdDeps): Crowd {
     counts.set(chosen, (counts.get(chosen) ?? 0) + 1);
     switch (chosen) {
       case "prompt":
-        return hand([itemOf(conversation, readText(promptText()))]);
+        return hand([said(conversation, promptText())]);
       case "interrupt":
-        return hand([itemOf(conversation, readText(`!${promptText()}`))]);
+        return hand([said(conversation, `!${promptText()}`)]);
       case "stop":
-        return hand([itemOf(conversation, readText("stop"))]);
       case "stop-all":
-        return hand([itemOf(conversation, readText("/stop all"))]);
+      case "command":
+        return hand([said(conversation, wordsFor(chosen, random))]);
       case "together":
         return hand(
           Array.from({ length: random.between(2, 5) }, () =>
-            itemOf(conversation, readText(random.chance(0.2) ? "/stop" : promptText())),
+            said(conversation, random.chance(0.2) ? wordsFor("stop", random) : promptText()),
           ),
         );
-      case "command":
-        return hand([itemOf(conversation, readText(random.pick(["/queue", "/new", "/status", "/help"])))]);
       case "press": {
         const pressed = shown.pick(random);
         if (pressed === null) return;
@@ -102,6 +102,10 @@ export function createCrowd(deps: CrowdDeps): Crowd {
 
   function promptText(): string {
     return random.weighted(prompts);
+  }
+
+  function said(conversation: ConversationId, text: string): InboxItem {
+    return itemOf(conversation, readText(text));
   }
 
   function itemOf(conversation: ConversationId, request: Request): InboxItem {

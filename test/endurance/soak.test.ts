@@ -9,7 +9,8 @@ test(
   async () => {
     const lines: string[] = [];
     const report = await soak({
-      ...{ seconds: 12, conversations: 60, seed: 3, cpuShare: 0.6 },
+      // This seed abandons the first life, and the last is always drained: both are seen however few lives a slow machine fits in.
+      ...{ seconds: 12, conversations: 60, seed: 1, cpuShare: 0.6 },
       ...{ sampleEverySeconds: 3, restartEverySeconds: 3 },
       tell: (line) => lines.push(line),
     });

@@ -14,9 +14,11 @@ import { belonging, createScan } from "../../src/lib/process-scan.ts";
 import { createRandom } from "../simulation/random.ts";
 import { type Books, idleThoughReady, keysStored, readBooks, unrest } from "./books.ts";
 import type { Growth } from "./growth.ts";
-import { createShown, type Messenger, pause, startMessenger } from "./messenger.ts";
+import { type Messenger, startMessenger } from "./messenger.ts";
 import { createMeter, type Sample } from "./meter.ts";
-import { createCrowd } from "./soak-crowd.ts";
+import { pause } from "./pause.ts";
+import { createShown } from "./shown.ts";
+import { createSoakCrowd } from "./soak-crowd.ts";
 import { beginSoakLife, type SoakLife } from "./soak-life.ts";
 
 export type SoakOptions = {
@@ -61,6 +63,8 @@ const emptyBooks: Books = {
 
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const random = createRandom(options.seed);
+  /** A stream of its own: how lives end must not hang on how often a busy machine let the rest ask for chance. */
+  const ends = createRandom(options.seed + 2);
   const home = realpathSync(mkdtempSync(join(tmpdir(), "signalbox soak ")));
   const scan = createScan();
   const violations: string[] = [];
@@ -94,7 +98,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     },
   };
 
-  const crowd = createCrowd({
+  const crowd = createSoakCrowd({
     conversations: options.conversations,
     workspaceOf,
     random: createRandom(options.seed + 1),
@@ -177,7 +181,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     life = null;
     faultChance = 0;
     present.disk?.relieve();
-    if (last || random.chance(0.4)) {
+    if (last || ends.chance(0.4)) {
       restarts.drained += 1;
       stopSending.abort();
       await messenger.done;

@@ -29,6 +29,7 @@ export function describeChange(change: Change): string | null {
     case "said-changed":
       return `message ${change.id} ${change.from} -> ${change.to}`;
     case "decision":
+    case "counted":
     case "lane":
     case "button":
     case "button-used":

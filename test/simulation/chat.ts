@@ -9,11 +9,12 @@ import type { ButtonId } from "../../src/domain/button.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
 import type { ButtonRow, Mirror } from "./mirror.ts";
 import type { Receipt } from "../../src/engine/ports.ts";
+import type { Meet } from "./faults.ts";
 import type { Life } from "./life.ts";
 import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
 import type { Place, Scenario } from "./scenario.ts";
-import type { Choice, Scheduler } from "./scheduler.ts";
+import type { Choice, Scheduler, Source } from "./scheduler.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Chat {
@@ -22,7 +23,7 @@ export interface Chat {
   attach(life: Life | null): void;
   /** A succeeded life still polls now and then. */
   haunt(ghost: Life): void;
-  next(): Choice | null;
+  readonly source: Source;
   /** Nobody types any more; what was typed still arrives. */
   calm(): void;
   /** To be called between two steps, when the mirror is up to date. */
@@ -37,10 +38,17 @@ type ChatDeps = {
   readonly random: Random;
   readonly clock: VirtualClock;
   readonly scenario: Scenario;
+  readonly meet: Meet;
   readonly violated: (invariant: string, what: string) => void;
 };
 
-type Update = { readonly item: InboxItem; readonly place: Place; state: "waiting" | "sent" | "acknowledged" };
+type Update = {
+  readonly item: InboxItem;
+  readonly place: Place;
+  state: "waiting" | "sent" | "acknowledged";
+  /** The life that it was last sent to, 0 before the first time. */
+  sentTo: number;
+};
 type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
 
 const batchMax = 3;
@@ -80,18 +88,23 @@ export function createChat(deps: ChatDeps): Chat {
   }
 
   function send(place: Place, request: Request): void {
-    if (request.kind === "press") note(mirror.buttons.find((button) => button.id === request.button));
+    if (request.kind === "press") {
+      const button = mirror.buttons.find((other) => other.id === request.button);
+      if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
+      if (button?.conversation !== place.conversation) deps.meet("a button is pressed in another conversation");
+      note(button);
+    }
     const number = updates.length + 1;
     const item: InboxItem = {
       key: `tg:update:${number}` as ItemKey,
       conversation: place.conversation,
       user: "7",
       message: random.chance(0.8) ? `${number}` : null,
-      priority: request.kind === "prompt" && random.chance(0.1) ? "background" : "interactive",
+      priority: request.kind === "prompt" && random.chance(scenario.backgroundWork) ? "background" : "interactive",
       request: request.kind === "prompt" ? withTag(request, number) : request,
       sentAtMs: clock.now(),
     };
-    updates.push({ item, place, state: "waiting" });
+    updates.push({ item, place, state: "waiting", sentTo: 0 });
   }
 
   function drawRequest(place: Place): Request {
@@ -119,10 +132,16 @@ export function createChat(deps: ChatDeps): Chat {
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
+    const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
+    if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
     return { kind: "press", button: button.id as ButtonId };
+  }
+
+  function isReleaseOfLive({ action }: ButtonRow): boolean {
+    return action.kind === "force-release" && mirror.runs.get(action.owner.run)?.state === "quarantined";
   }
 
   function note(button: ButtonRow | undefined): void {
@@ -160,7 +179,15 @@ export function createChat(deps: ChatDeps): Chat {
   function call(to: Life, batch: readonly Update[]): void {
     const made: Call = { life: to.number, updates: batch, isAnswered: false };
     calls.push(made);
-    for (const update of batch) if (update.state === "waiting") update.state = "sent";
+    for (const update of batch) {
+      if (update.state !== "waiting") deps.meet("an update comes again");
+      else if (update.sentTo > 0 && update.sentTo < to.number) deps.meet("an update comes again after a crash");
+      if (update.sentTo === 0 && updates.indexOf(update) > updates.findIndex((other) => other.sentTo === 0)) {
+        deps.meet("updates come out of order");
+      }
+      update.sentTo = to.number;
+      if (update.state === "waiting") update.state = "sent";
+    }
     const workspace = batch[0]!.place.workspace;
     const items = batch.map((update) => update.item);
     const accepted = workspace === null ? to.engine.accept(items) : to.engine.accept(items, { workspace });
@@ -191,6 +218,10 @@ export function createChat(deps: ChatDeps): Chat {
     }
   }
 
+  function isAllAcknowledged(): boolean {
+    return updates.every((update) => update.state === "acknowledged");
+  }
+
   return {
     asked: { released, again, moved },
     attach: (next) => {
@@ -201,11 +232,15 @@ export function createChat(deps: ChatDeps): Chat {
     haunt: (ghost) => {
       ghosts.push(ghost);
     },
-    next: () => {
-      const to = ghosts.length > 0 && !isCalm && random.chance(ghostPolls) ? random.pick(ghosts) : life;
-      const delivery = to === null ? null : deliver(to);
-      if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
-      return delivery;
+    source: {
+      kind: "chat",
+      isPossible: () => (actionsLeft > 0 && !isCalm) || (life !== null && (!isCalm || !isAllAcknowledged())),
+      choice: () => {
+        const to = ghosts.length > 0 && !isCalm && random.chance(ghostPolls) ? random.pick(ghosts) : life;
+        const delivery = to === null ? null : deliver(to);
+        if (actionsLeft > 0 && !isCalm && (delivery === null || random.chance(0.5))) return type();
+        return delivery;
+      },
     },
     calm: () => {
       isCalm = true;
@@ -226,7 +261,7 @@ export function createChat(deps: ChatDeps): Chat {
       );
     },
     actionsLeft: () => actionsLeft,
-    isIdle: () => updates.every((update) => update.state === "acknowledged"),
+    isIdle: isAllAcknowledged,
   };
 }
 

@@ -5,7 +5,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { ButtonAction } from "../../src/domain/button.ts";
 import type { ConversationId } from "../../src/domain/conversation.ts";
-import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 
@@ -14,12 +14,15 @@ export type RunState = "starting" | "running" | "stopping" | "quarantined" | "se
 /** `decision` separates one transaction of the engine from the next and names the life that made it. */
 export type Change =
   | { readonly what: "decision"; readonly life: number }
+  /** The running count of admissions, as the database has it from here on. */
+  | { readonly what: "counted"; readonly received: number }
   | {
       readonly what: "item-added";
       readonly id: ItemId;
       readonly key: string;
       readonly conversation: ConversationId;
       readonly state: ItemState;
+      readonly priority: Priority;
       readonly request: Request;
       readonly acceptedAtMs: number;
       readonly rank: number;
@@ -99,24 +102,25 @@ export interface Journal {
   counts(): { readonly received: number; readonly rows: number };
 }
 
-type Row = {
-  readonly what: Change["what"];
-  readonly id: string | number;
-  readonly a: never;
-  readonly b: never;
-  readonly c: never;
-  readonly d: never;
-  readonly e: never;
-  readonly f: never;
-  readonly g: never;
-};
+type Row = readonly [
+  what: Change["what"],
+  id: string | number,
+  a: never,
+  b: never,
+  c: never,
+  d: never,
+  e: never,
+  f: never,
+  g: never,
+];
 
 const columns = "what, id, a, b, c, d, e, f, g";
 const triggers: readonly (readonly [name: string, event: string, values: string])[] = [
+  ["counted", "UPDATE OF received ON instance", "'counted', NEW.received, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   [
     "item_added",
     "INSERT ON inbox",
-    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, NEW.request, NEW.accepted_at_ms, NEW.rank, NEW.position",
+    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, json_array(NEW.priority, json(NEW.request)), NEW.accepted_at_ms, NEW.rank, NEW.position",
   ],
   [
     "item_changed",
@@ -169,6 +173,7 @@ export function createJournal(database: DatabaseSync): Journal {
   }
   const mark = database.prepare("INSERT INTO temp.journal (what, id) VALUES ('decision', ?)");
   const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
+  readAll.setReturnArrays(true);
   const clear = database.prepare("DELETE FROM temp.journal");
   const adopted = database.prepare("SELECT start_time FROM adopted");
   const counts = database.prepare(
@@ -190,23 +195,28 @@ export function createJournal(database: DatabaseSync): Journal {
 }
 
 function toChange(row: Row): Change {
-  const { what, a, b, c, d, e, f, g } = row;
-  const id = row.id as never;
+  const [what, , a, b, c, d, e, f, g] = row;
+  const id = row[1] as never;
   switch (what) {
     case "decision":
       return { what, life: Number(id) };
-    case "item-added":
+    case "counted":
+      return { what, received: Number(id) };
+    case "item-added": {
+      const [priority, request] = JSON.parse(d) as [Priority, Request];
       return {
         what,
         id,
         key: a,
         conversation: b,
         state: c,
-        request: JSON.parse(d),
+        priority,
+        request,
         acceptedAtMs: e,
         rank: f,
         position: g,
       };
+    }
     case "item-changed":
       return { what, id, from: a, to: b, run: c, rank: d, position: e };
     case "item-deleted":

@@ -6,6 +6,9 @@
 import { noFiles } from "../no-files.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
+import type { RunOwner } from "../../src/domain/run.ts";
+import type { Fault, Meet } from "./faults.ts";
+import { emptyTranscript } from "../../src/domain/transcript.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
@@ -31,6 +34,10 @@ export type LifeDeps = {
   readonly workspace: string;
   readonly newId: () => string;
   readonly commitFails: () => boolean;
+  readonly outboxFails: () => "before" | "after" | null;
+  /** Whether this run's settlement throws now. */
+  readonly isCursed: (run: RunOwner) => boolean;
+  readonly meet: Meet;
   readonly log: Log;
 };
 
@@ -38,6 +45,11 @@ export interface Life {
   readonly number: number;
   readonly engine: Engine;
   readonly outbox: OutboxQueue;
+  /**
+   * Writes as somebody would who once owned a run: past the engine, by every verb that a run has. Resolves with the verbs that were
+   * granted, none of which is kept.
+   */
+  writeLate(owner: RunOwner): Promise<readonly string[]>;
   /** Ends this life after so many further calls of the engine, in the middle of whatever it does then. */
   arm(calls: number): void;
   /** The fuse burnt down. */
@@ -54,6 +66,9 @@ export const downtimeMs = 10 * 60 * 1000;
 const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
 class DiskFull extends Error {}
+
+/** Takes back what a late writer was granted. */
+class Probed extends Error {}
 
 export async function beginLife(deps: LifeDeps): Promise<Life> {
   const { number, scheduler, database, subject } = deps;
@@ -99,11 +114,25 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   function transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T> {
     const committed = store.transact(async (tx) => {
       deps.journal.mark(number);
-      const value = await decide(fuse === null ? tx : fusedTx(tx));
-      if (deps.commitFails()) throw new DiskFull("the disk is full");
+      const cursed = deps.scenario.settlementFails > 0 ? cursedTx(tx) : tx;
+      const value = await decide(fuse === null ? cursed : fusedTx(cursed));
+      if (deps.commitFails()) {
+        deps.meet("a decision is not committed");
+        throw new DiskFull("the disk is full");
+      }
       return value;
     });
     return news("decision", committed);
+  }
+
+  function cursedTx(tx: Tx): Tx {
+    return {
+      ...tx,
+      settleRun: async (owner, ...given) => {
+        if (deps.isCursed(owner)) throw new Error("the settlement contradicts itself");
+        return tx.settleRun(owner, ...given);
+      },
+    };
   }
 
   /** A program that dies inside a transaction leaves nothing of it. */
@@ -113,7 +142,10 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
         const verb = Reflect.get(target, name) as (...given: unknown[]) => Promise<unknown>;
         return (...given: unknown[]) => {
           if (!burn()) return verb(...given);
-          if (database.isTransaction) database.exec("ROLLBACK");
+          if (database.isTransaction) {
+            deps.meet("a crash inside a transaction");
+            database.exec("ROLLBACK");
+          }
           return never();
         };
       },
@@ -128,7 +160,22 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     return Object.fromEntries(gated) as T;
   }
 
-  const outbox = gatedVerbs(store.outbox, "outbox");
+  /** Each verb may reject, and then it was kept or it was not. */
+  function failingVerbs(verbs: OutboxQueue): OutboxQueue {
+    const failing = Object.entries(verbs).map(([name, verb]: [string, (...given: unknown[]) => Promise<unknown>]) => [
+      name,
+      async (...given: unknown[]) => {
+        const when = deps.outboxFails();
+        const value = when === "before" ? null : await verb(...given);
+        if (when === null) return value;
+        deps.meet(`${name as keyof OutboxQueue} fails ${when} its commit` satisfies Fault);
+        throw new DiskFull("the disk is full");
+      },
+    ]);
+    return Object.fromEntries(failing) as OutboxQueue;
+  }
+
+  const outbox = gatedVerbs(deps.scenario.outboxFails > 0 ? failingVerbs(store.outbox) : store.outbox, "outbox");
   const gatedStore: Store = {
     instance: store.instance,
     incarnation: store.incarnation,
@@ -176,10 +223,33 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     },
   });
 
+  async function writeLate(owner: RunOwner): Promise<readonly string[]> {
+    const granted: string[] = [];
+    const atMs = deps.clock.now();
+    const write = store.transact(async (tx) => {
+      deps.journal.mark(number);
+      const verbs = {
+        run: async () => (await tx.run(owner)) !== null,
+        confirmRun: () => tx.confirmRun(owner, "late"),
+        markStopping: () => tx.markStopping(owner, "user", atMs),
+        quarantineRun: () => tx.quarantineRun(owner, { processes: [], note: "late" }),
+        settleRun: () => tx.settleRun(owner, { kind: "finished" }, emptyTranscript, atMs),
+      };
+      for (const [name, verb] of Object.entries(verbs)) if (await isGranted(verb)) granted.push(name);
+      throw new Probed();
+    });
+    try {
+      return await write;
+    } catch (error) {
+      return error instanceof Probed ? granted : []; // the whole commit was refused
+    }
+  }
+
   return {
     number,
     engine,
     outbox,
+    writeLate,
     arm: (calls) => {
       if (state === "alive") fuse = calls;
     },
@@ -192,6 +262,15 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       if (database.isTransaction) database.exec("ROLLBACK");
     },
   };
+}
+
+/** A verb that the database itself refuses has written nothing. */
+async function isGranted(verb: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await verb();
+  } catch {
+    return false;
+  }
 }
 
 /** What a dead program started: nothing. */

@@ -4,6 +4,7 @@
  */
 import type { ProcessRef, Quiescence } from "../../src/domain/run.ts";
 import type { Processes, WorkspaceHold, Workspaces } from "../../src/engine/ports.ts";
+import type { Meet } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { AgentHabits } from "./scenario.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -27,6 +28,7 @@ type MachineDeps = {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly habits: AgentHabits;
+  readonly meet: Meet;
   readonly violated: (invariant: string, what: string) => void;
 };
 
@@ -51,6 +53,7 @@ export function createMachine(deps: MachineDeps): Machine {
       await scheduler.pending("machine", `kill ${what} ${next.ref.startTime}`, life, () => {
         tried.add(next);
         if (endsBy("kill", next.toughness)) world.end(next);
+        else if (next.turn.isOrphan) deps.meet("an orphan of a crash lives on");
       });
     }
     return scheduler.pending("machine", `${what} verdict`, life, () => {
@@ -67,6 +70,7 @@ export function createMachine(deps: MachineDeps): Machine {
   function hold(life: number, path: string): WorkspaceHold | Promise<WorkspaceHold> {
     if (gone.has(life)) return new Promise(() => {}); // a ghost asks the operating system in vain
     if (!isCalm && random.chance(habits.refusesWorkspace)) {
+      deps.meet("a directory is refused");
       return { kind: "refused", fault: { kind: "workspace-missing", path } };
     }
     const lock = locks.get(path) ?? { life, count: 0 };

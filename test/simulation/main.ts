@@ -6,14 +6,16 @@
  *     npm run sim -- --mutants                 each planted fault must be found
  *     npm run sim -- --report json             the report as data; the exit code is 0 whatever it says
  *
- * Exit code 1 when a seed failed, or a mutant lived.
+ * Exit code 1 when a seed failed, a fault was met by no seed of a large sweep, or a mutant lived.
  */
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { huntMutants } from "./mutant-hunt.ts";
 import { defaultOptions } from "./simulation.ts";
-import { mergeReports, type Shape, sweep, type SweepOptions, type SweepReport } from "./sweep.ts";
+import { faults } from "./faults.ts";
+import { mergeReports, type Progress, progressMs, type Shape, sweep } from "./sweep.ts";
+import { type SweepOptions, type SweepReport, unmet } from "./sweep.ts";
 
 const { values } = parseArgs({
   options: {
@@ -38,14 +40,26 @@ const options: SweepOptions = {
   isFound: () => false,
 };
 
-if (process.send !== undefined) process.send(await sweep(options), () => process.disconnect());
+/** What a share of a sweep says to the process that began it. */
+type Word = { readonly progress: Progress } | { readonly report: SweepReport };
+
+// A stack is taken for each error and each signal that fires; only the replay of one seed shows one.
+if (values.seed === undefined) Error.stackTraceLimit = 0;
+
+if (process.send !== undefined) await share();
 else if (values.mutants) process.exitCode = await huntMutants(options, console.log);
 else process.exitCode = values.seed === undefined ? await many() : await single(Number(values.seed));
 
 async function many(): Promise<number> {
   const begunMs = performance.now();
   const jobs = count("jobs");
-  const report = jobs === 1 ? await sweep(options) : mergeReports(await Promise.all(shares(jobs).map(inChild)));
+  const progressed = values.report === "json" ? () => {} : createProgressWords(begunMs);
+  const report =
+    jobs === 1
+      ? await sweep({ ...options, progressed: (progress) => progressed(0, progress) })
+      : mergeReports(
+          await Promise.all(shares(jobs).map((share, job) => inChild(share, (now) => progressed(job, now)))),
+        );
   if (values.report === "json") {
     console.log(JSON.stringify(report)); // whoever reads it decides what a failure is
     return 0;
@@ -55,9 +69,34 @@ async function many(): Promise<number> {
   const first = report.shapes.toSorted((a, b) => a.seed - b.seed)[0];
   if (first !== undefined) tell(first);
   const { seeds, failed, steps, runs, crashes, messages } = report;
+  for (const fault of faults) console.log(`${String(report.met[fault]).padStart(8)} seeds met: ${fault}`);
+  const missing = unmet(report);
+  for (const fault of missing) console.log(`no seed met: ${fault}`);
   console.log(`${steps} steps, ${runs} runs, ${crashes} crashes and restarts, ${messages} messages`);
   console.log(`${seeds} seeds, ${failed} failed, ${Math.round(seeds / seconds)} seeds/s`);
-  return failed > 0 ? 1 : 0;
+  return failed > 0 || missing.length > 0 ? 1 : 0;
+}
+
+/** One line for all shares together, every few seconds. */
+function createProgressWords(begunMs: number): (job: number, progress: Progress) => void {
+  const shares = new Map<number, Progress>();
+  let toldAtMs = begunMs;
+  return (job, progress) => {
+    shares.set(job, progress);
+    const nowMs = performance.now();
+    if (nowMs - toldAtMs < progressMs) return;
+    toldAtMs = nowMs;
+    const sum = (field: keyof Progress): number => [...shares.values()].reduce((all, one) => all + one[field], 0);
+    const rate = Math.round(sum("seeds") / ((nowMs - begunMs) / 1000));
+    console.log(`${sum("seeds")} of ${options.seeds} seeds, ${rate} seeds/s, ${sum("failed")} failed`);
+  };
+}
+
+/** A part of a sweep, for the process that began this one. */
+async function share(): Promise<void> {
+  const say = (word: Word): boolean | undefined => process.send?.(word);
+  say({ report: await sweep({ ...options, progressed: (progress) => say({ progress }) }) });
+  process.disconnect();
 }
 
 async function single(seed: number): Promise<number> {
@@ -74,7 +113,10 @@ function shares(jobs: number): { from: number; seeds: number }[] {
   return starts.map((start) => ({ from: options.from + start, seeds: Math.min(size, options.seeds - start) }));
 }
 
-function inChild({ from, seeds }: { from: number; seeds: number }): Promise<SweepReport> {
+function inChild(
+  { from, seeds }: { from: number; seeds: number },
+  progressed: (progress: Progress) => void,
+): Promise<SweepReport> {
   const share = [
     "--from",
     `${from}`,
@@ -87,7 +129,11 @@ function inChild({ from, seeds }: { from: number; seeds: number }): Promise<Swee
   ];
   const child = fork(fileURLToPath(import.meta.url), [...share, "--sources", options.sources]);
   return new Promise((resolve, reject) => {
-    child.once("message", (report) => resolve(report as SweepReport));
+    child.on("message", (message) => {
+      const word = message as Word;
+      if ("report" in word) resolve(word.report);
+      else progressed(word.progress);
+    });
     child.once("error", reject);
     child.once("exit", (code) => reject(new Error(`the share from seed ${from} ended with ${code} and no report`)));
   });

@@ -1,15 +1,19 @@
 /**
  * The channel's side of the outbox: takes what is due and carries it to the chat, where it is refused for a while (429),
- * arrives without our learning of it, or can never arrive (blocked).
+ * arrives without our learning of it, is lost on its way, or can never arrive (blocked). The database may refuse any of its verbs,
+ * before the commit or after it.
  *
+ * 1. What became of an attempt is written until it is durable; each verb is conditional, so a repetition changes nothing.
+ * 2. Whether a rejected `begin` was kept is not known: the row is put back as one that nobody sent.
  * I6: a message goes out again only after a refusal, or marked as uncertain.
  */
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { OutboxQueue, OutboxRow } from "../../src/engine/ports.ts";
+import type { Meet } from "./faults.ts";
 import type { Mirror, SaidRow } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import type { ChannelHabits } from "./scenario.ts";
-import type { Choice, Scheduler } from "./scheduler.ts";
+import type { Scheduler, Source } from "./scheduler.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Messenger {
@@ -17,7 +21,7 @@ export interface Messenger {
   begin(life: number, outbox: OutboxQueue): void;
   /** Faults stop. */
   calm(): void;
-  next(): Choice | null;
+  readonly source: Source;
   /** When the earliest message that may not go yet may go, by the wall clock. */
   nextDueMs(): number | null;
   isIdle(): boolean;
@@ -29,6 +33,7 @@ type MessengerDeps = {
   readonly random: Random;
   readonly clock: VirtualClock;
   readonly habits: ChannelHabits;
+  readonly meet: Meet;
   readonly violated: (invariant: string, what: string) => void;
 };
 
@@ -36,14 +41,15 @@ type MessengerDeps = {
 const pauseMsMax = 30_000;
 const dueMax = 5;
 
-/** Only a life that was succeeded is refused by the store; it has nobody to tell. */
-const refused = (): void => {};
+/** What a verb that was rejected has instead of a value. */
+const refused = Symbol("refused");
 
 export function createMessenger(deps: MessengerDeps): Messenger {
   const { mirror, scheduler, random, clock, habits } = deps;
   const blocked = new Set<ConversationId>();
   const arrivals = new Map<number, number>();
   let serving: { readonly life: number; readonly outbox: OutboxQueue } | null = null;
+  let booting = 0;
   let busy = 0;
   let isCalm = false;
 
@@ -59,27 +65,58 @@ export function createMessenger(deps: MessengerDeps): Messenger {
     return true;
   }
 
+  /** Resolves whatever the database says: a failed look is followed by another. */
   async function pump(life: number, outbox: OutboxQueue): Promise<void> {
-    const rows = await outbox.due("telegram", dueMax);
+    const rows = await read(() => outbox.due("telegram", dueMax), []);
     await Promise.all(rows.map((row) => deliver(life, outbox, row)));
     if (serving?.life === life) busy -= 1;
   }
 
   async function deliver(life: number, outbox: OutboxQueue, row: OutboxRow): Promise<void> {
-    if (!(await outbox.begin(row.id))) return;
-    if (row.body.kind === "summary") await outbox.sentAs(`run:${row.body.summary.run}:status`);
+    if (row.body.kind === "summary") {
+      const { run } = row.body.summary;
+      await untilKept(life, () => outbox.sentAs(`run:${run}:status`));
+    }
+    const begun = await read<boolean | "unknown">(() => outbox.begin(row.id), "unknown");
+    if (begun === "unknown") return untilKept(life, () => outbox.again(row.id, clock.now(), "refused"));
+    if (!begun) return;
     const outcome = await scheduler.pending("channel", `send message ${row.id}`, life, () => send(row, life));
+    const nowMs = clock.now();
+    const pauseMs = random.between(1, pauseMsMax);
     switch (outcome) {
       case "arrived":
-        return outbox.sent(row.id, `m${row.id}`);
+        return untilKept(life, () => outbox.sent(row.id, `m${row.id}`));
       case "refused":
-        return outbox.again(row.id, clock.now() + random.between(1, pauseMsMax), "refused");
+        return untilKept(life, () => outbox.again(row.id, nowMs + pauseMs, "refused"));
       case "unknown":
-        return outbox.again(row.id, clock.now(), "unknown");
+        return untilKept(life, () => outbox.again(row.id, nowMs, "unknown"));
       case "blocked":
-        return outbox.end(row.id, "undeliverable");
+        return untilKept(life, () => outbox.end(row.id, "undeliverable"));
       default:
         return outcome satisfies never;
+    }
+  }
+
+  async function read<T>(verb: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await verb();
+    } catch {
+      return otherwise; // a fault of the simulation, or a life that was succeeded
+    }
+  }
+
+  /** Until the database took it; a life that was succeeded is refused for ever and gives up. */
+  async function untilKept(life: number, verb: () => Promise<unknown>): Promise<void> {
+    while (booting === life) {
+      if ((await read<unknown>(verb, refused)) !== refused) return;
+    }
+  }
+
+  async function recover(life: number, outbox: OutboxQueue): Promise<void> {
+    while (booting === life) {
+      if ((await read<unknown>(() => outbox.recover("telegram"), refused)) === refused) continue;
+      if (booting === life) serving = { life, outbox };
+      return;
     }
   }
 
@@ -88,12 +125,23 @@ export function createMessenger(deps: MessengerDeps): Messenger {
   function send(row: OutboxRow, life: number): Delivery | Promise<Delivery> {
     if (serving?.life !== life) return new Promise(() => {}); // a ghost sends nothing
     if (!isCalm && random.chance(habits.blocks)) blocked.add(row.conversation);
-    if (blocked.has(row.conversation)) return "blocked";
-    if (!isCalm && random.chance(habits.refuses)) return "refused";
+    if (blocked.has(row.conversation)) {
+      deps.meet("the chat is blocked");
+      return "blocked";
+    }
+    if (!isCalm && random.chance(habits.refuses)) {
+      deps.meet("the chat refuses for a while (429)");
+      return "refused";
+    }
+    if (!isCalm && random.chance(habits.loses)) {
+      deps.meet("a message is lost on its way");
+      return "unknown";
+    }
     const before = arrivals.get(row.id) ?? 0;
     arrivals.set(row.id, before + 1);
     if (before > 0 && !row.uncertain) deps.violated("I6", `message ${row.id} arrives again, and does not say so`);
     if (isCalm || !random.chance(habits.timesOut)) return "arrived";
+    deps.meet("the chat's answer is lost");
     return "unknown";
   }
 
@@ -102,26 +150,27 @@ export function createMessenger(deps: MessengerDeps): Messenger {
       serving = null;
       busy = 0;
       blocked.clear();
-      const serve = (): void => {
-        serving = { life, outbox };
-      };
-      void outbox.recover("telegram").then(serve, refused);
+      booting = life;
+      void recover(life, outbox);
     },
     calm: () => {
       isCalm = true;
     },
-    next: () => {
-      if (serving === null || busy > 0) return null;
-      const { life, outbox } = serving;
-      for (const row of mirror.undelivered) {
-        if (!mayGo(row)) continue;
+    source: {
+      kind: "channel",
+      isPossible: () => {
+        if (serving === null || busy > 0) return false;
+        for (const row of mirror.undelivered) if (mayGo(row)) return true;
+        return false;
+      },
+      choice: () => {
+        const { life, outbox } = serving!;
         const run = (): void => {
           busy += 1;
-          void pump(life, outbox).catch(refused);
+          void pump(life, outbox); // never rejects
         };
         return { kind: "channel", label: "look for messages", life, run };
-      }
-      return null;
+      },
     },
     nextDueMs: () => {
       let first: number | null = null;

@@ -1,7 +1,7 @@
 /** The rows as the journal told of them: what the checks and the people of the simulation look at. */
 import type { ButtonAction } from "../../src/domain/button.ts";
 import { channelOf, type ConversationId } from "../../src/domain/conversation.ts";
-import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 import type { Change, RunState } from "./journal.ts";
@@ -10,6 +10,7 @@ export type ItemRow = {
   readonly id: ItemId;
   readonly key: string;
   readonly conversation: ConversationId;
+  readonly priority: Priority;
   readonly request: Request;
   readonly acceptedAtMs: number;
   state: ItemState;
@@ -58,6 +59,8 @@ export interface Mirror {
   /** Rows of Telegram that are not delivered yet. */
   readonly undelivered: ReadonlySet<SaidRow>;
   readonly buttons: readonly ButtonRow[];
+  /** The running count of admissions, as the database has it. */
+  received(): number;
   /** Decisions journalled so far, and the life that made the last one. */
   decision(): { readonly count: number; readonly life: number };
   apply(change: Change): void;
@@ -80,12 +83,16 @@ export function createMirror(): Mirror {
   const buttons: ButtonRow[] = [];
   let count = 0;
   let life = 0;
+  let received = 0;
 
   function apply(change: Change): void {
     switch (change.what) {
       case "decision":
         count += 1;
         life = change.life;
+        break;
+      case "counted":
+        received = change.received;
         break;
       case "item-added": {
         const { what: _, ...row } = change;
@@ -165,6 +172,7 @@ export function createMirror(): Mirror {
     said,
     undelivered,
     buttons,
+    received: () => received,
     decision: () => ({ count, life }),
     apply,
     queue: (conversation) =>

@@ -86,10 +86,31 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "store/runs.ts",
-        find: "id = ? AND conversation = ? AND epoch = ? AND state IN ${liveStates}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
+        find: "id = ? AND conversation = ? AND epoch = ? AND ${isLive}\n  AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)",
         replace: "id = ? AND conversation = ? AND epoch >= ?",
       },
     ],
+  },
+  {
+    name: "an earlier owner of a run goes on writing, in the same life of the program",
+    breaks: ["I3"],
+    edits: [
+      {
+        file: "store/runs.ts",
+        find: "AND epoch = ? AND ${isLive}",
+        replace: "AND ? > 0 AND ${isLive}",
+      },
+    ],
+  },
+  {
+    name: "a run that has settled is written again",
+    breaks: ["I3"],
+    edits: [{ file: "store/runs.ts", find: "AND epoch = ? AND ${isLive}", replace: "AND epoch = ?" }],
+  },
+  {
+    name: "a settlement that throws by itself is tried for ever",
+    breaks: ["liveness"],
+    edits: [{ file: "engine/work.ts", find: "failures >= decisionFailuresMax", replace: "failures < 0" }],
   },
   {
     name: "an update is acknowledged before it is stored",
@@ -122,6 +143,17 @@ export const mutants: readonly Mutant[] = [
         file: "store/inbox.ts",
         find: "WHERE conversation = ? AND state = 'queued' ORDER BY rank, position LIMIT 1",
         replace: "WHERE conversation = ? AND state = 'queued' ORDER BY rank, position DESC LIMIT 1",
+      },
+    ],
+  },
+  {
+    name: "background work goes before a person's message",
+    breaks: ["I9"],
+    edits: [
+      {
+        file: "store/inbox.ts",
+        find: "WHERE conversation = ? AND state = 'queued' ORDER BY rank, position LIMIT 1",
+        replace: "WHERE conversation = ? AND state = 'queued' ORDER BY rank DESC, position LIMIT 1",
       },
     ],
   },
@@ -240,6 +272,17 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: "store/outbox.ts", find: 'outcome === "unknown" ? 1 : 0,', replace: "0," }],
   },
   {
+    name: "a message is begun whatever became of it meanwhile",
+    breaks: ["I6", "I8"],
+    edits: [
+      {
+        file: "store/outbox.ts",
+        find: "attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+        replace: "attempts = attempts + 1 WHERE id = ?",
+      },
+    ],
+  },
+  {
     name: "a message cut by a crash is repeated in silence",
     breaks: ["I6"],
     edits: [
@@ -291,7 +334,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a run that is stopped after its proof leaves its tasks behind",
     breaks: ["I8"],
-    edits: [{ file: "engine/run.ts", find: "live.stopWhy !== null && adopted", replace: "live === null && adopted" }],
+    edits: [{ file: "engine/run.ts", find: "live.stopWhy !== null", replace: "live.stopWhy === undefined" }],
   },
   {
     name: "an admission is not counted",

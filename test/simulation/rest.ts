@@ -14,11 +14,13 @@ export type RestLook = {
   readonly messenger: Messenger;
   readonly scheduler: Scheduler;
   readonly world: World;
+  /** Its settlement throws: it rests in quarantine. */
+  readonly isCursed: (run: string) => boolean;
   readonly life: () => number;
 };
 
 /** Null at rest; otherwise what is not. */
-export function atRest({ mirror, chat, messenger, scheduler, world, life }: RestLook): string | null {
+export function atRest({ mirror, chat, messenger, scheduler, world, isCursed, life }: RestLook): string | null {
   if (scheduler.waiting(["flush", "resolve"], life()) > 0) return "a commit is under way";
   if (!chat.isIdle()) return "an update was not acknowledged";
   if (!messenger.isIdle()) return "a message is under way";
@@ -27,7 +29,7 @@ export function atRest({ mirror, chat, messenger, scheduler, world, life }: Rest
   const isHaunted = world.orphans().length > 0;
   for (const run of mirror.live) {
     const isAlive = world.turnsOf(run.id).some((turn) => turn.processes.some((process) => process.alive));
-    if (run.state !== "quarantined" || !(isAlive || isHaunted)) return `${run.id} is ${run.state}`;
+    if (run.state !== "quarantined" || !(isAlive || isHaunted || isCursed(run.id))) return `${run.id} is ${run.state}`;
   }
   for (const item of mirror.items.values()) {
     const reason = unrested(mirror, item);

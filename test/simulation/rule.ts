@@ -23,7 +23,7 @@ export type RuleContext = {
   readonly asked: Asked;
   readonly runsMax: number;
   readonly downtimeMs: number;
-  /** When the newest life began, by the wall clock. */
+  /** When the newest life began, by the wall clock: the earliest that it said during the boot. */
   readonly bootedAtMs: () => number;
   /** The newest life of the program. */
   readonly life: () => number;

@@ -1,5 +1,6 @@
 /**
  * I4: an item moves only along known ways, is never deleted, and its end is told.
+ * I11: work that was preempted goes back to the line, unconsumed; only background work is.
  * I6: an item is run once, unless it was preempted or a person pressed "Run again"; what an agent saw is not given again.
  */
 import type { ItemId, ItemState } from "../../src/domain/inbox-item.ts";
@@ -33,12 +34,22 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
     }
     const item = mirror.items.get(change.id)!;
     const isSteer = item.run !== null && mirror.runs.get(item.run)?.item !== item.id;
+    if (change.from === "running" && !isSteer) checkPreempted(item, change.to);
     if (change.from === "running" && change.to === "held" && !isSteer)
       violated("I4", `item ${change.id} ran and is on hold`);
     if (change.from === "running" && change.to === "held" && wasSteered(item)) doubtful.add(item.id);
     if (change.from === "running" && change.to === "queued" && isSteer && wasSteered(item)) {
       violated("I6", `item ${change.id} was taken by a running turn and is put in line again`);
     }
+  }
+
+  /** Its run was settled earlier in the same transaction. */
+  function checkPreempted(item: ItemRow, to: ItemState): void {
+    const run = item.run === null ? undefined : mirror.runs.get(item.run);
+    if (run?.outcome?.kind !== "preempted") return;
+    if (to !== "queued") violated("I11", `${run.id} was preempted, and its item ${item.id} is ${to}`);
+    if (item.priority !== "background")
+      violated("I11", `${run.id} was preempted, and its item ${item.id} is a person's`);
   }
 
   function wasSteered(item: ItemRow): boolean {

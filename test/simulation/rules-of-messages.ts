@@ -5,7 +5,16 @@
  */
 import type { Change } from "./journal.ts";
 import type { RunRow } from "./mirror.ts";
+import type { OutboxState } from "../../src/engine/ports.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+
+const nextStates: Readonly<Record<OutboxState, readonly OutboxState[]>> = {
+  pending: ["pending", "sending", "superseded", "undeliverable"],
+  sending: ["sending", "pending", "sent", "superseded", "undeliverable"],
+  sent: ["sent"],
+  superseded: ["superseded"],
+  undeliverable: ["undeliverable"],
+};
 
 export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule {
   /** Runs that were live when "stop all" was asked for, by the key of the command. */
@@ -41,6 +50,9 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
 
   function delivered(change: Change & { what: "said-changed" }): void {
     const row = mirror.said.get(change.id)!;
+    if (!nextStates[change.from].includes(change.to)) {
+      violated("I6", `message ${change.id} goes from ${change.from} to ${change.to}`);
+    }
     if (change.from !== "pending" || change.to !== "sending" || row.run === null || row.kind !== "status") return;
     if (mirror.runs.get(row.run)?.state === "settled")
       violated("I8", `the status of ${row.run} is sent after it settled`);

@@ -10,9 +10,6 @@ import type { Change } from "./journal.ts";
 import type { ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
 
-/** The wall clock jumps back by less than this between the boot and its look at the queue. */
-const clockSlackMs = 60_000;
-
 export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }: RuleContext): Rule {
   /** How often others started while this lane could have. */
   const passedOver = new Map<ConversationId, number>();
@@ -23,6 +20,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
   /** Once on hold, an interrupt has lost its moment. */
   const beenHeld = new Set<ItemId>();
   let newest = 0 as ItemId;
+  /** The newest item when the present life began. */
+  let newestAtBoot = 0 as ItemId;
 
   function claimed(change: Change & { what: "run-added" }): void {
     const item = mirror.items.get(change.item)!;
@@ -43,7 +42,7 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       violated("S2", `item ${item.id} starts by itself although its conversation was stopped (by item ${stop})`);
     }
     const waitedMs = bootedAtMs() - item.acceptedAtMs;
-    if (waitedMs > downtimeMs + clockSlackMs && !released.has(item.id)) {
+    if (item.id <= newestAtBoot && waitedMs > downtimeMs && !released.has(item.id)) {
       violated("L6", `item ${item.id} had waited ${Math.round(waitedMs / 1000)} s at the boot and starts unasked`);
     }
     for (const lane of mirror.lanes.values()) {
@@ -74,6 +73,7 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
 
   return {
     before: (change) => {
+      if (change.what === "decision" && change.life !== mirror.decision().life) newestAtBoot = newest;
       if (change.what === "run-added") claimed(change);
       if (change.what === "item-added") added(change);
       if (change.what === "item-changed" && change.from === "held" && change.to === "queued") {

@@ -72,7 +72,7 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
     }
     const wasStopped = run.stopWhy === "user" || run.stopWhy === "replaced";
     const isForced = run.state === "quarantined" && asked.released.has(run.id);
-    if (outcome === "stopped") checkNothingLeft(run);
+    if (outcome === "stopped" && !isForced) checkNothingLeft(run);
     if (stopped.has(run.id) && outcome !== "stopped" && outcome !== "interrupted") {
       violated("I8", `somebody stopped ${run.id}, and it settles as ${outcome}`);
     }

@@ -50,7 +50,14 @@ const lane = (conversation: typeof other, workspace: string, epoch: number, epoc
 });
 const stop: Request = { kind: "command", command: { name: "stop", scope: "conversation" } };
 function item(id: number, state: ItemState = "queued", request: Request = prompt(id), where = conversation): Change {
-  const row = { id: id as ItemId, key: `k${id}`, conversation: where, state, request };
+  const row = {
+    id: id as ItemId,
+    key: `k${id}`,
+    conversation: where,
+    state,
+    priority: "interactive" as const,
+    request,
+  };
   return { what: "item-added", ...row, acceptedAtMs: 0, rank: 0, position: id };
 }
 function prompt(id: number, placement: "queue" | "interrupt" = "queue"): Request {
@@ -157,6 +164,33 @@ describe("what the rules refuse", () => {
     expect(setUp().history({ what: "button-used", id: "b", wasUsed: true })).toContain("I6");
   });
 
+  test("a message that comes back from its end (I6)", () => {
+    const over: Change = { ...(said(1, null, "queued") as Change & { what: "said" }), state: "superseded" };
+    const begun: Change = {
+      what: "said-changed",
+      id: 1,
+      from: "superseded",
+      to: "sending",
+      notBeforeMs: 0,
+      isUncertain: false,
+    };
+    expect(setUp().history(over, begun)).toContain("I6");
+  });
+
+  test("preempted work that does not come back to the line, and a person's message that is preempted (I11)", () => {
+    const preempted = { outcome: { kind: "preempted" } } as const;
+    const background: Change = { ...(item(1) as Change & { what: "item-added" }), priority: "background" };
+    const run = (of: Change): readonly Change[] => [
+      of,
+      ...begun("r1", 1),
+      changed("r1", "starting", "settled", preempted),
+    ];
+    const back = moved(1, "running", "queued", "r1");
+    expect(setUp().history(...run(background), back, ...begun("r2", 1))).toEqual([]);
+    expect(setUp().history(...run(background), moved(1, "running", "done", "r1"))).toContain("I11");
+    expect(setUp().history(...run(item(1)), back)).toContain("I11");
+  });
+
   test("words of a run after the decision that settled it (I8)", () => {
     const run = [item(1), ...begun("r1", 1), changed("r1", "starting", "settled", finished)];
     expect(setUp().history(...run, decision(), said(1, "r1", null, "answer"))).toContain("I8");
@@ -193,6 +227,6 @@ describe("what the rules refuse", () => {
   test("what starts by itself after a stop, and after a long time off (S2, L6)", () => {
     expect(setUp().history(item(1), item(2, "done", stop), ...begun("r1", 1))).toContain("S2");
     const old = { ...item(1), acceptedAtMs: -3_600_000 } as Change;
-    expect(setUp().history(old, ...begun("r1", 1))).toContain("L6");
+    expect(setUp().history(old, decision(2), ...begun("r1", 1))).toContain("L6");
   });
 });

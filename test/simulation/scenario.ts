@@ -15,6 +15,7 @@ export type AgentHabits = {
   readonly hangs: number;
   readonly failsAtStart: number;
   readonly fails: number;
+  readonly dies: number;
   readonly diesSilently: number;
   readonly breaksOff: number;
   readonly lingers: number;
@@ -30,7 +31,14 @@ export type AgentHabits = {
 };
 
 /** Probabilities per message, 0..1. */
-export type ChannelHabits = { readonly refuses: number; readonly timesOut: number; readonly blocks: number };
+export type ChannelHabits = {
+  readonly refuses: number;
+  /** It arrives, and nobody learns of it. */
+  readonly timesOut: number;
+  /** It does not arrive, and nobody learns of that. */
+  readonly loses: number;
+  readonly blocks: number;
+};
 
 export type Scenario = {
   readonly places: readonly Place[];
@@ -40,9 +48,15 @@ export type Scenario = {
   readonly crashesMax: number;
   readonly agent: AgentHabits;
   readonly channel: ChannelHabits;
+  /** How many of the prompts have the priority of background work. */
+  readonly backgroundWork: number;
   readonly duplicates: number;
   readonly reorders: number;
   readonly commitFails: number;
+  /** How often a verb of the outbox rejects, before its commit or after it. */
+  readonly outboxFails: number;
+  /** How often the settlement of a run throws by itself, each time, until the run is in quarantine. */
+  readonly settlementFails: number;
   readonly survivesCrash: number;
   /** A deposed life goes on writing for a while after its successor booted. */
   readonly zombies: number;
@@ -60,37 +74,43 @@ const defaultWorkspace = "/projects/default";
 
 export function drawScenario(random: Random): Scenario {
   const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
+  /** Now and then hardly anything ends when it is told to. */
+  const isStubborn = random.chance(0.12);
   return {
     places: drawPlaces(random),
     defaultWorkspace,
     runsMax: random.between(1, 3),
-    actionsMax: random.between(4, 22),
+    actionsMax: random.between(isStubborn ? 14 : 4, 22),
     crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
       hangs: rate(0.5),
       failsAtStart: rate(0.3),
       fails: rate(0.3),
+      dies: rate(0.2),
       diesSilently: rate(0.3),
       breaksOff: rate(0.3),
       lingers: rate(0.4),
       leavesBackground: rate(0.5),
       talksAfterEnd: rate(0.5),
       provesFirst: rate(0.5),
-      resists: rate(0.6),
-      isImmortal: rate(0.4),
+      resists: isStubborn ? 0.8 : rate(0.6),
+      isImmortal: isStubborn ? 0.8 : rate(0.4),
       finishesWhenAsked: rate(0.6),
       acceptsSteer: random.pick([0.2, 0.5, 0.9]),
       refusesWorkspace: rate(0.2),
     },
-    channel: { refuses: rate(0.4), timesOut: rate(0.4), blocks: rate(0.2) },
+    channel: { refuses: rate(0.4), timesOut: rate(0.4), loses: rate(0.3), blocks: rate(0.2) },
     duplicates: rate(0.4),
     reorders: rate(0.4),
     commitFails: rate(0.15),
+    outboxFails: rate(0.2),
+    settlementFails: random.chance(0.9) ? 0 : 0.3,
+    backgroundWork: random.pick([0, 0.1, 0.5]),
     survivesCrash: random.pick([0, 0.5, 1]),
     zombies: random.pick([0, 0.3, 1]),
     downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
-    weights: drawWeights(random),
+    weights: drawWeights(random, isStubborn),
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
   };
@@ -109,7 +129,7 @@ function drawPlaces(random: Random): Place[] {
 }
 
 /** Some kinds of choice are hurried and some held back, by up to two orders of magnitude: that is where races show. */
-function drawWeights(random: Random): Weights {
+function drawWeights(random: Random, isStubborn: boolean): Weights {
   const base: Record<ChoiceKind, number> = {
     flush: 6,
     resolve: 6,
@@ -117,9 +137,11 @@ function drawWeights(random: Random): Weights {
     quiet: 3,
     machine: 3,
     channel: 2,
-    timer: 0.5,
+    // Only time leads to a quarantine.
+    timer: isStubborn ? 2 : 0.5,
     chat: 2,
     crash: 0.06,
+    late: 0.15,
     jump: 0.03,
   };
   const weights = { ...base };
@@ -138,5 +160,6 @@ export const calmWeights: Weights = {
   timer: 0.3,
   chat: 3,
   crash: 0,
+  late: 0,
   jump: 0,
 };

@@ -12,7 +12,7 @@ import type { Trace } from "./trace.ts";
 /**
  * flush: the store commits; resolve: someone learns of its commit; agent: an agent acts; quiet: proof of the end of a turn
  * arrives; machine: the operating system answers; channel: a message travels; timer: time passes; chat: a person or the
- * network acts; crash, jump: as they say.
+ * network acts; late: somebody who owns a run no more writes of it; crash, jump: as they say.
  */
 export type ChoiceKind =
   | "flush"
@@ -24,6 +24,7 @@ export type ChoiceKind =
   | "timer"
   | "chat"
   | "crash"
+  | "late"
   | "jump";
 
 export const choiceKinds: readonly ChoiceKind[] = [
@@ -36,6 +37,7 @@ export const choiceKinds: readonly ChoiceKind[] = [
   "timer",
   "chat",
   "crash",
+  "late",
   "jump",
 ];
 
@@ -47,8 +49,13 @@ export type Choice = {
   readonly run: () => void;
 };
 
-/** Something that could happen at any moment, asked anew before each step; null when it cannot happen now. */
-export type Source = () => Choice | null;
+/** Something that could happen at any moment: asked before each step whether it could, and what it would be only when it is chosen. */
+export type Source = {
+  readonly kind: ChoiceKind;
+  readonly isPossible: () => boolean;
+  /** Null when it turns out that nothing can happen after all: then nothing does in this step. */
+  readonly choice: () => Choice | null;
+};
 
 export type Weights = Readonly<Record<ChoiceKind, number>>;
 
@@ -91,30 +98,21 @@ export function createScheduler(random: Random, trace: Trace, resolveOrder: Reso
     if (index >= 0) list.splice(index, 1);
   };
 
-  function choose(): Choice | null {
-    const standing = new Map<ChoiceKind, Choice[]>();
-    for (const source of sources) {
-      const choice = source();
-      if (choice === null) continue;
-      const list = standing.get(choice.kind);
-      if (list === undefined) standing.set(choice.kind, [choice]);
-      else list.push(choice);
-    }
+  function choose(): Choice | "nothing" | null {
+    const possible = sources.filter((source) => source.isPossible());
     const entries: { value: ChoiceKind; weight: number }[] = [];
     let total = 0;
     for (const kind of choiceKinds) {
-      const count = listOf(kind).length + (standing.get(kind)?.length ?? 0);
-      if (count === 0) continue;
+      if (listOf(kind).length === 0 && !possible.some((source) => source.kind === kind)) continue;
       entries.push({ value: kind, weight: weights[kind] });
       total += weights[kind];
     }
     if (total <= 0) return null;
     const kind = random.weighted(entries);
     const own = listOf(kind);
-    const others = standing.get(kind) ?? [];
-    const count = own.length + others.length;
-    const index = kind === "resolve" && resolveOrder === "in-order" ? 0 : random.int(count);
-    return index < own.length ? own.splice(index, 1)[0]! : others[index - own.length]!;
+    const others = possible.filter((source) => source.kind === kind);
+    const index = kind === "resolve" && resolveOrder === "in-order" ? 0 : random.int(own.length + others.length);
+    return index < own.length ? own.splice(index, 1)[0]! : (others[index - own.length]!.choice() ?? "nothing");
   }
 
   return {
@@ -145,16 +143,28 @@ export function createScheduler(random: Random, trace: Trace, resolveOrder: Reso
       const choice = choose();
       if (choice === null) return false;
       steps += 1;
+      if (choice === "nothing") return true;
       trace.line(`${steps} ${choice.kind} ${choice.label}`);
       choice.run();
-      await settled();
+      await drained();
       return true;
     },
     steps: () => steps,
   };
 }
 
-/** Resolves when no microtask is left: the event loop runs an immediate only after the last of them. */
+/**
+ * Resolves when no microtask is left: a tick that a microtask asks for runs only after the last of them. Cheaper than a turn of the
+ * event loop.
+ */
+async function drained(): Promise<void> {
+  await Promise.resolve();
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
+/** Resolves when no microtask is left and the event loop has turned: what waits in it for an immediate has run. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -8,6 +8,8 @@ export type Script = {
   readonly steps: readonly AgentEvent[];
   /** The step before which it hangs until it is stopped, or until faults stop. */
   hangsAt: number | null;
+  /** The step before which its process dies. */
+  readonly diesAt: number | null;
   readonly end: TurnEnd;
   /** ended: as the contract wants it; none: the events never end; breaks-off: they end without an end. */
   readonly lastWord: "ended" | "none" | "breaks-off";
@@ -16,6 +18,8 @@ export type Script = {
   readonly lingers: boolean;
   readonly leavesBackground: boolean;
   readonly talksAfterEnd: boolean;
+  /** What outlives SIGKILL does not hear a stop either: it goes on working until faults stop. */
+  goesOn: boolean;
   readonly provesFirst: boolean;
   readonly finishesWhenAsked: boolean;
 };
@@ -29,12 +33,14 @@ export function createScript(random: Random, habits: AgentHabits | null): Script
   return {
     steps: failsAtStart ? [] : steps,
     hangsAt: has(habits?.hangs) ? random.int(steps.length + 1) : null,
+    diesAt: has(habits?.dies) ? random.int(steps.length + 1) : null,
     end: failsAtStart || has(habits?.fails) ? failure(random) : completion(random),
     lastWord: has(habits?.diesSilently) ? "none" : has(habits?.breaksOff) ? "breaks-off" : "ended",
     toughness: habits === null ? "ask" : drawToughness(random, habits),
     lingers: has(habits?.lingers),
     leavesBackground: has(habits?.leavesBackground),
     talksAfterEnd: has(habits?.talksAfterEnd),
+    goesOn: has(0.5),
     provesFirst: has(habits?.provesFirst),
     finishesWhenAsked: has(habits?.finishesWhenAsked),
   };

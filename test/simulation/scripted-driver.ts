@@ -8,6 +8,7 @@ import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import type { Evidence, ProcessRef } from "../../src/domain/run.ts";
 import { withoutCatalogue } from "../../src/drivers/without-catalogue.ts";
 import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../src/engine/ports.ts";
+import type { Meet } from "./faults.ts";
 import type { Random } from "./random.ts";
 import type { AgentHabits } from "./scenario.ts";
 import type { Choice, Scheduler } from "./scheduler.ts";
@@ -25,6 +26,7 @@ type AgentDeps = {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly habits: AgentHabits;
+  readonly meet: Meet;
   /** Whether the program holds the directory against other instances. */
   readonly isHeld: (path: string, life: number) => boolean;
   readonly violated: (invariant: string, what: string) => void;
@@ -60,7 +62,7 @@ export function createScriptedAgents(deps: AgentDeps): ScriptedAgents {
 }
 
 function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number, script: Script): ScriptedTurn {
-  const { world, scheduler, random, habits } = deps;
+  const { world, scheduler, random, habits, meet } = deps;
   const { run } = request.owner;
   const ledger = world.beginTurn(request, life);
   const agent = world.spawn(ledger, "agent", script.toughness);
@@ -77,7 +79,8 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   // ---- work
 
   function continueWork(): void {
-    if (!agent.alive || hasEnded || next === script.hangsAt) return;
+    if (!agent.alive || hasEnded) return;
+    if (next === script.hangsAt) return meet("an agent hangs");
     working = { kind: "agent", label: `${run} acts`, life, run: act };
     scheduler.offer(working);
   }
@@ -85,9 +88,18 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   function act(): void {
     working = null;
     if (!agent.alive) return;
+    if (ledger.isReleased) meet("an agent goes on after its run was released");
     // I1: inside one instance the row holds the directory, against others the lock does, for as long as the turn acts.
     if (!ledger.isReleased && !ledger.isOrphan && !deps.isHeld(ledger.workspace, life)) {
       deps.violated("I1", `${run} acts in ${ledger.workspace}, which its program does not hold`);
+    }
+    if (script.goesOn && agent.toughness === "never" && ledger.asked !== null) {
+      events.emit({ kind: "text", delta: "and on " });
+      return continueWork();
+    }
+    if (next === script.diesAt) {
+      meet("an agent dies at work");
+      return world.end(agent);
     }
     const step = script.steps[next];
     next += 1;
@@ -105,21 +117,29 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
 
   /** The agent's own end of the turn. */
   function finish(end: TurnEnd): void {
+    if (script.steps.length === 0 && end.kind === "failed") meet("an agent cannot start");
     if (!script.leavesBackground) for (const _ of toolsAlive()) endOneTool();
     say(end);
     // Who lingers without having said the end is one who hangs, and that is a fault of its own.
     if (!script.lingers || script.lastWord === "none") world.end(agent);
+    else meet("an agent lingers after its end");
   }
 
   function say(end: TurnEnd): void {
     if (hasEnded) return;
     hasEnded = true;
     if (working !== null) scheduler.withdraw(working);
-    if (script.lastWord === "none") return;
+    if (script.lastWord === "none") return meet("an agent ends without a word");
     const speak = (): void => {
-      if (script.lastWord === "breaks-off") events.close();
-      else events.emit({ kind: "ended", end });
+      if (isProven) meet("an agent is proven gone before its last word");
+      if (script.lastWord === "breaks-off") {
+        meet("an agent's events break off");
+        return events.close();
+      }
+      events.emit({ kind: "ended", end });
       if (!script.talksAfterEnd) return;
+      meet("an agent talks after its end");
+      meet("an agent ends twice");
       events.emit({ kind: "text", delta: "after the end" });
       events.emit({ kind: "ended", end: { kind: "completed", answer: "a second end" } });
     };
@@ -139,7 +159,15 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
 
   function obey(level: InterruptLevel): void {
     for (const tool of toolsAlive()) if (endsBy(level, tool.toughness)) world.end(tool);
+    if (level === "kill" && world.alive(ledger).some((process) => process.toughness === "never")) {
+      meet("a process outlives SIGKILL");
+    }
+    if (agent.alive && !endsBy(level, agent.toughness)) {
+      if (level === "ask") meet("an agent ignores the request to stop");
+      if (level === "terminate") meet("an agent ignores terminate");
+    }
     if (!agent.alive || !endsBy(level, agent.toughness)) return review();
+    if (script.finishesWhenAsked) meet("an agent finishes although it was stopped");
     const answer = `late answer of ${run}`;
     if (script.finishesWhenAsked) say({ kind: "completed", answer });
     else if (level === "ask") say({ kind: "interrupted" });
@@ -173,6 +201,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   function prove(): void {
     isProven = true;
     const left = toolsAlive();
+    if (left.length > 0) meet("an agent leaves a task behind");
     for (const tool of left) tool.role = "background";
     proof.resolve({ adopted: left.map((tool) => tool.ref) });
   }
@@ -188,8 +217,10 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     events: events.iterable,
     steer: (prompt) =>
       scheduler.pending("agent", `${run} is steered`, life, () => {
-        if (!agent.alive || hasEnded || ledger.asked !== null || !random.chance(habits.acceptsSteer))
+        if (!agent.alive || hasEnded || ledger.asked !== null || !random.chance(habits.acceptsSteer)) {
+          meet("a steer comes too late");
           return "too-late" as const;
+        }
         steered(ledger, prompt.text);
         return "accepted" as const;
       }),
@@ -211,6 +242,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
         process.toughness = "kill";
         if (ledger.asked === "kill" && process.role !== "background") world.end(process);
       }
+      script.goesOn = false;
       const hangs = script.hangsAt === next;
       script.hangsAt = null;
       if (hangs) continueWork();

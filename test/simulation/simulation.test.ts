@@ -12,7 +12,7 @@ import { hunt } from "./mutant-hunt.ts";
 import { mutants } from "./mutants.ts";
 import { defaultOptions, simulate } from "./simulation.ts";
 import { loadSubject } from "./subject.ts";
-import type { SweepReport } from "./sweep.ts";
+import { type SweepReport, unmet } from "./sweep.ts";
 
 const sources = fileURLToPath(new URL("../../src", import.meta.url));
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -44,6 +44,7 @@ describe("the engine and its store, simulated", () => {
     expect(report.shapes.map(describeShape)).toEqual([]);
     expect(report.seeds).toBe(seeds);
     expect(expected.filter((kind) => !report.seen.includes(kind))).toEqual([]);
+    expect(unmet(report)).toEqual([]);
   });
 
   test("a seed replays exactly, whatever ran before it", async () => {

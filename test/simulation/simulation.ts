@@ -7,6 +7,10 @@ import type { Arena } from "./arena.ts";
 import { createChat } from "./chat.ts";
 import { describeChange, note } from "./change-words.ts";
 import { beginLife, downtimeMs, type Life } from "./life.ts";
+import type { ConversationId } from "../../src/domain/conversation.ts";
+import type { RunId, RunOwner } from "../../src/domain/run.ts";
+import type { Fault } from "./faults.ts";
+import type { Change } from "./journal.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
 import { createMirror } from "./mirror.ts";
@@ -40,6 +44,7 @@ export type Outcome = {
   readonly failure: Failure | null;
   /** The kinds of things that happened: how one knows that the seeds reach what they are to reach. */
   readonly seen: ReadonlySet<string>;
+  readonly met: ReadonlySet<Fault>;
   readonly tally: {
     readonly runs: number;
     readonly crashes: number;
@@ -59,6 +64,7 @@ export const defaultOptions: SimulateOptions = { stepsMax: 1_500, tailLines: 60 
 
 /** Far more than any world needs to come to rest; reaching it is a failure. */
 const calmStepsMax = 4_000;
+const minuteMs = 60_000;
 /** The storm goes on for a while after the last action, so that crashes meet every stage. */
 const afterLastActionMax = 60;
 
@@ -84,6 +90,12 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const clock = createVirtualClock(scheduler, random);
   const mirror = createMirror();
   const seen = new Set<string>();
+  const met = new Set<Fault>();
+  const meet = (fault: Fault): void => void met.add(fault);
+  /** Who owned a run once and owns it no more, newest last. */
+  const formerOwners: RunOwner[] = [];
+  /** Runs whose settlement throws until they are in quarantine. */
+  const cursed = new Map<string, boolean>();
   let failure: Failure | null = null;
   let life: Life | null = null;
   const ghosts: Life[] = [];
@@ -105,10 +117,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   // A program that ends lets go of its locks, whatever a quarantined run still does there: its row keeps the directory.
   const isHeld = (path: string, of: number): boolean => phase === "closing" || machine.isHeld(path, of);
   const world = createWorld(violated);
-  const machine = createMachine({ world, scheduler, random, habits, violated });
-  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld, violated });
-  const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, violated });
-  const chat = createChat({ mirror, scheduler, random, clock, scenario, violated });
+  const machine = createMachine({ world, scheduler, random, habits, meet, violated });
+  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld, meet, violated });
+  const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, meet, violated });
+  const chat = createChat({ mirror, scheduler, random, clock, scenario, meet, violated });
   const context: RuleContext = {
     mirror,
     world,
@@ -128,7 +140,17 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const checks = createStandingChecks(context, scheduler, journal, machine);
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
-  for (const source of [chat.next, messenger.next, crashes, drains, jumps]) scheduler.addSource(source);
+  const isStorm = (): boolean => !isCalm && life !== null;
+  scheduler.addSource(chat.source);
+  scheduler.addSource(messenger.source);
+  scheduler.addSource({ kind: "crash", isPossible: () => crashesLeft > 0 && isStorm(), choice: crash });
+  scheduler.addSource({
+    kind: "crash",
+    isPossible: () => drainsLeft > 0 && phase === "open" && isStorm(),
+    choice: drain,
+  });
+  scheduler.addSource({ kind: "late", isPossible: () => formerOwners.length > 0 && isStorm(), choice: writeLate });
+  scheduler.addSource({ kind: "jump", isPossible: isStorm, choice: jump });
 
   // ---- lives
 
@@ -154,6 +176,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       workspace: scenario.defaultWorkspace,
       newId: () => `i${(ids += 1)}`,
       commitFails: () => !isCalm && scenario.commitFails > 0 && random.chance(scenario.commitFails),
+      outboxFails: () =>
+        isCalm || !random.chance(scenario.outboxFails) ? null : random.chance(0.5) ? "before" : "after",
+      isCursed,
+      meet,
       log: quiet,
     });
     life = begun;
@@ -178,8 +204,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     };
   }
 
-  function crashes(): Choice | null {
-    if (crashesLeft <= 0 || isCalm || life === null) return null;
+  function crash(): Choice {
     const calls = random.chance(0.5) ? random.between(1, 12) : 0;
     return {
       kind: "crash",
@@ -187,6 +212,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       life: null,
       run: () => {
         crashesLeft -= 1;
+        if (calls === 0) meet("a crash between two steps");
         if (calls === 0) isCrashed = true;
         else life!.arm(calls);
       },
@@ -194,12 +220,12 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   }
 
   /** An orderly end: nothing new is claimed, what runs may finish for a while, then it is stopped with proof. */
-  function drains(): Choice | null {
-    if (drainsLeft <= 0 || isCalm || phase !== "open" || life === null) return null;
-    const draining = life;
+  function drain(): Choice {
+    const draining = life!;
     const graceMs = random.int(20_000);
     const run = (): void => {
       drainsLeft -= 1;
+      meet("an orderly shutdown");
       phase = "draining";
       void shutDown(draining, graceMs).then(
         () => enter(draining.number, "over"),
@@ -219,10 +245,73 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     await engine[Symbol.asyncDispose]();
   }
 
-  function jumps(): Choice | null {
-    if (isCalm) return null;
-    const ms = random.chance(0.5) ? random.int(20 * 60_000) : -random.int(5_000);
-    return { kind: "jump", label: `${ms}ms`, life: null, run: () => clock.jump(ms) };
+  function jump(): Choice {
+    const { fault, ms } = random.weighted<{ fault: Fault; ms: number }>([
+      { weight: 4, value: { fault: "the wall clock jumps forward", ms: 1 + random.int(20 * minuteMs) } },
+      { weight: 1, value: { fault: "the wall clock jumps days ahead", ms: (1 + random.int(3)) * 24 * 60 * minuteMs } },
+      { weight: 4, value: { fault: "the wall clock jumps back", ms: -1 - random.int(5_000) } },
+      { weight: 1, value: { fault: "the wall clock jumps hours back", ms: -random.between(1, 30) * 60 * minuteMs } },
+    ]);
+    const run = (): void => {
+      meet(fault);
+      clock.jump(ms);
+      // What the boot finds too old is measured by the clock of its look, which may stand earlier than its beginning.
+      if (phase === "booting") bootedAtMs = Math.min(bootedAtMs, clock.now());
+    };
+    return { kind: "jump", label: `${ms}ms`, life: null, run };
+  }
+
+  // ---- the fence
+
+  /** Half of the time a run that is live under another owner: there the epoch alone tells them apart. */
+  function writeLate(): Choice | null {
+    const writer = life!;
+    if (writer.isCut()) return null;
+    const reowned = formerOwners.filter(({ run }) => mirror.runs.get(run)?.state !== "settled");
+    const owner = reowned.length > 0 && random.chance(0.5) ? random.pick(reowned) : random.pick(formerOwners);
+    const run = (): void => {
+      const next = mirror.liveIn(owner.conversation);
+      const isSettled = mirror.runs.get(owner.run)?.state === "settled";
+      if (!isSettled) meet("an earlier owner of a live run writes late");
+      else meet("a settled run writes late");
+      if (isSettled && next !== null && chat.asked.released.has(owner.run)) {
+        meet("a released run writes late, after the next one began");
+      }
+      // Never rejects; what it finds is found in the step of its commit.
+      void writer.writeLate(owner).then((granted) => {
+        if (granted.length === 0) return;
+        violated("I3", `${owner.run} is written (${granted.join(", ")}) by an owner of epoch ${owner.epoch}, deposed`);
+      });
+    };
+    return { kind: "late", label: `${owner.run} epoch ${owner.epoch}`, life: null, run };
+  }
+
+  function noteOwners(change: Change): void {
+    if (change.what !== "run-changed") return;
+    const isOver = change.to === "settled";
+    if (!isOver && change.epoch === change.epochBefore) return;
+    const { conversation } = mirror.runs.get(change.id)!;
+    formerOwners.push(ownerOf(change.id, conversation, isOver ? change.epoch : change.epochBefore));
+  }
+
+  /** A settlement that throws does so each time. In quarantine the curse is over: a person's release must work. */
+  function isCursed({ run }: RunOwner): boolean {
+    if (!cursed.has(run)) cursed.set(run, random.chance(scenario.settlementFails));
+    if (cursed.get(run) === false || mirror.runs.get(run)?.state === "quarantined") return false;
+    meet("a settlement throws by itself");
+    if (phase === "booting") meet("a settlement throws by itself at the boot");
+    return true;
+  }
+
+  function noteCrash(dead: Life): void {
+    if (phase === "booting") meet("a crash during the boot");
+    if (phase === "draining" || phase === "closing") meet("a crash during a shutdown");
+    if (scheduler.waiting(["flush"], dead.number) > 0) meet("a crash before a commit");
+    if (scheduler.waiting(["resolve"], dead.number) > 0) meet("a crash after a commit, before its news");
+    for (const run of mirror.live) {
+      if (run.state === "stopping") meet("a crash while a run stops");
+      if (run.state === "running") meet("a crash while an agent works");
+    }
   }
 
   /** The program is dead: what it held is lost, what it started may live on. */
@@ -231,8 +320,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     isCrashed = false;
     life = null;
     chat.attach(null);
+    if (phase !== "over") noteCrash(dead);
     const isGhost = phase === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
     if (isGhost) {
+      meet("a program that was succeeded goes on writing");
       dead.haunt();
       ghosts.push(dead);
       chat.haunt(dead);
@@ -264,14 +355,32 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     for (const change of changes) {
       for (const rule of rules) rule.before?.(change);
       mirror.apply(change);
+      noteOwners(change);
+      noteBackground(change);
       for (const rule of rules) rule.after?.(change);
       note(seen, change);
       const line = describeChange(change);
       if (line !== null) trace.line(`  ${line}`);
     }
-    const counts = journal.counts();
-    if (counts.received !== counts.rows || counts.rows !== mirror.items.size) {
-      violated("I4", `${counts.received} received, ${counts.rows} rows, ${mirror.items.size} journalled`);
+    if (mirror.received() !== mirror.items.size) {
+      violated("I4", `${mirror.received()} received, ${mirror.items.size} journalled`);
+    }
+  }
+
+  function noteBackground(change: Change): void {
+    if (change.what !== "run-added") return;
+    if (mirror.items.get(change.item)!.priority === "background") meet("background work runs");
+    const waits = mirror
+      .queue(change.conversation)
+      .some((item) => item.id < change.item && item.priority === "background");
+    if (waits) meet("background work waits behind a person's message");
+  }
+
+  /** The journal tells of each row as it comes and goes; at the end the rows themselves are counted. */
+  function checkCounts(): void {
+    const { received, rows } = journal.counts();
+    if (received !== rows || rows !== mirror.items.size) {
+      violated("I4", `${received} received, ${rows} rows, ${mirror.items.size} journalled`);
     }
   }
 
@@ -310,7 +419,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     messenger.calm();
     machine.calm();
     agents.calm(scenario.immortalsDie);
-    const look = { mirror, chat, messenger, scheduler, world, life: () => lives };
+    const isCursedRun = (run: string): boolean => cursed.get(run) === true;
+    const look = { mirror, chat, messenger, scheduler, world, isCursed: isCursedRun, life: () => lives };
     for (let steps = 0; failure === null; steps += 1) {
       if (phase === "open" && atRest(look) === null) return;
       const isAlive = await step();
@@ -326,13 +436,14 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (failure === null) await calm();
     if (failure === null && life !== null) checks.left(life.engine);
     if (failure === null) for (const rule of rules) rule.end?.();
+    if (failure === null) checkCounts();
   }
 
   function outcome(): Outcome {
     const found = failure === null ? null : { ...failure, tail: trace.tail(options.tailLines) };
     const messages = mirror.said.size;
     const tally = { runs: mirror.runs.size, crashes: lives - 1, items: mirror.items.size, messages };
-    return { seen, seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
+    return { seen, met, seed, steps: scheduler.steps(), hash: trace.hash(), failure: found, tally };
   }
 
   /** Nothing of this seed is left when the next one begins. */
@@ -343,6 +454,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   }
 
   return { run, end, outcome, violated };
+}
+
+function ownerOf(run: string, conversation: ConversationId, epoch: number): RunOwner {
+  return { run: run as RunId, conversation, epoch };
 }
 
 /** What the engine logs is not looked at: a log line proves nothing. */

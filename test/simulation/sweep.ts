@@ -1,5 +1,6 @@
 /** Many seeds, one after the other, and what came of them. */
 import { createArena } from "./arena.ts";
+import { everyFaultBy, type Fault, faults, type Met } from "./faults.ts";
 import { type Failure, simulate, type SimulateOptions } from "./simulation.ts";
 import { loadSubject } from "./subject.ts";
 
@@ -10,7 +11,14 @@ export type SweepOptions = SimulateOptions & {
   readonly seeds: number;
   /** Whether this failure is what was looked for. */
   readonly isFound: (failure: Failure) => boolean;
+  /** Told every `progressMs`, between two seeds. */
+  readonly progressed?: (progress: Progress) => void;
 };
+
+export type Progress = { readonly seeds: number; readonly failed: number };
+
+/** How often a sweep says how far it is, in milliseconds. */
+export const progressMs = 2_000;
 
 /** Failures that read the same but for their numbers are one shape; `seed` is the first that showed it. */
 export type Shape = {
@@ -30,6 +38,7 @@ export type SweepReport = {
   readonly shapes: readonly Shape[];
   /** The kinds of things that happened in at least one seed, sorted. */
   readonly seen: readonly string[];
+  readonly met: Met;
 };
 
 export async function sweep(options: SweepOptions): Promise<SweepReport> {
@@ -37,7 +46,13 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   const shapes: Shape[] = [];
   const seen = new Set<string>();
   const sum = { seeds: 0, failed: 0, steps: 0, runs: 0, crashes: 0, messages: 0 };
+  const met = noneMet();
+  let toldAtMs = performance.now();
   for (let seed = options.from; seed < options.from + options.seeds; seed += 1) {
+    if (performance.now() - toldAtMs > progressMs) {
+      toldAtMs = performance.now();
+      options.progressed?.({ seeds: sum.seeds, failed: sum.failed });
+    }
     const outcome = await simulate(arena, seed, options);
     sum.seeds += 1;
     sum.steps += outcome.steps;
@@ -45,12 +60,13 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
     sum.crashes += outcome.tally.crashes;
     sum.messages += outcome.tally.messages;
     for (const kind of outcome.seen) seen.add(kind);
+    for (const fault of outcome.met) met[fault] += 1;
     if (outcome.failure === null) continue;
     sum.failed += 1;
     addShape(shapes, { shape: shapeOf(outcome.failure), seed, count: 1, failure: outcome.failure });
     if (options.isFound(outcome.failure)) break;
   }
-  return { ...sum, shapes, seen: [...seen].toSorted() };
+  return { ...sum, shapes, seen: [...seen].toSorted(), met };
 }
 
 export function mergeReports(reports: readonly SweepReport[]): SweepReport {
@@ -67,7 +83,19 @@ export function mergeReports(reports: readonly SweepReport[]): SweepReport {
     messages: sumOf("messages"),
     shapes,
     seen: [...new Set(reports.flatMap((report) => report.seen))].toSorted(),
+    met: Object.fromEntries(
+      faults.map((fault) => [fault, reports.reduce((seeds, report) => seeds + report.met[fault], 0)]),
+    ) as Met,
   };
+}
+
+/** The faults that a sweep as large as this should have met and did not. */
+export function unmet({ seeds, met }: SweepReport): readonly Fault[] {
+  return seeds < everyFaultBy ? [] : faults.filter((fault) => met[fault] === 0);
+}
+
+function noneMet(): Record<Fault, number> {
+  return Object.fromEntries(faults.map((fault) => [fault, 0])) as Record<Fault, number>;
 }
 
 function addShape(shapes: Shape[], added: Shape): void {

@@ -11,8 +11,6 @@ type Sleeper = { readonly atMs: number; readonly life: number; readonly wake: ()
 export interface VirtualClock {
   now(): number;
   forLife(life: number): Clock;
-  /** Lets time pass to the next deadline (now and then beyond it) and wakes that sleeper; null when nobody sleeps. */
-  nextTimer(): Choice | null;
   /** The wall clock alone moves. */
   jump(ms: number): void;
   /** Time passes while nothing runs. */
@@ -56,21 +54,6 @@ export function createVirtualClock(scheduler: Scheduler, random: Random): Virtua
           signal.addEventListener("abort", wake, { once: true });
         }),
     }),
-    nextTimer: () => {
-      const first = sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.atMs < a.atMs ? b : a), null);
-      const alarmMs = alarm();
-      const alarmAtMs = alarmMs === null ? null : passedMs + alarmMs - now();
-      if (alarmAtMs !== null && alarmAtMs > passedMs && (first === null || alarmAtMs < first.atMs)) {
-        return { kind: "timer", label: `alarm`, life: null, run: () => (passedMs = alarmAtMs) };
-      }
-      if (first === null) return null;
-      const lateMs = random.chance(0.2) ? random.int(lateMsMax) : 0;
-      const run = (): void => {
-        passedMs = Math.max(passedMs, first.atMs + lateMs);
-        first.wake();
-      };
-      return { kind: "timer", label: `+${Math.max(0, first.atMs - passedMs)}ms`, life: first.life, run };
-    },
     jump: (ms) => {
       skewMs += ms;
     },
@@ -85,6 +68,27 @@ export function createVirtualClock(scheduler: Scheduler, random: Random): Virtua
     },
     sleepers: (life) => sleepers.filter((sleeper) => sleeper.life === life).length,
   };
-  scheduler.addSource(clock.nextTimer);
+  scheduler.addSource({
+    kind: "timer",
+    isPossible: () => sleepers.length > 0 || (alarm() ?? Number.NEGATIVE_INFINITY) > now(),
+    choice: nextTimer,
+  });
   return clock;
+
+  /** Lets time pass to the next deadline (now and then beyond it) and wakes that sleeper. */
+  function nextTimer(): Choice | null {
+    const first = sleepers.reduce<Sleeper | null>((a, b) => (a === null || b.atMs < a.atMs ? b : a), null);
+    const alarmMs = alarm();
+    const alarmAtMs = alarmMs === null ? null : passedMs + alarmMs - now();
+    if (alarmAtMs !== null && alarmAtMs > passedMs && (first === null || alarmAtMs < first.atMs)) {
+      return { kind: "timer", label: `alarm`, life: null, run: () => (passedMs = alarmAtMs) };
+    }
+    if (first === null) return null;
+    const lateMs = random.chance(0.2) ? random.int(lateMsMax) : 0;
+    const run = (): void => {
+      passedMs = Math.max(passedMs, first.atMs + lateMs);
+      first.wake();
+    };
+    return { kind: "timer", label: `+${Math.max(0, first.atMs - passedMs)}ms`, life: first.life, run };
+  }
 }

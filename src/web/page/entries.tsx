@@ -1,6 +1,7 @@
 /** What was said in a conversation: by the person, by the agent, and by Signalbox. */
 import type { ItemState } from "../../domain/inbox-item.ts";
-import type { ButtonView, Entry } from "../wire.ts";
+import type { Entry } from "../wire.ts";
+import { Buttons } from "./buttons.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
 import { Tool, usageFacts } from "./run-card.tsx";
@@ -106,27 +107,3 @@ const outcomeLabels: Record<(Entry & { kind: "summary" })["outcome"], string> = 
   interrupted: "Interrupted after",
   quarantined: "Not proven stopped after",
 };
-
-/** `about` is what the buttons act on, for those who do not see where they stand. */
-export function Buttons({ model, buttons, about }: { model: Model; buttons: readonly ButtonView[]; about: string }) {
-  if (buttons.length === 0) return null;
-  return (
-    <div class="buttons">
-      {buttons.map(({ id, label, weight }) => (
-        <button
-          key={id}
-          type="button"
-          class={`small weight-${weight}`}
-          disabled={model.pressed.value.has(id)}
-          aria-label={`${label}: ${about.slice(0, aboutCharsMax)}`}
-          onClick={() => model.press(id)}
-        >
-          {label}
-        </button>
-      ))}
-    </div>
-  );
-}
-
-/** A label that is read aloud before one knows what it is about is too long. In UTF-16 units. */
-const aboutCharsMax = 60;

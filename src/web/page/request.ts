@@ -38,3 +38,7 @@ const unreachable: Failure = {
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+export function conversationPath(conversation: string): string {
+  return `/api/conversations/${encodeURIComponent(conversation)}`;
+}

@@ -1,7 +1,8 @@
 /** Between the conversation and the box: what waits in line, what is on hold, what could not be sent. */
 import type { ButtonView, Waiting } from "../wire.ts";
-import { Buttons } from "./entries.tsx";
-import type { Model, Unsent } from "./model.ts";
+import { Buttons } from "./buttons.tsx";
+import type { Model } from "./model.ts";
+import type { Unsent } from "./unsent.ts";
 
 export function Tray({ model }: { model: Model }) {
   const view = model.view.value;

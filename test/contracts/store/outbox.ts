@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import { webConversation } from "../../../src/domain/conversation.ts";
 import type { ButtonId } from "../../../src/domain/button.ts";
 import type { RunOwner } from "../../../src/domain/run.ts";
+import { emptyTranscript } from "../../../src/domain/transcript.ts";
 import type { OutboxRow, Tx } from "../../../src/engine/ports.ts";
-import { accept, addNotice, alice, bob, claimed, type NewDatabase, notice, openLanes } from "./kit.ts";
+import { accept, addNotice, alice, bob, claimed, finished, type NewDatabase, notice, openLanes } from "./kit.ts";
 import { useStore } from "./use-store.ts";
 
 export function outboxContract(newDatabase: NewDatabase): void {
@@ -171,6 +172,23 @@ export function outboxContract(newDatabase: NewDatabase): void {
       expect(await use.store.outbox.due("web", 10)).toEqual([]);
       expect(await due()).toEqual([]);
       expect(await use.store.history.messages(web, 10)).toMatchObject([{ state: "sent", attempts: 0 }]);
+    });
+
+    it("reads back the newest messages of a conversation in their order, whether they belong to a run or not", async () => {
+      await openLanes(use.store, bob);
+      await say("b1");
+      const owner = await startRun();
+      await say("a1");
+      await use.store.transact((tx) => addStatus(tx, owner, 0));
+      await say("a2");
+      await use.store.transact((tx) => tx.settleRun(owner, finished, emptyTranscript, 50));
+      await accept(use.store, alice, "b");
+      const next = (await claimed(use.store, "r2")).owner;
+      await use.store.transact((tx) => addStatus(tx, next, 0));
+      const runs = async (limit: number) => (await use.store.history.messages(alice, limit)).map(({ run }) => run);
+      expect(await runs(10)).toEqual([null, owner.run, null, next.run]);
+      expect(await runs(3)).toEqual([owner.run, null, next.run]);
+      expect(await runs(1)).toEqual([next.run]);
     });
 
     it("reads back the newest messages, oldest first", async () => {

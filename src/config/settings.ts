@@ -1,0 +1,195 @@
+/**
+ * What may be set: every key of config.json with what is allowed there, and the variable that overrides it.
+ *
+ * 1. A setting is one entry here, and one row among the variables when the environment can set it. Its description is the "allowed"
+ *    of its error message and of config.schema.json.
+ * 2. I13: the value of a secret setting is never shown.
+ */
+import { isAbsolute } from "node:path";
+import * as v from "valibot";
+import { isApiRoot, parseAddress } from "./address.ts";
+import { expandHome } from "./environment.ts";
+
+/** Above this a single machine is busy with agents, not with work. */
+const runsMaxMax = 100;
+/** A week; longer than that nobody remembers what they sent. */
+const downtimeMinutesMax = 7 * 24 * 60;
+/** Service managers kill after 90 s by default (systemd's DefaultTimeoutStopSec); more makes sense only with their limit raised. */
+const drainGraceSecondsMax = 3_600;
+/** Telegram's own form: bot id, colon, at least 30 characters of secret. */
+const tokenPattern = /^\d{1,20}:[\w-]{30,100}$/;
+/** User ids have at most 52 significant bits (Bot API, "User"). */
+const userIdMax = 2 ** 52;
+
+const telegramEntries = {
+  token: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(tokenPattern))),
+    v.description("a bot token of @BotFather, like 123456789:AAE..."),
+  ),
+  allowedUsers: v.pipe(
+    v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(userIdMax))), v.minLength(1))),
+    v.description("numeric Telegram user ids, for example 123456789 (in the environment separated by commas)"),
+  ),
+  apiRoot: v.pipe(
+    v.optional(v.pipe(v.string(), v.check(isApiRoot)), "https://api.telegram.org"),
+    v.description("an http or https address of a Bot API server, without query or credentials"),
+  ),
+};
+
+const claudeEntries = { path: path("the Claude Code executable") };
+
+const fileEntries = {
+  $schema: v.pipe(v.optional(v.string()), v.description("the address of this schema, for editors")),
+  workspace: path("the default workspace directory"),
+  driver: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(/^(claude|codex|demo|acp:[\w.-]{1,64})$/))),
+    v.description(
+      "claude, codex, acp:<name> or demo; without it, the first agent that is installed and logged in, else demo",
+    ),
+  ),
+  permissions: v.pipe(
+    v.optional(v.picklist(["plan", "ask", "edit", "bypass"]), "ask"),
+    v.description("plan, ask, edit or bypass"),
+  ),
+  maxRuns: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(runsMaxMax)), 4),
+    v.description(`how many agents may run at once, a whole number from 1 to ${runsMaxMax}`),
+  ),
+  web: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => text === "off" || parseAddress(text) !== null),
+      ),
+      "127.0.0.1:8474",
+    ),
+    v.description("host:port of the page (for example 127.0.0.1:8474, or port 0 for any free one), or off"),
+  ),
+  webAllowRemote: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description("true or false: whether the page may be served on an address that other machines can reach"),
+  ),
+  log: v.pipe(
+    v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
+    v.description("debug, info, warn, error or silent"),
+  ),
+  telegram: section(telegramEntries, "the Telegram bot; a token needs allowedUsers"),
+  claude: section(claudeEntries, "Claude Code"),
+  downtimeMinutes: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(downtimeMinutesMax)), 10),
+    v.description(
+      `minutes, from 0 to ${downtimeMinutesMax}: a message that waited longer while Signalbox was off is offered instead of run`,
+    ),
+  ),
+  drainGraceSeconds: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(drainGraceSecondsMax)), 20),
+    v.description(
+      `seconds, from 0 to ${drainGraceSecondsMax}, that running turns may go on for at shutdown before they are stopped`,
+    ),
+  ),
+};
+
+/** What config.json may hold, with the environment's values over it. */
+export const fileSchema = v.strictObject(fileEntries);
+
+export type Settings = v.InferOutput<typeof fileSchema>;
+
+/** `key` is the place in config.json; `read` turns the variable's text into what the file would hold there. */
+export const variables: readonly {
+  readonly variable: string;
+  readonly key: string;
+  readonly read: (text: string) => unknown;
+}[] = [
+  { variable: "SIGNALBOX_WORKSPACE", key: "workspace", read: asText },
+  { variable: "SIGNALBOX_DRIVER", key: "driver", read: asText },
+  { variable: "SIGNALBOX_PERMISSIONS", key: "permissions", read: asText },
+  { variable: "SIGNALBOX_MAX_RUNS", key: "maxRuns", read: asNumber },
+  { variable: "SIGNALBOX_WEB", key: "web", read: asText },
+  { variable: "SIGNALBOX_WEB_ALLOW_REMOTE", key: "webAllowRemote", read: asBoolean },
+  { variable: "SIGNALBOX_LOG", key: "log", read: asText },
+  { variable: "SIGNALBOX_CLAUDE_PATH", key: "claude.path", read: asText },
+  { variable: "SIGNALBOX_DOWNTIME_MINUTES", key: "downtimeMinutes", read: asNumber },
+  { variable: "SIGNALBOX_DRAIN_GRACE_SECONDS", key: "drainGraceSeconds", read: asNumber },
+  { variable: "TELEGRAM_BOT_TOKEN", key: "telegram.token", read: asText },
+  { variable: "TELEGRAM_ALLOWED_USERS", key: "telegram.allowedUsers", read: asNumbers },
+  { variable: "TELEGRAM_API_ROOT", key: "telegram.apiRoot", read: asText },
+];
+
+export const secretKeys: readonly string[] = ["telegram.token"];
+
+/** The setting that a place in the file belongs to (a place inside a list belongs to the list), and what is allowed there. */
+export function settingAt(at: readonly string[]): { readonly key: string; readonly allowed: string } {
+  const [top = "", inner = ""] = at;
+  const innerSchema = entriesOf(top)[inner];
+  const [key, schema] = innerSchema === undefined ? [top, entriesOf("")[top]] : [`${top}.${inner}`, innerSchema];
+  return { key, allowed: (schema && v.getDescription(schema)) ?? "another value" };
+}
+
+/** The keys that may stand beside the one at this place. */
+export function keysBeside(at: readonly string[]): readonly string[] {
+  const [top = ""] = at.slice(0, -1);
+  return Object.keys(entriesOf(top)).map((key) => (top === "" ? key : `${top}.${key}`));
+}
+
+/** What the section of this name may hold; "" is the file itself. */
+function entriesOf(name: string): Readonly<Record<string, v.GenericSchema>> {
+  switch (name) {
+    case "":
+      return fileEntries;
+    case "telegram":
+      return telegramEntries;
+    case "claude":
+      return claudeEntries;
+    default:
+      return {};
+  }
+}
+
+// ---- Kinds of settings
+
+function path(what: string) {
+  return v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.check((text) => isAbsolute(expandHome(text, {})) && !text.includes("\0")),
+      ),
+    ),
+    v.description(`${what}, as an absolute path or beginning with ~/`),
+  );
+}
+
+/** An object inside the file. It is looked at first because the validator takes an array for an object. */
+function section<Entries extends v.ObjectEntries>(entries: Entries, what: string) {
+  return v.pipe(
+    v.optional(v.pipe(v.custom<Readonly<Record<string, unknown>>>(isRecord), v.strictObject(entries)), {}),
+    v.description(what),
+  );
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+// ---- Texts of variables
+
+function asText(text: string): string {
+  return text;
+}
+
+/** A text that is no number stays a text, and is refused with what was written. */
+function asNumber(text: string): unknown {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+function asNumbers(text: string): unknown {
+  return text
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== "")
+    .map(asNumber);
+}
+
+function asBoolean(text: string): unknown {
+  return text === "true" ? true : text === "false" ? false : text;
+}

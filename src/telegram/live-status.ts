@@ -1,0 +1,98 @@
+/**
+ * The status messages of live runs, edited in place from the newest snapshot (I12).
+ *
+ * 1. I8: an edit is drawn only while its run is live; from the look at the run to the request nothing is awaited.
+ * 2. An edit decorates: one that fails is not repeated, the next one shows everything anyway.
+ */
+import type { RunId } from "../domain/run.ts";
+import type { Clock, Engine, Log, RunSnapshot } from "../engine/ports.ts";
+import type { Chats, Delivered } from "./chats.ts";
+import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
+import type { ChatPace } from "./pacing.ts";
+import { type RenderMarkdown, renderStatus } from "./render.ts";
+
+export type LiveStatusDeps = {
+  readonly client: TelegramClient;
+  readonly engine: Pick<Engine, "snapshot">;
+  /** Loaded when the first text needs it: the parser is a good part of the program's start. */
+  readonly markdown: () => Promise<RenderMarkdown>;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** The status message of a live run, as it is shown. */
+export type LiveStatus = {
+  readonly run: RunId;
+  readonly address: Address;
+  readonly message: number;
+  readonly keyboard: Keyboard;
+  shown: RunSnapshot;
+  shownText: string;
+  notBeforeMs: number;
+};
+
+export interface LiveStatuses {
+  readonly all: ReadonlyMap<RunId, LiveStatus>;
+  /** It was sent, and shows `shown`. */
+  add(sent: Pick<LiveStatus, "run" | "address" | "message" | "keyboard" | "shown">, pace: ChatPace): void;
+  /** Draws the newest snapshot of a live run. Never rejects for Telegram's sake. */
+  edit(status: LiveStatus, pace: ChatPace): Promise<Delivered>;
+  /** Nothing more is drawn of this run. */
+  forget(run: RunId): void;
+}
+
+/** After a failed edit the next one shows everything anyway. */
+const editFailedPauseMs = 5_000;
+
+/** `signal` cuts requests in flight: the program is about to be gone. */
+export function createLiveStatuses(deps: LiveStatusDeps, chats: Chats, signal: AbortSignal): LiveStatuses {
+  const { client, engine, clock, log } = deps;
+  const all = new Map<RunId, LiveStatus>();
+
+  async function edit(status: LiveStatus, pace: ChatPace): Promise<Delivered> {
+    const renderMarkdown = await deps.markdown();
+    const snapshot = engine.snapshot(status.run);
+    if (snapshot === null) return { kind: "free" };
+    const text = renderStatus(snapshot, clock.now(), renderMarkdown);
+    // I8: from the look at the live run to the request nothing is awaited.
+    const outcome: Outcome<null> =
+      text.text === status.shownText
+        ? { kind: "done", value: null }
+        : await client.editText(status.address, status.message, text, status.keyboard, signal);
+    status.notBeforeMs = clock.now() + (outcome.kind === "done" ? pace.editEveryMs : editFailedPauseMs);
+    switch (outcome.kind) {
+      case "done":
+        status.shown = snapshot;
+        status.shownText = text.text;
+        return { kind: "free" };
+      case "retry-later":
+        return { kind: "held", untilMs: clock.now() + outcome.afterMs };
+      case "rejected":
+        log.info({ outcome }, "a status message can not be edited any more");
+        all.delete(status.run);
+        if (outcome.why === "forbidden") chats.close(status.address.chat);
+        return { kind: "free" };
+      case "moved":
+        chats.moved(status.address.chat, outcome.chat);
+        all.delete(status.run); // messages of the old group cannot be edited from the new one
+        return { kind: "free" };
+      case "unauthorised":
+        return { kind: "unauthorised" };
+      case "unreachable":
+      case "unknown":
+      case "conflict":
+        return { kind: "free" };
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  return {
+    all,
+    add(sent, pace) {
+      all.set(sent.run, { ...sent, shownText: "", notBeforeMs: clock.now() + pace.editEveryMs });
+    },
+    edit,
+    forget: (run) => void all.delete(run),
+  };
+}

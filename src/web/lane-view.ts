@@ -1,0 +1,59 @@
+/** A lane as a list shows it: what it is called, how it stands, and what its queue waits for. Pure. */
+import { channelOf } from "../domain/conversation.ts";
+import type { Lane, LiveRun } from "../engine/ports.ts";
+import type { LaneView, LaneViewState, WaitsFor } from "./wire.ts";
+
+export type LaneRow = Lane & { readonly queued: number; readonly held: number };
+
+/** Every lane and every live run, as they stood at one moment: a lane waits for what another one does. */
+export type Floor = {
+  readonly lanes: readonly LaneRow[];
+  readonly live: readonly LiveRun[];
+  readonly runsMax: number;
+};
+
+export function laneView(lane: LaneRow, floor: Floor, usedAtMs: number | null): LaneView {
+  const run = floor.live.find(({ owner }) => owner.conversation === lane.conversation) ?? null;
+  return {
+    conversation: lane.conversation,
+    channel: channelOf(lane.conversation),
+    name: nameOf(lane),
+    workspace: lane.workspace,
+    state: laneState(lane, run),
+    driver: run?.driver ?? null,
+    startedAtMs: run?.startedAtMs ?? null,
+    queued: lane.queued,
+    held: lane.held,
+    waitsFor: run === null && lane.queued > 0 ? waitsFor(lane, floor) : null,
+    usedAtMs,
+  };
+}
+
+/** Live ones first, then the most recently used. */
+export function byActivity(a: LaneView, b: LaneView): number {
+  return activity(b) - activity(a) || (b.usedAtMs ?? 0) - (a.usedAtMs ?? 0);
+}
+
+function activity(lane: LaneView): number {
+  return lane.state === "idle" ? 0 : lane.state === "waiting" ? 1 : 2;
+}
+
+function laneState(lane: LaneRow, run: LiveRun | null): LaneViewState {
+  if (run !== null) return run.state;
+  return lane.queued > 0 ? "waiting" : "idle";
+}
+
+function waitsFor(lane: LaneRow, { lanes, live, runsMax }: Floor): WaitsFor | null {
+  const holder = live.find(({ workspace }) => workspace === lane.workspace)?.owner.conversation;
+  const holding = lanes.find(({ conversation }) => conversation === holder);
+  if (holding !== undefined) {
+    return { kind: "workspace", holder: holding.conversation, holderName: nameOf(holding) };
+  }
+  return live.length >= runsMax ? { kind: "slot" } : null;
+}
+
+/** The engine takes the first thing said for a title; before it there is only the address. */
+function nameOf({ conversation, title }: Lane): string {
+  if (title !== null) return title;
+  return channelOf(conversation) === "telegram" ? `Telegram ${conversation.slice("telegram:".length)}` : "Page thread";
+}

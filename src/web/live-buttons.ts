@@ -1,0 +1,127 @@
+/**
+ * The buttons of a conversation that can still do something, and where they stand.
+ *
+ * 1. What waits is shown in one place, with the buttons that act on it, wherever the notice that carried them stands.
+ * 2. A button that can no longer do anything is not shown: its item is not waiting, its run is over, it was pressed.
+ */
+import { type Button, type ButtonAction, buttonLabel } from "../domain/button.ts";
+import type { ItemId } from "../domain/inbox-item.ts";
+import type { LiveRun, OutboxRow, StoredItem } from "../engine/ports.ts";
+import type { LaneRow } from "./lane-view.ts";
+import type { ButtonView } from "./wire.ts";
+
+export type LiveButtons = {
+  ofItem(item: ItemId): readonly ButtonView[];
+  ofNotice(rows: readonly (readonly Button[])[]): readonly (readonly ButtonView[])[];
+  ofHeld(): readonly ButtonView[];
+};
+
+export function findLiveButtons(
+  items: readonly StoredItem[],
+  rows: readonly OutboxRow[],
+  run: LiveRun | null,
+  lane: LaneRow | null,
+): LiveButtons {
+  const pressed = new Set(items.flatMap(({ request }) => (request.kind === "press" ? [request.button] : [])));
+  const byItem = new Map<ItemId, Map<ItemAction["kind"], ButtonView>>();
+  let held: readonly ButtonView[] = [];
+  for (const { body } of rows) {
+    if (body.kind !== "notice") continue;
+    const buttons = body.buttons.flat();
+    for (const button of buttons) {
+      if (isItemAction(button.action) && !pressed.has(button.id)) addItemButton(byItem, button.action, button);
+    }
+    const offer = buttons.filter(({ action }) => action.kind === "held");
+    if (offer.length > 0) held = offer.map(buttonView);
+  }
+  const states = new Map(items.map(({ id, state }) => [id, state]));
+
+  function isAlive(action: ButtonAction): boolean {
+    switch (action.kind) {
+      case "stop":
+      case "force-release":
+        return run?.owner.run === action.owner.run && (action.kind === "stop" || run.state === "quarantined");
+      case "run-again":
+        return ["interrupted", "failed", "cancelled"].includes(states.get(action.item) ?? "");
+      case "clear-queue":
+        return (lane?.queued ?? 0) > 0;
+      case "held":
+        return false; // shown with the messages on hold
+      case "end-background":
+        return true;
+      case "steer":
+      case "stop-and-run":
+      case "cancel":
+      case "move-first":
+        return false; // shown with the waiting message
+      default:
+        return action satisfies never;
+    }
+  }
+
+  /** Steering and stopping need a turn that runs, and what is on hold is decided on as a whole. */
+  function isUseful(kind: ItemAction["kind"], item: ItemId): boolean {
+    if (kind === "cancel") return true;
+    return states.get(item) === "queued" && (kind === "move-first" || run?.state === "running");
+  }
+
+  return {
+    ofItem(item) {
+      const found = byItem.get(item);
+      return itemActions.filter((kind) => isUseful(kind, item)).flatMap((kind) => found?.get(kind) ?? []);
+    },
+    ofNotice: (buttonRows) =>
+      buttonRows
+        .map((row) => row.filter(({ id, action }) => !pressed.has(id) && isAlive(action)).map(buttonView))
+        .filter((row) => row.length > 0),
+    ofHeld: () => ((lane?.held ?? 0) > 0 ? held : []),
+  };
+}
+
+type ItemAction = ButtonAction & { kind: "steer" | "stop-and-run" | "cancel" | "move-first" };
+
+/** The order in which a waiting message's buttons stand, whichever notice brought them. */
+const itemActions = ["steer", "stop-and-run", "move-first", "cancel"] as const;
+
+function isItemAction(action: ButtonAction): action is ItemAction {
+  return itemActions.some((kind) => kind === action.kind);
+}
+
+/** Later rows replace earlier ones: their buttons live longer. */
+function addItemButton(
+  byItem: Map<ItemId, Map<ItemAction["kind"], ButtonView>>,
+  action: ItemAction,
+  button: Button,
+): void {
+  const found = byItem.get(action.item) ?? new Map<ItemAction["kind"], ButtonView>();
+  found.set(action.kind, buttonView(button));
+  byItem.set(action.item, found);
+}
+
+function buttonView({ id, action }: Button): ButtonView {
+  // Here a button stands beside its message, whichever list brought it.
+  const label = isItemAction(action) ? buttonLabel({ kind: action.kind, item: action.item }) : buttonLabel(action);
+  return { id, label, weight: weightOf(action) };
+}
+
+function weightOf(action: ButtonAction): ButtonView["weight"] {
+  switch (action.kind) {
+    case "steer":
+    case "run-again":
+      return "main";
+    case "held":
+      return action.how === "discard" ? "quiet" : "main";
+    case "cancel":
+    case "clear-queue":
+      return "quiet";
+    case "stop":
+    case "force-release":
+      return "danger";
+    case "stop-and-run":
+    case "move-first":
+    case "end-background":
+      return "plain";
+    default:
+      return action satisfies never;
+  }
+}

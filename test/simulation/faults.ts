@@ -1,0 +1,88 @@
+/**
+ * What the world does to the program, by name. A sweep counts the seeds that met each: one that no seed of a large sweep meets is a
+ * hole in the simulation, and fails the sweep.
+ */
+export const faults = [
+  // agents
+  "an agent hangs",
+  "an agent ignores the request to stop",
+  "an agent ignores terminate",
+  "a process outlives SIGKILL",
+  "an agent cannot start",
+  "an agent dies at work",
+  "an agent ends without a word",
+  "an agent's events break off",
+  "an agent talks after its end",
+  "an agent ends twice",
+  "an agent lingers after its end",
+  "an agent leaves a task behind",
+  "an agent is proven gone before its last word",
+  "an agent finishes although it was stopped",
+  "an agent goes on after its run was released",
+  "a steer comes too late",
+  "a directory is refused",
+  "an orphan of a crash lives on",
+  // updates
+  "an update comes again",
+  "an update comes again after a crash",
+  "updates come out of order",
+  "a button is pressed again",
+  "a button is pressed in another conversation",
+  // messages
+  "the chat refuses for a while (429)",
+  "the chat's answer is lost",
+  "a message is lost on its way",
+  "the chat is blocked",
+  // the store
+  "a decision is not committed",
+  "due fails before its commit",
+  "due fails after its commit",
+  "begin fails before its commit",
+  "begin fails after its commit",
+  "sent fails before its commit",
+  "sent fails after its commit",
+  "again fails before its commit",
+  "again fails after its commit",
+  "end fails before its commit",
+  "end fails after its commit",
+  "statusOf fails before its commit",
+  "statusOf fails after its commit",
+  "recover fails before its commit",
+  "recover fails after its commit",
+  "a settlement throws by itself",
+  "a settlement throws by itself at the boot",
+  // the end of a life
+  "a crash between two steps",
+  "a crash inside a transaction",
+  "a crash before a commit",
+  "a crash after a commit, before its news",
+  "a crash while an agent works",
+  "a crash while a run stops",
+  "a crash during the boot",
+  "a crash during a shutdown",
+  "an orderly shutdown",
+  "a program that was succeeded goes on writing",
+  // the fence
+  "a settled run writes late",
+  "a released run writes late, after the next one began",
+  "an earlier owner of a live run writes late",
+  // time
+  "the wall clock jumps forward",
+  "the wall clock jumps days ahead",
+  "the wall clock jumps back",
+  "the wall clock jumps hours back",
+  // background work
+  "background work waits behind a person's message",
+  "background work runs",
+] as const;
+
+export type Fault = (typeof faults)[number];
+
+/** Tells that a seed met a fault; the same one may be told often. */
+export type Meet = (fault: Fault) => void;
+
+/** In how many seeds each was met. */
+export type Met = Readonly<Record<Fault, number>>;
+
+/** So many seeds meet every fault; fewer need not. */
+export const everyFaultBy = 2_000;
