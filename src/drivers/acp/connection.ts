@@ -9,7 +9,7 @@
  */
 import { client, methods, PROTOCOL_VERSION } from "@agentclientprotocol/sdk";
 import type { AnyMessage, Stream } from "@agentclientprotocol/sdk";
-import { Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import type { Clock } from "../../engine/ports.ts";
 import type { Scan } from "../../lib/process-scan.ts";
 import { spawnAgent } from "../agent-process.ts";
@@ -207,8 +207,7 @@ function messagesOf({ child }: AgentProcess, heard: Heard): ReadableStream<AnyMe
 function parse(line: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(line);
-    const isMessage = typeof value === "object" && value !== null && "jsonrpc" in value;
-    return isMessage ? (value as Readonly<Record<string, unknown>>) : null;
+    return typeof value === "object" && value !== null && "jsonrpc" in value ? { ...value } : null;
   } catch {
     return null; // not JSON
   }

@@ -392,7 +392,7 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
       cursor = cursorOf(answer.value);
       if (cursor === null) break;
     }
-    return { kind: "known", value: found.sort((a, b) => b.updatedAtMs - a.updatedAtMs).slice(0, limit) };
+    return { kind: "known", value: found.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs).slice(0, limit) };
   }
 
   async function endAll(): Promise<void> {

@@ -139,7 +139,10 @@ function serve(socket: Socket, doors: ReadonlySet<Door>): void {
   let line = Promise.resolve();
   socket.on("data", (more: string) => {
     text += more;
-    if (text.length > lineCharsMax) return void socket.destroy();
+    if (text.length > lineCharsMax) {
+      socket.destroy();
+      return;
+    }
     const lines = text.split("\n");
     text = lines.pop() ?? "";
     for (const one of lines) line = line.then(() => take(one));
@@ -179,7 +182,7 @@ function parse(line: string): Message | null {
   try {
     const value: unknown = JSON.parse(line);
     const fields = recordOf(value);
-    return { id: fields["id"], method: String(fields["method"] ?? ""), params: recordOf(fields["params"]) };
+    return { id: fields["id"], method: textOf(fields["method"]), params: recordOf(fields["params"]) };
   } catch {
     return null; // not JSON
   }
@@ -210,7 +213,7 @@ async function answer(message: Message, door: Door, calls: Map<string, AbortCont
       const key = JSON.stringify(id);
       const cancel = new AbortController();
       calls.set(key, cancel);
-      const result = await door.call(String(params["name"] ?? ""), params["arguments"] ?? {}, cancel.signal);
+      const result = await door.call(textOf(params["name"]), params["arguments"] ?? {}, cancel.signal);
       calls.delete(key);
       // The protocol: a cancelled request gets no answer.
       if (cancel.signal.aborted) return null;
@@ -223,4 +226,8 @@ async function answer(message: Message, door: Door, calls: Map<string, AbortCont
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
