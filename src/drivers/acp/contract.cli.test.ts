@@ -13,9 +13,10 @@ function prompts({ shell }: AgentTools, killsItself: string): DriverPrompts {
     tool: (seconds) => tool(`(sleep ${seconds}); echo done`),
     stubbornTool: (seconds) => tool(`trap '' TERM; (trap '' TERM; sleep ${seconds}); echo done`),
     detachedTool: (seconds) => tool(`setsid --wait sleep ${seconds}; echo done`),
+    // The hang-up of gemini's terminal, which ends with the command, could come before setsid has taken the child out of it.
     background: (seconds) =>
       scripted([
-        [shell(`nohup setsid sleep ${seconds} >/dev/null 2>&1 & echo started`)],
+        [shell(`trap "" HUP; setsid sleep ${seconds} >/dev/null 2>&1 & echo started`)],
         ["It runs in the background."],
       ]),
     // The protocol has no word for adding to a turn.
