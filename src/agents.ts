@@ -1,22 +1,25 @@
 /**
- * Which agents this program knows, and which of them serves: the one that was asked for, else the first that is installed and
- * logged in, else the demo.
+ * Which agents this program knows, and which of them serves a conversation: the one that was chosen there, else the one that was asked
+ * for in the configuration, else the first that is installed and logged in, else the demo.
  *
- * An agent's code is loaded when it is needed: the start of the program must not wait for an SDK.
+ * 1. An agent's code is loaded when it is needed: the start of the program must not wait for an SDK.
+ * 2. What a conversation chose before the start is loaded before anything runs; an agent that the configuration does not name any more
+ *    is a fault of the run, never another agent in its place.
  */
 import type { Config } from "./config.ts";
-import { describeFault } from "./domain/faults.ts";
+import { describeFault, type Fault } from "./domain/faults.ts";
+import { createMissingDriver } from "./drivers/missing.ts";
+import { hostToolList } from "./engine/host-tools.ts";
 import type { Clock, Driver, Log } from "./engine/ports.ts";
 import type { Scan } from "./lib/process-scan.ts";
 
-export type AgentName = NonNullable<Config["driver"]>;
-
 export type AgentDeps = {
-  readonly config: Pick<Config, "driver" | "claude" | "permissions">;
+  readonly config: Pick<Config, "driver" | "claude" | "codex" | "agents" | "permissions">;
   /** Marker of everything that any life of this instance started. */
   readonly instance: string;
   /** What agents inherit, with the markers of this instance and this life. */
   readonly environment: Readonly<Record<string, string>>;
+  readonly version: string;
   readonly scan: Scan;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,22 +35,29 @@ export type Choice = {
 };
 
 export type Agents = AsyncDisposable & {
-  /** To be called once. Rejects only when an agent's own code cannot be loaded. */
+  /** Every agent that can be chosen. */
+  readonly names: readonly string[];
+  /** The agent of conversations that did not choose one. To be called once. Rejects only when an agent's own code cannot be loaded. */
   choose(signal: AbortSignal): Promise<Choice>;
-  /** The agent that serves. Throws before `choose` has resolved. */
-  current(): Driver;
   /** Its name, as far as it is known yet. */
   readonly name: string;
+  /** Loads an agent; null for a name that is not known. Resolves, never rejects. */
+  open(name: string): Promise<Driver | null>;
+  /** Who serves a conversation that chose this; null: none. Throws before `choose` has resolved. */
+  serving(chosen: string | null): Driver;
   /** Every agent that was loaded so far. */
   readonly loaded: readonly Driver[];
 };
 
 export function createAgents(deps: AgentDeps): Agents {
   const loaded: Driver[] = [];
+  const opening = new Map<string, Promise<Driver | null>>();
+  const names = agentNames(deps.config);
   const wanted = deps.config.driver;
   let choice: Choice | null = null;
 
   return {
+    names,
     loaded,
     get name() {
       return choice?.driver.name ?? wanted ?? "an agent";
@@ -56,18 +66,39 @@ export function createAgents(deps: AgentDeps): Agents {
       choice = await (wanted === null ? firstReady(signal) : asAsked(wanted, signal));
       return choice;
     },
-    current() {
+    open,
+    serving(chosen) {
       if (choice === null) throw new Error("no agent was chosen yet");
-      return choice.driver;
+      if (chosen === null) return choice.driver;
+      return loaded.find((driver) => driver.name === chosen) ?? createMissingDriver(chosen);
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(loaded.map((driver) => driver[Symbol.asyncDispose]()));
     },
   };
 
-  async function open(name: AgentName): Promise<Driver> {
+  function open(name: string): Promise<Driver | null> {
+    const before = opening.get(name);
+    if (before !== undefined) return before;
+    const now = openNew(name).catch((error: unknown) => {
+      deps.log.error({ error, agent: name }, "the code of an agent cannot be loaded");
+      opening.delete(name);
+      return null;
+    });
+    opening.set(name, now);
+    return now;
+  }
+
+  async function openNew(name: string): Promise<Driver | null> {
+    if (!names.includes(name)) return null;
     const driver = await loadAgent(name, deps);
     loaded.push(driver);
+    return driver;
+  }
+
+  async function demand(name: string): Promise<Driver> {
+    const driver = await open(name);
+    if (driver === null) throw new Error(`the agent ${name} cannot be loaded; the log has the cause`);
     return driver;
   }
 
@@ -75,8 +106,8 @@ export function createAgents(deps: AgentDeps): Agents {
    * An agent that was asked for serves even when it is not ready: its runs say what to do, and it may be repaired meanwhile. So
    * nobody waits for its answer.
    */
-  async function asAsked(name: AgentName, signal: AbortSignal): Promise<Choice> {
-    const driver = await open(name);
+  async function asAsked(name: string, signal: AbortSignal): Promise<Choice> {
+    const driver = await demand(name);
     const state = driver
       .health(signal)
       .then((health) =>
@@ -88,14 +119,14 @@ export function createAgents(deps: AgentDeps): Agents {
   }
 
   async function firstReady(signal: AbortSignal): Promise<Choice> {
-    const reasons: string[] = [];
-    for (const name of realAgents) {
-      const driver = await open(name);
+    const faults: Fault[] = [];
+    for (const name of names.filter((one) => one !== "demo")) {
+      const driver = await demand(name);
       const health = await driver.health(signal);
       if (health.kind === "ready") return known(driver, health.version, null);
-      reasons.push(describeFault(health.fault));
+      faults.push(health.fault);
     }
-    return known(await open("demo"), null, reasons.join(" "));
+    return known(await demand("demo"), null, faults.map(describeFault).join(" "));
   }
 }
 
@@ -104,21 +135,29 @@ function known(driver: Driver, version: string | null, remark: string | null): C
 }
 
 /** In the order in which they are tried. */
-export const realAgents: readonly Exclude<AgentName, "demo">[] = ["claude"];
+export function agentNames({ agents }: Pick<Config, "agents">): readonly string[] {
+  return ["claude", "codex", ...Object.keys(agents), "demo"];
+}
 
 /** Rejects when its code cannot be loaded. */
-export async function loadAgent(name: AgentName, deps: AgentDeps): Promise<Driver> {
+export async function loadAgent(name: string, deps: AgentDeps): Promise<Driver> {
+  const { claude, codex, agents, permissions } = deps.config;
   switch (name) {
     case "claude": {
       const { createClaudeDriver } = await import("./drivers/claude/driver.ts");
-      const { claude, permissions } = deps.config;
       return createClaudeDriver({ ...deps, cli: claude.path, permissions });
+    }
+    case "codex": {
+      const { createCodexDriver } = await import("./drivers/codex/driver.ts");
+      return createCodexDriver({ ...deps, cli: codex.path });
     }
     case "demo": {
       const { createDemoDriver } = await import("./drivers/demo/driver.ts");
       return createDemoDriver(deps);
     }
-    default:
-      return name satisfies never;
+    default: {
+      const { createAcpDriver, configuredAgent } = await import("./drivers/acp/driver.ts");
+      return createAcpDriver({ ...deps, agent: configuredAgent(name, agents[name] ?? null), tools: hostToolList });
+    }
   }
 }

@@ -12,7 +12,7 @@ import * as v from "valibot";
 import { type Address, isLoopback, parseAddress } from "./config/address.ts";
 import { agentEnvironment, type Environment, expandHome } from "./config/environment.ts";
 import { ConfigError, unknownKey, wrongValue } from "./config/refusal.ts";
-import { fileSchema, keysBeside, settingAt, type Settings } from "./config/settings.ts";
+import { builtInAgents, fileSchema, keysBeside, settingAt, type Settings } from "./config/settings.ts";
 import { readWritten, type Written } from "./config/written.ts";
 import type { PermissionMode } from "./domain/permission-mode.ts";
 import type { LogLevel } from "./lib/log.ts";
@@ -22,7 +22,7 @@ export type Config = {
   readonly home: string;
   readonly workspace: string;
   /** Null: the first agent that is installed and logged in, else the demo. */
-  readonly driver: "claude" | "demo" | null;
+  readonly driver: string | null;
   readonly permissions: PermissionMode;
   readonly runsMax: number;
   /** Null: no page. Port 0 takes any free one. */
@@ -36,6 +36,18 @@ export type Config = {
   } | null;
   /** The path of the Claude Code executable, if one was chosen. */
   readonly claude: { readonly path: string | null };
+  readonly codex: { readonly path: string | null };
+  /** Agents that speak the Agent Client Protocol, by name; `command` and `args` null: those that this program knows for the name. */
+  readonly agents: Readonly<
+    Record<
+      string,
+      {
+        readonly command: string | null;
+        readonly args: readonly string[] | null;
+        readonly env: Readonly<Record<string, string>>;
+      }
+    >
+  >;
   readonly downtimeMs: number;
   readonly drainGraceMs: number;
   /** What agents and their tools inherit (I13). */
@@ -67,24 +79,40 @@ function build(settings: Settings, written: Written, environment: Environment): 
   return {
     home,
     workspace: settings.workspace === undefined ? join(home, "workspace") : pathOf(settings.workspace),
-    driver: driverOf(settings.driver, written),
+    driver: driverOf(settings, written),
     permissions: settings.permissions,
     runsMax: settings.maxRuns,
     web: webOf(settings, written),
     log: settings.log,
     telegram: telegramOf(settings.telegram, written),
     claude: { path: settings.claude.path === undefined ? null : pathOf(settings.claude.path) },
+    codex: { path: settings.codex.path === undefined ? null : pathOf(settings.codex.path) },
+    agents: Object.fromEntries(
+      Object.entries(settings.agents).map(([name, { command, args, env }]) => [
+        name,
+        { command: command ?? null, args: args ?? null, env },
+      ]),
+    ),
     downtimeMs: settings.downtimeMinutes * 60_000,
     drainGraceMs: settings.drainGraceSeconds * 1_000,
     agentEnvironment: agentEnvironment(environment),
-    secrets: token === undefined ? [] : [token],
+    secrets: [...(token === undefined ? [] : [token]), ...agentSecrets(settings.agents)],
   };
 }
 
-function driverOf(text: string | undefined, { nameOf }: Written): Config["driver"] {
-  if (text === undefined || text === "claude" || text === "demo") return text ?? null;
-  throw new ConfigError(`${nameOf("driver")} is "${text}": not in this version yet; allowed: claude, demo.`);
+function driverOf({ driver, agents }: Settings, { nameOf }: Written): Config["driver"] {
+  const names = [...builtInAgents, ...Object.keys(agents)];
+  if (driver === undefined || names.includes(driver)) return driver ?? null;
+  throw new ConfigError(`${nameOf("driver")} is "${driver}"; allowed: ${names.join(", ")}.`);
 }
+
+/** Values of agents' own variables that are long enough to be keys: a short one ("1") would scrub half the log. */
+function agentSecrets(agents: Settings["agents"]): string[] {
+  return Object.values(agents).flatMap(({ env }) => Object.values(env).filter((value) => value.length >= secretCharsMin));
+}
+
+/** No key of a model provider is shorter. */
+const secretCharsMin = 16;
 
 function webOf({ web, webAllowRemote }: Settings, { nameOf }: Written): Config["web"] {
   const address = web === "off" ? null : parseAddress(web);

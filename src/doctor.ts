@@ -10,7 +10,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { loadAgent, realAgents } from "./agents.ts";
+import { agentNames, loadAgent } from "./agents.ts";
 import { type Config, readConfig } from "./config.ts";
 import { ConfigError } from "./config/refusal.ts";
 import { describeFault } from "./domain/faults.ts";
@@ -173,13 +173,14 @@ async function* checkAgents(config: Config): AsyncGenerator<Finding> {
   const deps = {
     config,
     instance: "doctor",
+    version: "doctor",
     environment: config.agentEnvironment,
     scan: createScan(),
     clock: createSystemClock(),
     log: silent,
   };
   let ready = 0;
-  for (const name of realAgents) {
+  for (const name of agentNames(config).filter((one) => one !== "demo")) {
     await using driver = await loadAgent(name, deps);
     const health = await driver.health(AbortSignal.timeout(answerMaxMs));
     if (health.kind === "ready") ready += 1;

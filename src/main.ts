@@ -15,6 +15,7 @@ import { createProcesses } from "./drivers/processes.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createEngine } from "./engine/engine.ts";
 import type { Clock, Engine, Store } from "./engine/ports.ts";
+import { createOutgoingFiles } from "./media/outgoing-files.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
 import { newId } from "./lib/ids.ts";
@@ -63,16 +64,19 @@ async function serve(house: House): Promise<number> {
   const scan = createScan();
   // Every driver starts its processes from this environment, so each of them carries the instance and the life.
   const environment = withMarkers(config.agentEnvironment, [instance, life]);
-  const agents = parts.use(createAgents({ config, instance, environment, scan, clock, log }));
+  const agents = parts.use(createAgents({ config, instance, environment, version, scan, clock, log }));
   const workspace = openWorkspace(config, log);
+  const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
   const { runsMax, permissions, downtimeMs } = config;
   const engine = parts.use(
     createEngine({
       store,
       processes: createProcesses({ scan, instance, life }),
       workspaces: createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 }),
-      driverFor: () => agents.current(),
+      driverFor: (lane) => agents.serving(lane.driver),
+      openDriver: (name) => agents.open(name),
       drivers: agents.loaded,
+      files,
       clock,
       newId,
       log,
@@ -82,6 +86,9 @@ async function serve(house: House): Promise<number> {
         get driverName() {
           return agents.name;
         },
+        driverNames: agents.names,
+        terminalCommand: (driver, resume) =>
+          agents.loaded.find(({ name }) => name === driver)?.terminalCommand(resume) ?? null,
       },
     }),
   );
@@ -93,6 +100,8 @@ async function serve(house: House): Promise<number> {
   const choice = await agents.choose(stop.asked);
   const around = { workspace, store, engine, choice, telegram, parts };
   const page = config.web === null ? null : await openPage(house, config.web, around);
+  // What conversations chose in an earlier life, before anything of them runs.
+  for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
   if (stop.asked.aborted) return 0;
   await engine.boot();
   choice.driver.prewarm(workspace);

@@ -38,13 +38,26 @@ const telegramEntries = {
 
 const claudeEntries = { path: path("the Claude Code executable") };
 
+const codexEntries = { path: path("the Codex executable") };
+
+/** Names that are taken. */
+export const builtInAgents = ["claude", "codex", "demo"];
+/** A name is typed after /switch, and is part of a process marker. */
+const agentNamePattern = /^[A-Za-z][\w-]{0,31}$/;
+
+const agentSchema = v.strictObject({
+  command: v.optional(v.pipe(v.string(), v.nonEmpty())),
+  args: v.optional(v.array(v.string())),
+  env: v.optional(v.record(v.string(), v.string()), {}),
+});
+
 const fileEntries = {
   $schema: v.pipe(v.optional(v.string()), v.description("the address of this schema, for editors")),
   workspace: path("the default workspace directory"),
   driver: v.pipe(
-    v.optional(v.pipe(v.string(), v.regex(/^(claude|codex|demo|acp:[\w.-]{1,64})$/))),
+    v.optional(v.pipe(v.string(), v.regex(agentNamePattern))),
     v.description(
-      "claude, codex, acp:<name> or demo; without it, the first agent that is installed and logged in, else demo",
+      "claude, codex, demo or the name of one of agents; without it, the first that is installed and logged in, else demo",
     ),
   ),
   permissions: v.pipe(
@@ -75,6 +88,14 @@ const fileEntries = {
   ),
   telegram: section(telegramEntries, "the Telegram bot; a token needs allowedUsers"),
   claude: section(claudeEntries, "Claude Code"),
+  codex: section(codexEntries, "Codex"),
+  agents: v.pipe(
+    v.optional(v.record(v.pipe(v.string(), v.regex(agentNamePattern), v.notValues(builtInAgents)), agentSchema), {}),
+    v.description(
+      "agents that speak the Agent Client Protocol, by a name of your own: an object with command, args and env for each " +
+        "(for gemini and opencode all of it may be left out)",
+    ),
+  ),
   downtimeMinutes: v.pipe(
     v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(downtimeMinutesMax)), 10),
     v.description(
@@ -108,6 +129,7 @@ export const variables: readonly {
   { variable: "SIGNALBOX_WEB_ALLOW_REMOTE", key: "webAllowRemote", read: asBoolean },
   { variable: "SIGNALBOX_LOG", key: "log", read: asText },
   { variable: "SIGNALBOX_CLAUDE_PATH", key: "claude.path", read: asText },
+  { variable: "SIGNALBOX_CODEX_PATH", key: "codex.path", read: asText },
   { variable: "SIGNALBOX_DOWNTIME_MINUTES", key: "downtimeMinutes", read: asNumber },
   { variable: "SIGNALBOX_DRAIN_GRACE_SECONDS", key: "drainGraceSeconds", read: asNumber },
   { variable: "TELEGRAM_BOT_TOKEN", key: "telegram.token", read: asText },
@@ -115,7 +137,8 @@ export const variables: readonly {
   { variable: "TELEGRAM_API_ROOT", key: "telegram.apiRoot", read: asText },
 ];
 
-export const secretKeys: readonly string[] = ["telegram.token"];
+/** Agents' environments may hold keys. */
+export const secretKeys: readonly string[] = ["telegram.token", "agents"];
 
 /** The setting that a place in the file belongs to (a place inside a list belongs to the list), and what is allowed there. */
 export function settingAt(at: readonly string[]): { readonly key: string; readonly allowed: string } {
@@ -140,6 +163,8 @@ function entriesOf(name: string): Readonly<Record<string, v.GenericSchema>> {
       return telegramEntries;
     case "claude":
       return claudeEntries;
+    case "codex":
+      return codexEntries;
     default:
       return {};
   }

@@ -13,6 +13,7 @@ import { newId } from "../../lib/ids.ts";
 import { endProcesses, survivors } from "../../lib/process-group.ts";
 import { withMarkers, type Scan } from "../../lib/process-scan.ts";
 import { refOf } from "../agent-process.ts";
+import { failedTurn } from "../missing.ts";
 import { endWithProof } from "../processes.ts";
 import { withoutCatalogue } from "../without-catalogue.ts";
 import { createTurnEvents } from "../turn-events.ts";
@@ -48,7 +49,7 @@ export function createDemoDriver(deps: DemoDeps): Driver {
     health: () => Promise.resolve({ kind: "ready", version: "built in" }),
     start(request) {
       const turn = isDisposed
-        ? refusedTurn()
+        ? failedTurn({ kind: "agent-died", agent: name, detail: "it was shut down" })
         : startTurn({ ...deps, environment, onProcess: () => (hadProcesses = true) }, request);
       live.add(turn);
       void turn.quiet.then(() => live.delete(turn)); // never rejects
@@ -62,21 +63,6 @@ export function createDemoDriver(deps: DemoDeps): Driver {
       // What finished turns left in the background ends with the driver.
       if (hadProcesses) await endWithProof({ marker, roots: [] }, deps.scan, new AbortController().signal);
     },
-  };
-}
-
-function refusedTurn(): Turn {
-  const stream = createTurnEvents();
-  const fault = { kind: "agent-died", agent: name, detail: "it was shut down" } as const;
-  stream.emit({ kind: "ended", end: { kind: "failed", fault } });
-  return {
-    events: stream.events,
-    steer: () => Promise.resolve("too-late"),
-    answer: () => Promise.resolve("too-late"),
-    interrupt: () => undefined,
-    quiet: Promise.resolve({ adopted: [] }),
-    survivors: () => Promise.resolve({ processes: [], note: "" }),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
 
