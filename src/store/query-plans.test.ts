@@ -64,11 +64,12 @@ describe("the statements of a message's life", () => {
     const scattered = database
       .prepare(
         `SELECT list.name FROM sqlite_schema AS listed, pragma_index_list(listed.name) AS list, pragma_index_info(list.name) AS info
-         WHERE listed.name IN ('inbox', 'run', 'outbox', 'button') AND NOT list.partial AND info.seqno = 0 AND info.name = 'conversation'`,
+         WHERE listed.name IN ('inbox', 'run', 'outbox', 'button') AND NOT list.partial AND info.seqno = 0 AND info.name = 'conversation'
+         ORDER BY list.name`,
       )
       .all()
       .map(({ name }) => name);
-    expect(scattered.toSorted()).toEqual(["inbox_of_conversation", "sqlite_autoindex_run_2"]);
+    expect(scattered).toEqual(["inbox_of_conversation", "sqlite_autoindex_run_2"]);
     await store[Symbol.asyncDispose]();
     database.close();
   });

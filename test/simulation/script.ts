@@ -18,7 +18,7 @@ export type Script = {
   readonly lingers: boolean;
   readonly leavesBackground: boolean;
   readonly talksAfterEnd: boolean;
-  /** What outlives SIGKILL does not hear a stop either: it goes on working until faults stop. */
+  /** What outlives SIGKILL finds no end and hears no stop either: it goes on working until faults stop. */
   goesOn: boolean;
   readonly provesFirst: boolean;
   readonly finishesWhenAsked: boolean;

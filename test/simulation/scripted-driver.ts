@@ -93,7 +93,8 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     if (!ledger.isReleased && !ledger.isOrphan && !deps.isHeld(ledger.workspace, life)) {
       deps.violated("I1", `${run} acts in ${ledger.workspace}, which its program does not hold`);
     }
-    if (script.goesOn && agent.toughness === "never" && ledger.asked !== null) {
+    const isUnheard = ledger.asked !== null || next >= script.steps.length;
+    if (script.goesOn && agent.toughness === "never" && isUnheard) {
       events.emit({ kind: "text", delta: "and on " });
       return continueWork();
     }
