@@ -149,3 +149,70 @@ test("disposing ends requests that wait at a gate", async () => {
   await server[Symbol.asyncDispose]();
   expect(await outcome).toBe("cut");
 });
+
+// ---- the Responses API
+
+type Item = Record<string, unknown>;
+const said = (role: string, text: string): Item => ({ type: "message", role, content: [{ type: "input_text", text }] });
+const call: Item = { type: "function_call", name: "exec_command", arguments: "{}", call_id: "c" };
+const output: Item = { type: "function_call_output", call_id: "c", output: "x" };
+
+function respond(server: ModelServer, input: readonly Item[], more: object = {}): Promise<Response> {
+  return fetch(`${server.baseUrl}/v1/responses`, {
+    method: "POST",
+    body: JSON.stringify({
+      model: "m",
+      stream: true,
+      tools: [{ type: "function", name: "exec_command" }],
+      input,
+      ...more,
+    }),
+  });
+}
+
+test("the same script plays over the Responses API: text, thinking, a shell call, usage", async () => {
+  await using server = await createModelServer();
+  const prompt = scripted([
+    [
+      { thinking: ["h"] },
+      "hello",
+      { tool: "Bash", input: { command: "ls" }, id: "c1" },
+      { usage: { input_tokens: 7 } },
+    ],
+  ]);
+  const events = await eventsOf(await respond(server, [said("developer", "be good"), said("user", prompt)]));
+  const types = events.map((event) => event["type"]);
+  expect(types.filter((type) => type === "response.output_item.done")).toHaveLength(3);
+  expect(types).toEqual(expect.arrayContaining(["response.created", "response.output_text.delta"]));
+  expect(events.at(-2)).toMatchObject({
+    item: {
+      type: "function_call",
+      name: "exec_command",
+      call_id: "c1",
+      arguments: expect.stringContaining('"cmd":"ls"'),
+    },
+  });
+  expect(events.at(-1)).toMatchObject({ type: "response.completed", response: { usage: { input_tokens: 7 } } });
+  expect(server.requests).toMatchObject([{ path: "/v1/responses", prompt, index: 0 }]);
+});
+
+test("an answer of several items is one answer, and what the agent inserts is nobody's prompt", async () => {
+  await using server = await createModelServer();
+  const prompt = scripted([["one"], [{ tell: "later words" }]]);
+  const answered = [said("user", prompt), said("assistant", "x"), call, call, output, output];
+  const steered = [...answered, said("user", "steer left"), said("user", "<environment_context>y")];
+  expect(await (await respond(server, steered)).text()).toContain("heard: steer left");
+  const aborted = [...answered, said("user", "<turn_aborted>z"), said("user", "next")];
+  expect(await (await respond(server, aborted)).text()).toContain("echo: next");
+});
+
+test("tools that stand among the input count, and a call names its namespace; Bash becomes a script in code mode", async () => {
+  await using server = await createModelServer();
+  const tools = [{ type: "namespace", name: "functions", tools: [{ type: "custom", name: "exec" }] }];
+  const prompt = said("user", scripted([[{ tool: "Bash", input: { command: "ls" } }]]));
+  const input = [{ type: "additional_tools", role: "developer", tools }, prompt];
+  const events = await eventsOf(await respond(server, input, { tools: undefined }));
+  expect(events.find((event) => event["type"] === "response.output_item.done")).toMatchObject({
+    item: { type: "custom_tool_call", namespace: "functions", name: "exec", input: expect.stringContaining('"ls"') },
+  });
+});

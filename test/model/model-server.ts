@@ -9,7 +9,7 @@
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { text as readText } from "node:stream/consumers";
-import { ResponsesAnswer, conversationOf } from "./responses.ts";
+import { ResponsesAnswer, conversationOf, toolsOf } from "./responses.ts";
 import type { ResponsesBody } from "./responses.ts";
 import { dueOf, scriptIn, told } from "./script.ts";
 import type { Chunk, Due, Message, Script, Step } from "./script.ts";
@@ -78,7 +78,7 @@ export async function createModelServer(): Promise<ModelServer> {
     }
     const sent = JSON.parse(raw) as MessagesBody;
     const isResponses = path === "/v1/responses";
-    const body = isResponses ? { ...sent, messages: conversationOf(sent) } : sent;
+    const body = isResponses ? { ...sent, messages: conversationOf(sent), tools: toolsOf(sent) } : sent;
     const due = dueOf(body.messages ?? []);
     requests.push({ method: "POST", path, headers: request.headers, body, ...due });
     const steps = stepsFor(due, body);

@@ -20,11 +20,29 @@ export type ResponsesBody = {
 export type ResponsesItem = {
   readonly type?: string;
   readonly role?: string;
-  readonly content?: string | readonly { readonly type: string; readonly text?: string }[];
+  readonly content?:
+    | string
+    | readonly { readonly type: string; readonly text?: string; readonly encrypted_content?: string }[];
   readonly [field: string]: unknown;
 };
 
-export type ResponsesTool = { readonly type?: string; readonly name?: string };
+export type ResponsesTool = {
+  readonly type?: string;
+  readonly name?: string;
+  /** Set where the tool was found in a namespace. */
+  readonly namespace?: string | undefined;
+  /** Of a namespace. */
+  readonly tools?: readonly ResponsesTool[];
+};
+
+/** Every tool that the request brings: in its own list, in a list that stands among the input, and in their namespaces. */
+export function toolsOf(body: ResponsesBody): readonly ResponsesTool[] {
+  const items = typeof body.input === "string" ? [] : (body.input ?? []);
+  const among = items.flatMap((item) => (item.type === "additional_tools" ? (item["tools"] as ResponsesTool[]) : []));
+  return [...(body.tools ?? []), ...among].flatMap((tool) =>
+    tool.type === "namespace" ? (tool.tools ?? []).map((inner) => ({ ...inner, namespace: tool.name })) : [tool],
+  );
+}
 
 /**
  * As the Messages API would tell it. A text that comes after a tool's output shares its message, as steering does there; what the
@@ -41,6 +59,8 @@ export function conversationOf(body: ResponsesBody): readonly Message[] {
   for (const item of items) {
     const type = item.type ?? "message";
     if (type.endsWith("_output")) into("user", { type: "tool_result" }, true);
+    else if (type === "agent_message") into("user", { type: "text", text: taskOrNews(textOf(item)) }, false);
+    else if (item.role === "developer" || item.role === "system") continue; // the agent's own words are nobody's prompt
     else if (type !== "message" || item.role === "assistant")
       into("assistant", { type: "text", text: textOf(item) }, true);
     else if (item.role === "user") {
@@ -48,14 +68,18 @@ export function conversationOf(body: ResponsesBody): readonly Message[] {
       const answersTool = messages.at(-1)?.content.some((block) => block.type === "tool_result") ?? false;
       into("user", { type: "text", text }, answersTool);
     }
-    // The agent's own instructions to the model are nobody's prompt.
   }
   return messages;
 }
 
 function textOf(item: ResponsesItem): string {
   if (typeof item.content === "string") return item.content;
-  return (item.content ?? []).map((part) => part.text ?? "").join("");
+  return (item.content ?? []).map((part) => part.text ?? part.encrypted_content ?? "").join("");
+}
+
+/** What agents of one team tell each other is a prompt where it carries a script. */
+function taskOrNews(text: string): string {
+  return text.includes("SCRIPT:") ? text : `<system-reminder>${text}`;
 }
 
 const insertions = [
@@ -109,7 +133,7 @@ export class ResponsesAnswer {
   }
 
   tool(name: string, input: Readonly<Record<string, unknown>>, id = `call_${crypto.randomUUID()}`): void {
-    const call = callOf(name, input, this.#body.tools ?? []);
+    const call = callOf(name, input, toolsOf(this.#body));
     const item = { id: itemId("fc"), call_id: id, ...call };
     const output_index = this.#output.push(item) - 1;
     this.#send({ type: "response.output_item.added", output_index, item });
@@ -207,18 +231,28 @@ function callOf(name: string, input: Readonly<Record<string, unknown>>, tools: r
     const more = Object.fromEntries(
       ["sandbox_permissions", "justification"].flatMap((key) => (key in input ? [[key, input[key]]] : [])),
     );
-    if (has("exec_command")) return functionCall("exec_command", { cmd: command, yield_time_ms, ...more });
-    if (has("shell_command")) return functionCall("shell_command", { command, ...more });
-    return functionCall("shell", { command: ["bash", "-c", command], ...more });
+    const run = { cmd: command, yield_time_ms, ...more };
+    if (has("exec_command")) return functionCall(has("exec_command"), "exec_command", run);
+    const script = `text(await tools.exec_command(${JSON.stringify(run)}));`;
+    if (has("exec")?.type === "custom") return customCall(has("exec"), "exec", script);
+    if (has("shell_command")) return functionCall(has("shell_command"), "shell_command", { command, ...more });
+    return functionCall(has("shell"), "shell", { command: ["bash", "-c", command], ...more });
   }
   if (has(name)?.type === "custom" || name === "apply_patch") {
-    return { type: "custom_tool_call", name, input: textIn(input["patch"] ?? input["input"]) };
+    return customCall(has(name), name, textIn(input["patch"] ?? input["input"]));
   }
-  return functionCall(name, input);
+  return functionCall(has(name), name, input);
 }
+
+function functionCall(tool: ResponsesTool | undefined, name: string, input: object): Call {
+  return { type: "function_call", ...namespaceOf(tool), name, arguments: JSON.stringify(input) };
+}
+
+function customCall(tool: ResponsesTool | undefined, name: string, input: string): Call {
+  return { type: "custom_tool_call", ...namespaceOf(tool), name, input };
+}
+
+const namespaceOf = (tool: ResponsesTool | undefined): object =>
+  tool?.namespace === undefined ? {} : { namespace: tool.namespace };
 
 const textIn = (value: unknown): string => (typeof value === "string" ? value : "");
-
-function functionCall(name: string, input: object): Call {
-  return { type: "function_call", name, arguments: JSON.stringify(input) };
-}

@@ -33,6 +33,8 @@ export type WireItem =
       readonly isOk: boolean;
       readonly changes: readonly WireChange[];
     }
+  /** `agent` is the thread of a subagent. */
+  | { readonly kind: "subagent"; readonly id: string; readonly agent: string }
   | { readonly kind: "other"; readonly id: string };
 
 export type WireTokens = {
@@ -407,6 +409,8 @@ function decodeItem(item: Fields): WireItem {
       return tool("WebSearch", text(item["query"]), true);
     case "imageView":
       return tool("ViewImage", text(item["path"]), true);
+    case "subAgentActivity":
+      return { kind: "subagent", id, agent: text(item["agentThreadId"]) };
     case "contextCompaction":
       return tool("Compact", "", true);
     default:

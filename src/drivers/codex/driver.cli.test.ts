@@ -561,6 +561,48 @@ test.each(["ask", "edit"] as const)(
   },
 );
 
+// The models that Codex offers first work by scripts of their own ("code mode") and by subagents.
+const team = { id: "gpt-6.1-sol", effort: null };
+
+test("a stop ends the script that a model runs its commands by, and what it runs", async () => {
+  const seconds = uniqueSeconds();
+  const loop = `for (;;) { await tools.exec_command({ cmd: "setsid sleep ${seconds} & echo x >> log" }); }`;
+  const turn = play([["x", { tool: "exec", input: { input: loop } }], ["no"]], { model: team });
+  await alive(seconds);
+  turn.turn.interrupt("ask");
+  expect(await settled(turn)).toEqual({ kind: "interrupted" });
+  expect(sleeps(seconds)).toBe(false);
+  const written = readFileSync(inWorkspace("log"), "utf8");
+  expect(await settled(play([["next"]], { model: team }))).toEqual(completed("next"));
+  expect(readFileSync(inWorkspace("log"), "utf8")).toBe(written);
+});
+
+const delegating = (task: Script, then: Script): Script => [
+  ["x", { tool: "spawn_agent", input: { task_name: "helper", message: scripted(task), fork_turns: "none" } }],
+  ...then,
+];
+
+test("a subagent and its command end with the turn that began it", async () => {
+  const seconds = uniqueSeconds();
+  const task: Script = [[bash(`setsid --wait sleep ${seconds}; echo x`)], ["no"]];
+  const turn = play(delegating(task, [[{ text: ["waiting ", { gate: "never" }] }]]), { model: team });
+  await alive(seconds);
+  turn.turn.interrupt("ask");
+  expect(await settled(turn)).toEqual({ kind: "interrupted" });
+  expect(sleeps(seconds)).toBe(false);
+});
+
+test("a turn has not ended while a subagent of it works on", async () => {
+  const task: Script = [[{ text: ["working ", { gate: "helper" }] }]];
+  const turn = play(delegating(task, [["I have delegated it."]]), { model: team });
+  await stage.model.gate("helper").reached;
+  await turn.first("text");
+  await expect.poll(() => stage.model.requests.length).toBeGreaterThanOrEqual(3);
+  expect(turn.events.some((event) => event.kind === "ended")).toBe(false);
+  stage.model.gate("helper").release();
+  expect((await settled(turn)).kind).toBe("completed");
+});
+
 test("a user who lets only some variables through to commands does not blind the stop", async () => {
   stage.configure('[shell_environment_policy]\ninherit = "core"\ninclude_only = ["PATH", "HOME"]\n');
   const seconds = uniqueSeconds();

@@ -130,12 +130,19 @@ export function startServer(deps: ServerDeps): CodexServer {
   function receive(message: RpcMessage): void {
     if (message.id !== null) return receiveRequest(message, decodeRequest(message));
     const wire = decode(message);
-    if (wire.kind === "thread-started" && wire.parent !== null && wire.thread !== null) {
-      parents.set(wire.thread, wire.parent);
-    }
+    noteParent(wire);
     if (wire.kind === "warning" && wire.thread === null) deps.log.warn({ text: wire.text }, "Codex warns");
     if (wire.thread === null) for (const sink of new Set(sinks.values())) sink.wire(wire);
     else deliver(wire.thread, (sink) => sink.wire(wire));
+  }
+
+  /** A subagent's thread is named by an item of the thread that began it, before anything is told of itself. */
+  function noteParent(wire: Wire): void {
+    if (wire.thread === null) return;
+    if (wire.kind === "thread-started" && wire.parent !== null) parents.set(wire.thread, wire.parent);
+    if ((wire.kind === "item-started" || wire.kind === "item-ended") && wire.item.kind === "subagent") {
+      if (wire.item.agent !== wire.thread) parents.set(wire.item.agent, wire.thread);
+    }
   }
 
   /** Requests are answered with the id that they came with, which may be a number. */

@@ -162,6 +162,7 @@ function translateEnd(before: Gathered, item: WireItem, isMain: boolean): Transl
     }
     case "prompt":
     case "reasoning":
+    case "subagent":
     case "other":
       return { events: [], after: before };
     default:
