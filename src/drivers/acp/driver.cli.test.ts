@@ -290,6 +290,10 @@ describe("any agent", () => {
     expect(resumeOf(turn)).toBe("old-session");
   });
 
+  test("what the agent tells of another session is not shown", async () => {
+    expect(await play("stray lost\nsay found", {}, odd()).end).toEqual({ kind: "completed", answer: "found" });
+  });
+
   test("a session that the agent has forgotten begins anew and says so", async () => {
     const turn = play("say new", { session: { id: "one", resume: "old-session" } }, odd("forgetful"));
     expect(await turn.end).toEqual({ kind: "completed", answer: "new" });

@@ -10,6 +10,8 @@ const answers = new Map();
 let cancels = 0;
 let cancelled = () => undefined;
 let serial = 0;
+/** What is still to be repeated of a loaded session: one line at a time, as long as there is nothing better to do. */
+let history = [];
 
 const handlers = {
   initialize: () => ({
@@ -24,14 +26,16 @@ const handlers = {
   "session/load": ({ sessionId }) => {
     if (quirks.has("forgetful")) throw Object.assign(new Error("never heard of it"), { code: -32603 });
     say(sessionId, "HISTORY before the answer");
-    setImmediate(() => say(sessionId, "HISTORY after the answer"));
+    history = ["two", "three", "four"].map((line) => () => say(sessionId, `HISTORY ${line}`));
     return {};
   },
   "session/prompt": async ({ sessionId, prompt }) => {
+    for (const line of history.splice(0)) line();
     for (const line of prompt[0].text.split("\n")) {
       const [verb, ...rest] = line.split(" ");
       const words = rest.join(" ");
       if (verb === "say") say(sessionId, words);
+      if (verb === "stray") say("another session", words);
       if (verb === "trail") setImmediate(() => setImmediate(() => say(sessionId, words)));
       if (verb === "fail") throw Object.assign(new Error("it failed"), { code: Number(words) });
       if (verb === "exit") process.exit(Number(words));
@@ -78,6 +82,7 @@ else {
     }
     if (id === undefined) return undefined;
     try {
+      if (handlers[method] === undefined) history.shift()?.();
       if (handlers[method] === undefined) throw Object.assign(new Error("no such method"), { code: -32601 });
       const value = await handlers[method](params);
       return send({ id, result: value });
