@@ -62,6 +62,8 @@ const saidCharsMax = 200;
 const introductionMsMax = 60_000;
 /** Rounds of waiting until nothing more comes: an agent that never falls silent must not hold up the end for ever. */
 const drainRoundsMax = 100;
+/** An agent that has one more thing to say may do so only after it has answered the first question. */
+const silentRoundsMin = 2;
 /** Any agent answers within milliseconds that it does not know this method. */
 const drainMsMax = 2_000;
 
@@ -155,10 +157,12 @@ export function connect(
       const late = new AbortController();
       // A bound, not a proof: an agent that does not even refuse an unknown method is not waited for.
       const bound = clock.sleep(drainMsMax, late.signal).then(() => "late" as const);
-      for (let round = 1; round <= drainRoundsMax; round += 1) {
+      let silentRounds = 0;
+      for (let round = 1; round <= drainRoundsMax && silentRounds < silentRoundsMin; round += 1) {
         const before = updates;
         const done = await Promise.race([ask("_signalbox/drained", {}), process.exited, bound]);
-        if (updates === before || done === "late") break;
+        if (done === "late") break;
+        silentRounds = updates === before ? silentRounds + 1 : 0;
       }
       late.abort();
     },

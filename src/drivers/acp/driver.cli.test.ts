@@ -264,9 +264,16 @@ describe("any agent", () => {
 
   /** The small agent, with its oddities. */
   function odd(...quirks: string[]): Driver {
+    return oddWith([], ...quirks);
+  }
+
+  function oddWith(tools: readonly HostTool[], ...quirks: string[]): Driver {
     const command = process.execPath;
     const args = [join(import.meta.dirname, "test-agent.mjs")];
-    return stage.create({ agent: { ...stage.agent, command, args, env: { QUIRKS: quirks.join(",") }, modes: {} } });
+    return stage.create({
+      tools,
+      agent: { ...stage.agent, command, args, env: { QUIRKS: quirks.join(",") }, modes: {} },
+    });
   }
 
   const permission = {
@@ -288,6 +295,21 @@ describe("any agent", () => {
     expect(await turn.end).toEqual({ kind: "completed", answer: "new" });
     expect(textOf(turn)).toBe("new");
     expect(resumeOf(turn)).toBe("old-session");
+  });
+
+  test("the pipe of our tools outlives a stop though the agent started it in the middle of the turn", async () => {
+    const driver = oddWith([notify]);
+    const first = toolsFor("told the first");
+    const turn = play("pipe\ncall notify\ncancels 1", { tools: first }, driver);
+    expect(await turn.first("text")).toEqual({ kind: "text", delta: "told the first" });
+    turn.turn.interrupt("ask");
+    expect(await turn.turn.quiet).toEqual({ adopted: [] });
+    const second = toolsFor("told the second");
+    expect(await play("call notify", { tools: second }, driver).end).toEqual({
+      kind: "completed",
+      answer: "told the second",
+    });
+    expect([first.calls.length, second.calls.length]).toEqual([1, 1]);
   });
 
   test("what the agent tells of another session is not shown", async () => {

@@ -1,4 +1,5 @@
 // A small ACP agent for what real ones do too seldom to wait for. The prompt is a list of things to do, one per line.
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 
 const quirks = new Set((process.env.QUIRKS ?? "").split(","));
@@ -10,7 +11,9 @@ const answers = new Map();
 let cancels = 0;
 let cancelled = () => undefined;
 let serial = 0;
-/** What is still to be repeated of a loaded session: one line at a time, as long as there is nothing better to do. */
+let tools;
+let pipe;
+/** What is still to be told: one at a time, as long as there is nothing better to do. */
 let history = [];
 
 const handlers = {
@@ -19,7 +22,8 @@ const handlers = {
     agentInfo: { name: "test-agent", version: "7" },
     agentCapabilities: { loadSession: true },
   }),
-  "session/new": () => {
+  "session/new": ({ mcpServers }) => {
+    tools = mcpServers[0];
     if (quirks.has("logged out")) throw Object.assign(new Error("who are you"), { code: -32000 });
     return { sessionId: "new-session" };
   },
@@ -35,8 +39,32 @@ const handlers = {
       const [verb, ...rest] = line.split(" ");
       const words = rest.join(" ");
       if (verb === "say") say(sessionId, words);
+      if (verb === "pipe") {
+        const env = Object.fromEntries(tools.env.map(({ name, value }) => [name, value]));
+        pipe = spawn(tools.command, tools.args, { env: { ...process.env, ...env } });
+        pipe.calls = createInterface({ input: pipe.stdout });
+        pipe.stdin.on("error", () => undefined);
+      }
+      if (verb === "call") {
+        const gone = new Promise((resolve) => pipe.once("exit", () => resolve("the pipe is gone")));
+        const answer = new Promise((resolve) =>
+          pipe.calls.once("line", (answer) => resolve(JSON.parse(answer).result.content[0].text)),
+        );
+        pipe.stdin.write(
+          `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { name: words } })}\n`,
+        );
+        say(
+          sessionId,
+          pipe.exitCode === null && pipe.signalCode === null ? await Promise.race([answer, gone]) : "the pipe is gone",
+        );
+      }
       if (verb === "stray") say("another session", words);
-      if (verb === "trail") setImmediate(() => setImmediate(() => say(sessionId, words)));
+      // Not even before the answer to the next message.
+      if (verb === "trail")
+        history.push(
+          () => undefined,
+          () => say(sessionId, words),
+        );
       if (verb === "fail") throw Object.assign(new Error("it failed"), { code: Number(words) });
       if (verb === "exit") process.exit(Number(words));
       if (verb === "deaf") await new Promise(() => undefined);
