@@ -42,6 +42,8 @@ test("with nothing set, everything has its default and Telegram is off", () => {
     log: "info",
     telegram: null,
     claude: { path: null },
+    codex: { path: null },
+    agents: {},
     downtimeMs: 600_000,
     drainGraceMs: 20_000,
     agentEnvironment: { HOME: "/home/ada", PATH: "/bin" },
@@ -59,6 +61,7 @@ test("every setting can come from the environment", () => {
     SIGNALBOX_WEB: "[::1]:0",
     SIGNALBOX_LOG: "debug",
     SIGNALBOX_CLAUDE_PATH: "/opt/claude",
+    SIGNALBOX_CODEX_PATH: "~/bin/codex",
     SIGNALBOX_DOWNTIME_MINUTES: "0.5",
     SIGNALBOX_DRAIN_GRACE_SECONDS: "3",
     TELEGRAM_BOT_TOKEN: token,
@@ -73,6 +76,7 @@ test("every setting can come from the environment", () => {
     web: { host: "::1", port: 0 },
     log: "debug",
     claude: { path: "/opt/claude" },
+    codex: { path: "/home/ada/bin/codex" },
     downtimeMs: 30_000,
     drainGraceMs: 3_000,
     telegram: { token, users: [42, 43], apiRoot: "http://127.0.0.1:9999" },
@@ -113,9 +117,8 @@ test("every setting can come from the file, and the environment overrides it key
 test.each<[variable: string, value: string, shown: string, allowed: RegExp]>([
   ["SIGNALBOX_HOME", "relative/dir", '"relative/dir"', /absolute path/],
   ["SIGNALBOX_WORKSPACE", "./here", '"./here"', /absolute path/],
-  ["SIGNALBOX_DRIVER", "gpt", '"gpt"', /claude, codex, acp:<name> or demo/],
-  ["SIGNALBOX_DRIVER", "codex", '"codex"', /not in this version yet; allowed: claude, demo/],
-  ["SIGNALBOX_DRIVER", "acp:gemini", '"acp:gemini"', /not in this version yet/],
+  ["SIGNALBOX_DRIVER", "gpt", '"gpt"', /claude, codex, demo\./],
+  ["SIGNALBOX_DRIVER", "acp:gemini", '"acp:gemini"', /or the name of one of agents/],
   ["SIGNALBOX_PERMISSIONS", "all", '"all"', /plan, ask, edit or bypass/],
   ["SIGNALBOX_MAX_RUNS", "0", '"0"', /from 1 to 100/],
   ["SIGNALBOX_MAX_RUNS", "101", '"101"', /from 1 to 100/],
@@ -155,7 +158,7 @@ test("a wrong value in the file is named by its key and the file", () => {
   expect(refusal({ TELEGRAM_ALLOWED_USERS: "1" }, { telegram: 5 })).toMatch(
     /^"telegram" in .* is 5; allowed: a JSON object/,
   );
-  expect(refusal({}, { driver: "codex" })).toMatch(/^"driver" in .* is "codex": not in this version yet/);
+  expect(refusal({}, { driver: "gemini" })).toMatch(/^"driver" in .* is "gemini"; allowed: claude, codex, demo\.$/);
   expect(refusal({}, { workspace: null })).toMatch(/^"workspace" in .* is null; allowed: /);
 });
 
@@ -239,4 +242,28 @@ test("the configuration is frozen through and through", () => {
     config.secrets,
   ];
   expect(all.map((part) => Object.isFrozen(part))).toEqual(all.map(() => true));
+});
+
+test("agents are configured by name, what is left out is what the program knows for the name, and their keys are secrets", () => {
+  const key = "sk-0123456789abcdef";
+  const config = read(
+    {},
+    {
+      driver: "mine",
+      agents: { gemini: {}, mine: { command: "agent", args: ["--acp"], env: { KEY: key, LEVEL: "1" } } },
+    },
+  );
+  expect(config.agents).toEqual({
+    gemini: { command: null, args: null, env: {} },
+    mine: { command: "agent", args: ["--acp"], env: { KEY: key, LEVEL: "1" } },
+  });
+  expect(config.driver).toBe("mine");
+  expect(config.secrets).toEqual([key]);
+});
+
+test("a wrong agent is refused without showing what may be a key", () => {
+  expect(refusal({}, { agents: { mine: { env: { KEY: 5 } } } })).toMatch(/^"agents" in /);
+  expect(refusal({}, { agents: { mine: { command: ["sk-secret"] } } })).not.toContain("sk-secret");
+  expect(refusal({}, { agents: { claude: {} } })).toMatch(/^"agents" in /);
+  expect(refusal({}, { agents: { "no name": {} } })).toMatch(/^"agents" in /);
 });

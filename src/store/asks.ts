@@ -65,7 +65,7 @@ function readAsk(sql: Sql, id: AskId): StoredAsk | null {
   return row === undefined ? null : toAsk(row);
 }
 
-function readOpenAsks(sql: Sql, run: RunId): readonly StoredAsk[] {
+export function readOpenAsks(sql: Sql, run: RunId): readonly StoredAsk[] {
   return sql.all<Row>(`${select} WHERE ask.run = ? AND ask.is_open = 1 ORDER BY ask.rowid`, run).map(toAsk);
 }
 

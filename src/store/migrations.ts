@@ -21,7 +21,7 @@ export const undeliveredStates = "('pending', 'sending')";
 /** "sigb" in ASCII: tells our file from another program's. */
 const applicationId = 0x73696762;
 
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   `
   -- One row. \`received\` counts admissions apart from the rows (I4); \`ticket\` is the last ticket drawn.
   CREATE TABLE instance (
@@ -43,14 +43,9 @@ const migrations: readonly string[] = [
   CREATE TABLE session (
     id TEXT PRIMARY KEY,
     conversation TEXT NOT NULL,
-    driver TEXT,
     title TEXT,
     resume TEXT,
-    model TEXT,
-    effort TEXT,
-    opened_at_ms INTEGER NOT NULL,
-    CHECK (resume IS NULL OR driver IS NOT NULL),
-    CHECK (effort IS NULL OR model IS NOT NULL)
+    opened_at_ms INTEGER NOT NULL
   ) STRICT;
   CREATE INDEX session_of_conversation ON session (conversation);
 
@@ -60,8 +55,6 @@ const migrations: readonly string[] = [
     workspace TEXT NOT NULL REFERENCES workspace (path),
     is_chosen INTEGER NOT NULL CHECK (is_chosen IN (0, 1)),
     session TEXT NOT NULL REFERENCES session (id),
-    driver TEXT,
-    permissions TEXT CHECK (permissions IN ('plan', 'ask', 'edit', 'bypass')),
     epoch INTEGER NOT NULL CHECK (epoch >= 0),
     ticket INTEGER UNIQUE
   ) STRICT;
@@ -87,7 +80,6 @@ const migrations: readonly string[] = [
   CREATE INDEX inbox_order ON inbox (conversation, state, rank, position);
   CREATE INDEX inbox_of_conversation ON inbox (conversation);
   CREATE INDEX inbox_of_run ON inbox (run) WHERE run IS NOT NULL;
-  CREATE INDEX inbox_unanswered ON inbox (id) WHERE state = 'running' AND run IS NULL;
 
   CREATE TABLE run (
     id TEXT PRIMARY KEY,
@@ -136,18 +128,6 @@ const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX adopted_of_conversation ON adopted (conversation);
 
-  -- agent_id: the agent's own name for it, within its turn. drawn: how often its card was redrawn.
-  CREATE TABLE ask (
-    id TEXT PRIMARY KEY,
-    run TEXT NOT NULL REFERENCES run (id),
-    agent_id TEXT NOT NULL,
-    ask TEXT NOT NULL,
-    state TEXT NOT NULL,
-    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
-    drawn INTEGER NOT NULL CHECK (drawn >= 0)
-  ) STRICT;
-  CREATE INDEX ask_open ON ask (run) WHERE is_open = 1;
-
   CREATE TABLE button (
     id TEXT PRIMARY KEY,
     conversation TEXT NOT NULL REFERENCES lane (conversation),
@@ -164,7 +144,7 @@ const migrations: readonly string[] = [
     run TEXT REFERENCES run (id),
     acknowledges INTEGER,
     dedupe TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice', 'ask', 'file')),
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice')),
     body TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'superseded', 'undeliverable')),
     message TEXT,
@@ -178,7 +158,6 @@ const migrations: readonly string[] = [
   CREATE INDEX outbox_acknowledging ON outbox (acknowledges) WHERE state = 'pending' AND acknowledges IS NOT NULL;
   CREATE INDEX outbox_of_conversation ON outbox (conversation);
   CREATE INDEX outbox_status ON outbox (run) WHERE kind = 'status';
-  CREATE INDEX outbox_ask ON outbox (conversation, message) WHERE kind = 'ask';
   `,
   `
   -- What a message costs must not grow with what is stored, and what grew was the number of pages that its commits wrote: an index that
@@ -197,6 +176,56 @@ const migrations: readonly string[] = [
   DROP INDEX outbox_of_conversation;
   CREATE INDEX outbox_of_run ON outbox (run) WHERE run IS NOT NULL;
   CREATE INDEX outbox_of_conversation ON outbox (conversation) WHERE run IS NULL;
+  `,
+  `
+  -- What a conversation chose, and which agent a session is of: one of another agent cannot be resumed.
+  ALTER TABLE lane ADD COLUMN driver TEXT;
+  ALTER TABLE lane ADD COLUMN permissions TEXT CHECK (permissions IN ('plan', 'ask', 'edit', 'bypass'));
+  ALTER TABLE session ADD COLUMN driver TEXT;
+  ALTER TABLE session ADD COLUMN model TEXT;
+  ALTER TABLE session ADD COLUMN effort TEXT CHECK (effort IS NULL OR model IS NOT NULL);
+  UPDATE session SET driver = (SELECT driver FROM run WHERE run.session = session.id ORDER BY epoch DESC LIMIT 1);
+
+  -- agent_id: the agent's own name for it, within its turn. drawn: how often its card was redrawn.
+  CREATE TABLE ask (
+    id TEXT PRIMARY KEY,
+    run TEXT NOT NULL REFERENCES run (id),
+    agent_id TEXT NOT NULL,
+    ask TEXT NOT NULL,
+    state TEXT NOT NULL,
+    is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+    drawn INTEGER NOT NULL CHECK (drawn >= 0)
+  ) STRICT;
+  CREATE INDEX ask_open ON ask (run) WHERE is_open = 1;
+
+  CREATE INDEX inbox_unanswered ON inbox (id) WHERE state = 'running' AND run IS NULL;
+
+  -- The same table with two more kinds; SQLite cannot change a CHECK.
+  ALTER TABLE outbox RENAME TO outbox_before;
+  CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    conversation TEXT NOT NULL REFERENCES lane (conversation),
+    channel TEXT NOT NULL CHECK (channel IN ('telegram', 'web')),
+    run TEXT REFERENCES run (id),
+    acknowledges INTEGER,
+    dedupe TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('status', 'summary', 'answer', 'notice', 'ask', 'file')),
+    body TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'sending', 'sent', 'superseded', 'undeliverable')),
+    message TEXT,
+    attempts INTEGER NOT NULL CHECK (attempts >= 0),
+    is_uncertain INTEGER NOT NULL CHECK (is_uncertain IN (0, 1)),
+    is_over INTEGER NOT NULL CHECK (is_over IN (0, 1)),
+    created_at_ms INTEGER NOT NULL,
+    not_before_ms INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO outbox SELECT * FROM outbox_before;
+  DROP TABLE outbox_before;
+  CREATE INDEX outbox_undelivered ON outbox (channel, conversation, id) WHERE state IN ${undeliveredStates};
+  CREATE INDEX outbox_acknowledging ON outbox (acknowledges) WHERE state = 'pending' AND acknowledges IS NOT NULL;
+  CREATE INDEX outbox_of_conversation ON outbox (conversation) WHERE run IS NULL;
+  CREATE INDEX outbox_of_run ON outbox (run) WHERE run IS NOT NULL;
+  CREATE INDEX outbox_ask ON outbox (conversation, message) WHERE kind = 'ask';
   `,
 ];
 

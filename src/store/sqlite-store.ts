@@ -177,6 +177,7 @@ function createHistory(read: <T>(query: (sql: Sql) => T) => Promise<T>): History
     items: (conversation, limit) => read((sql) => readNewestItems(sql, conversation, limit)),
     waiting: (conversation, state) => read((sql) => readItems(sql, conversation, state)),
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
+    openAsks: (run) => read((sql) => readOpenAsks(sql, run)),
     counts: () => read(readCounts),
   };
 }

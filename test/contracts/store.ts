@@ -4,6 +4,7 @@
  * Each part names the invariant that it holds; removing the guarantee from an adapter turns its part red.
  */
 import { describe } from "vitest";
+import { choicesContract } from "./store/choices.ts";
 import { claimsContract } from "./store/claims.ts";
 import { conservationContract } from "./store/conservation.ts";
 import { fencingContract } from "./store/fencing.ts";
@@ -20,6 +21,7 @@ export function storeContract(name: string, newDatabase: NewDatabase): void {
     claimsContract(newDatabase);
     fencingContract(newDatabase);
     recordsContract(newDatabase);
+    choicesContract(newDatabase);
     outboxContract(newDatabase);
     conservationContract(newDatabase);
   });

@@ -127,6 +127,7 @@ export function fencingContract(newDatabase: NewDatabase): void {
       expect((await use.store.transact((tx) => tx.lane(alice)))?.session).toEqual({
         id: `session of ${alice}`,
         resume: "agent's id",
+        driver: null,
       });
     });
 

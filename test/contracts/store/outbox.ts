@@ -227,10 +227,10 @@ export function outboxContract(newDatabase: NewDatabase): void {
     it("stays to be replaced when it was shown", async () => {
       const owner = await startRun();
       const { id } = await status();
-      expect(await use.store.outbox.sentAs(`run:${owner.run}:status`)).toBeNull();
+      expect(await use.store.outbox.sentAs(`status ${alice}`)).toBeNull();
       await use.store.outbox.begin(id);
       await use.store.outbox.sent(id, "900");
-      expect(await use.store.outbox.sentAs(`run:${owner.run}:status`)).toMatchObject({ id, message: "900" });
+      expect(await use.store.outbox.sentAs(`status ${alice}`)).toMatchObject({ id, message: "900" });
       expect(await end(owner)).toBe(true);
       expect((await status()).state).toBe("sent");
     });

@@ -20,7 +20,10 @@ export function recordsContract(newDatabase: NewDatabase): void {
         title: null,
         epoch: 0,
         state: { kind: "idle" },
-        session: { id: "s1", resume: null },
+        session: { id: "s1", resume: null, driver: null },
+        driver: null,
+        permissions: null,
+        model: null,
       });
       expect(await use.store.transact((tx) => tx.lane(bob))).toBeNull();
     });
