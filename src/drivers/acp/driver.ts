@@ -20,6 +20,7 @@ import type { AcpConnection } from "./connection.ts";
 import { decodeSessionId, decodeSessions } from "./decode.ts";
 import type { WireAgent } from "./decode.ts";
 import { createHostToolsServer } from "./host-tools.ts";
+import { knownAgents } from "./known-agents.ts";
 import { createSession } from "./session.ts";
 import type { AcpSession, SessionDeps, SessionOptions } from "./session.ts";
 import { deathOf, faultOf, strangerFault } from "./translate.ts";
@@ -79,7 +80,8 @@ type Warm = {
 export function createAcpDriver(deps: AcpDriverDeps): Driver {
   const { agent, clock, scan } = deps;
   const title: AgentTitle = { name: agent.title, loginRemedy: agent.loginRemedy };
-  const driverMarker = `${deps.instance}.${agent.name}`;
+  // A marker's element may hold no comma, and a configured name is the user's own.
+  const driverMarker = `${deps.instance}.${agent.name.replaceAll(/[^\w-]/g, "_")}`;
   const tools = createHostToolsServer();
   /** By our session id, least recently used first. */
   const warm = new Map<string, Warm>();
@@ -408,6 +410,29 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     });
     await tools[Symbol.asyncDispose]();
   }
+}
+
+/** What is left out of the configuration is what is known of an agent of this name; of an unknown one, its name is its command. */
+export function configuredAgent(
+  name: string,
+  configured: {
+    readonly command: string | null;
+    readonly args: readonly string[] | null;
+    readonly env: Readonly<Record<string, string>>;
+  } | null,
+): AcpAgent {
+  const known = knownAgents[name];
+  const command = configured?.command ?? known?.command ?? name;
+  return {
+    name,
+    title: known?.title ?? name,
+    command,
+    args: configured?.args ?? known?.args ?? [],
+    env: { ...known?.env, ...configured?.env },
+    loginRemedy: known?.loginRemedy ?? `Run \`${command}\` in a terminal on this machine and log in.`,
+    terminal: known?.terminal ?? null,
+    modes: known?.modes ?? { plan: "plan" },
+  };
 }
 
 /** An agent needs up to a second to end itself on SIGTERM. */
