@@ -4,8 +4,8 @@
 // 1. lib <- domain <- engine <- { store, drivers, telegram, web, schedule, media } <- main.ts, cli.ts, config.ts.
 //    Siblings in braces never import each other, nor does one agent's driver another's.
 // 2. The domain is pure: it imports domain and lib only, and names no promise, timer, clock, process or network.
-// 3. The page takes types from domain, engine/ports.ts and web/wire.ts (what the server sends it), the Markdown parser of lib,
-//    and nothing else from the server; the server never imports the page.
+// 3. The page takes types from domain, engine/ports.ts and web/wire.ts (what the server sends it), the Markdown parser and
+//    the visible text of lib, and nothing else from the server; the server never imports the page.
 // 4. Only config.ts reads the environment; only main.ts and cli.ts exit the process.
 // 5. No state at module level, no barrels.
 // 6. A timer says in a comment above which bound or pacing it is: time proves nothing.
@@ -106,13 +106,16 @@ function placeOf(path: string): Place {
   return { kind: "inside", layer: 3, room: isAgent ? `drivers/${inner}` : folder };
 }
 
+/** Runs in a browser as well. */
+const pageLib: ReadonlySet<string> = new Set(["src/lib/markdown.ts", "src/lib/visible.ts"]);
+
 function mayImport(from: Place, target: string, isTypeOnly: boolean): boolean {
   const to = placeOf(target);
   switch (from.kind) {
     case "outside":
       return true;
     case "page":
-      if (to.kind === "page" || target === "src/lib/markdown.ts") return true;
+      if (to.kind === "page" || pageLib.has(target)) return true;
       return isTypeOnly && /^src\/(domain\/.*|engine\/ports\.ts|web\/wire\.ts)$/.test(target);
     case "inside":
       if (to.kind !== "inside" || isTest(target)) return false;

@@ -445,6 +445,7 @@ export interface History {
   messages(conversation: ConversationId, limit: number): Promise<readonly OutboxRow[]>;
   /** In the order in which they will run. */
   waiting(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
+  openAsks(run: RunId): Promise<readonly StoredAsk[]>;
   counts(): Promise<Counts>;
 }
 

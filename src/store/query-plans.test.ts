@@ -148,4 +148,5 @@ async function live(store: Store): Promise<void> {
   await store.history.items(conversation, 10);
   await store.history.messages(conversation, 10);
   await store.history.liveRuns();
+  await store.history.openAsks("r1" as RunId);
 }

@@ -6,7 +6,7 @@ import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import type { History, NewId, OutboxQueue, Store, Tx } from "../engine/ports.ts";
 import { adoptedVerbs } from "./adopted.ts";
-import { askVerbs } from "./asks.ts";
+import { askVerbs, readOpenAsks } from "./asks.ts";
 import { buttonVerbs } from "./buttons.ts";
 import { claimVerbs } from "./claims.ts";
 import { inboxVerbs, readCounts, readItems, readNewestItems } from "./inbox.ts";

@@ -2,9 +2,13 @@
  * Characters that make a line look like another one (T5): what turns the direction of writing around, what has no width, and
  * controls. In a command that is shown they become visible; from running text those that reorder it are taken out.
  */
+import { visibleText as withMarks } from "../lib/visible.ts";
 
-/** Controls, bidirectional marks, separators, tags, and everything that a font draws as nothing. */
-const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+/**
+ * Halves of surrogate pairs, which cannot be sent, and three combining marks that Telegram's server takes out of every text (TDLib's
+ * `clean_input_string`).
+ */
+const lost = /[\p{Cs}\u030A\u0333\u033F]/gu;
 
 /** Embeddings, overrides and isolates; line and paragraph separators, which Telegram removes and so shifts every entity. */
 const reordering = /[\u2028-\u202E\u2066-\u2069]/g;
@@ -14,11 +18,15 @@ const controls = /[^\P{Cc}\t\n]/gu;
 
 /** One line in which every character can be seen: for commands, file names and other things that are read before trusting. */
 export function visibleLine(text: string): string {
-  return text
-    .replace(/\s*\r?\n\s*/g, " \u23CE ")
-    .replace(/\t/g, " ")
-    .replace(invisible, (character) => `\u27E8U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}\u27E9`)
-    .trim();
+  return visibleText(text.replace(/\s*\r?\n\s*/g, " \u23CE ").replace(/\t/g, " ")).trim();
+}
+
+/** The same in several lines: for what a person allows or denies. */
+export function visibleText(text: string): string {
+  return withMarks(text).replace(
+    lost,
+    (character) => `\u27E8U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}\u27E9`,
+  );
 }
 
 /** Running text as Telegram will keep it: line feeds only, no controls, nothing that reorders, whole characters. */

@@ -12,12 +12,14 @@ import { getCookie, setCookie } from "hono/cookie";
 import * as v from "valibot";
 
 import { channelOf, type ConversationId, parseConversationId } from "../domain/conversation.ts";
+import type { AskId } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { type InboxItem, type ItemKey, promptCharsMax, type Request as ItemRequest } from "../domain/inbox-item.ts";
 import { readText } from "../domain/typed-text.ts";
-import type { Engine, History, Log } from "../engine/ports.ts";
+import type { Engine, Files, History, Log } from "../engine/ports.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
 import type { Events } from "./events.ts";
+import { attachment, findSent, openFile } from "./downloads.ts";
 import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { Views } from "./views.ts";
@@ -37,8 +39,9 @@ export type AppDeps = {
   readonly events: Events;
   readonly views: Views;
   readonly engine: Pick<Engine, "accept">;
-  readonly history: Pick<History, "lanes">;
-  readonly files: PageFiles;
+  readonly history: Pick<History, "lanes" | "messages">;
+  readonly page: PageFiles;
+  readonly files: Pick<Files, "find">;
   readonly log: Log;
   readonly now: () => number;
   readonly ready: () => Promise<Readiness>;
@@ -49,6 +52,11 @@ export type AppDeps = {
 const keySchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/));
 const sendSchema = v.strictObject({ key: keySchema, text: v.string(), workspace: v.optional(v.string()) });
 const pressSchema = v.strictObject({ key: keySchema, button: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/)) });
+const answerSchema = v.strictObject({
+  key: keySchema,
+  ask: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/)),
+  text: v.string(),
+});
 const stopSchema = v.strictObject({ key: keySchema, scope: v.picklist(["conversation", "all"]) });
 
 const headers: Readonly<Record<string, string>> = {
@@ -141,6 +149,23 @@ export function createApp(deps: AppDeps): Hono {
     return id === null ? problem(c, 404, "not-found") : c.json(await views.conversation(id));
   });
 
+  app.get("/api/conversations/:id/files/:file", async (c) => {
+    const id = parseConversationId(c.req.param("id"));
+    const sent = id === null ? null : await findSent(deps.history, id, c.req.param("file"));
+    if (sent === null) return problem(c, 404, "not-found");
+    const path = await deps.files.find(sent.id);
+    const file = path === null ? null : await openFile(path);
+    if (file === null) return problem(c, 410, "file-gone");
+    const about = {
+      "Content-Type": "application/octet-stream",
+      "Content-Disposition": attachment(sent.name),
+      "Content-Length": `${file.bytes}`,
+    };
+    if (c.req.method !== "HEAD") return c.body(file.content, 200, about);
+    await file.content.cancel();
+    return c.body(null, 200, about);
+  });
+
   app.use("/api/*", bodyLimit({ maxSize: bodyBytesMax, onError: (c) => problem(c, 413, "too-long") }));
 
   app.post("/api/conversations/:id/messages", async (c) => {
@@ -164,6 +189,16 @@ export function createApp(deps: AppDeps): Hono {
     return accept(c, id, body.key, { kind: "press", button: body.button as ButtonId }, null);
   });
 
+  app.post("/api/conversations/:id/answers", async (c) => {
+    const id = await knownConversation(c);
+    const body = await read(c, answerSchema);
+    if (id === null) return problem(c, 404, "not-found");
+    if (body === null) return problem(c, 400, "bad-request");
+    if (body.text.trim() === "") return problem(c, 400, "empty");
+    if (body.text.length > promptCharsMax) return problem(c, 413, "too-long");
+    return accept(c, id, body.key, { kind: "answer", ask: body.ask as AskId, text: body.text.trim() }, null);
+  });
+
   app.post("/api/conversations/:id/stop", async (c) => {
     const id = await knownConversation(c);
     const body = await read(c, stopSchema);
@@ -175,8 +210,8 @@ export function createApp(deps: AppDeps): Hono {
   app.all("/api/*", (c) => problem(c, 404, "not-found"));
 
   app.get("*", (c) => {
-    if (!deps.files.has("/index.html")) return gate(c, "not-built", 503);
-    const file = deps.files.get(c.req.path === "/" ? "/index.html" : c.req.path);
+    if (!deps.page.has("/index.html")) return gate(c, "not-built", 503);
+    const file = deps.page.get(c.req.path === "/" ? "/index.html" : c.req.path);
     return file === undefined ? problem(c, 404, "not-found") : c.body(file.bytes, 200, { "Content-Type": file.type });
   });
 
@@ -275,6 +310,11 @@ const problems: Record<ProblemCode, { readonly happened: string; readonly kept: 
     next: "Use Signalbox's own page.",
   },
   "not-found": { happened: "There is no such thing here.", kept: nothingChanged, next: "Go back to the start page." },
+  "file-gone": {
+    happened: "This file is not kept any more.",
+    kept: nothingChanged,
+    next: "Ask the agent to send it again.",
+  },
   "bad-request": {
     happened: "The request could not be read.",
     kept: textKept,
@@ -312,7 +352,7 @@ const problems: Record<ProblemCode, { readonly happened: string; readonly kept: 
 
 function problem(
   c: Context,
-  status: 400 | 401 | 403 | 404 | 409 | 413 | 421 | 422 | 500 | 503,
+  status: 400 | 401 | 403 | 404 | 409 | 410 | 413 | 421 | 422 | 500 | 503,
   code: ProblemCode,
   told: { readonly happened?: string; readonly next?: string } = {},
 ): Response {

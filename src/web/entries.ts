@@ -4,9 +4,10 @@
  * 1. A message stands where its run began, so that a question is followed by its answer and not by the next question.
  * 2. What is shown in a place of its own (the live run, the queue, what is on hold) is not among the entries.
  */
+import type { AskId } from "../domain/ask.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
 import type { RunId } from "../domain/run.ts";
-import type { OutboxRow, StoredItem } from "../engine/ports.ts";
+import type { OutboxId, OutboxRow, Outgoing, StoredItem } from "../engine/ports.ts";
 import type { LiveButtons } from "./live-buttons.ts";
 import { saidEntry } from "./said.ts";
 import type { Entry, Tone } from "./wire.ts";
@@ -21,9 +22,10 @@ export function entriesOf(
   buttons: LiveButtons,
 ): readonly Entry[] {
   const begins = runBeginnings(rows);
+  const asks = newestAsks(rows);
   const placed = [
     ...items.flatMap((item) => placeItem(item, begins)),
-    ...rows.flatMap((row) => placeRow(row, buttons)),
+    ...rows.flatMap((row) => placeRow(row, asks, buttons)),
   ];
   const knownFromMs = Math.max(
     cutAtMs(items.map((item) => item.acceptedAtMs)),
@@ -62,12 +64,50 @@ function placeItem(item: StoredItem, begins: Beginnings): Placed[] {
   return [{ entry, ...(began !== undefined && began.atMs >= accepted.atMs ? began : accepted) }];
 }
 
-function placeRow(row: OutboxRow, buttons: LiveButtons): Placed[] {
-  const entry = row.state === "superseded" ? null : rowEntry(row, buttons);
+type Asks = ReadonlyMap<AskId, { readonly first: OutboxId; readonly newest: Outgoing & { kind: "ask" } }>;
+
+/** Each row of an ask is the same card redrawn: the newest counts, at the place of the first. */
+function newestAsks(rows: readonly OutboxRow[]): Asks {
+  const asks = new Map<AskId, { first: OutboxId; newest: Outgoing & { kind: "ask" } }>();
+  for (const { id, body } of rows) {
+    if (body.kind === "ask") asks.set(body.id, { first: asks.get(body.id)?.first ?? id, newest: body });
+  }
+  return asks;
+}
+
+function placeRow(row: OutboxRow, asks: Asks, buttons: LiveButtons): Placed[] {
+  const { body } = row;
+  const entry =
+    body.kind === "ask"
+      ? askEntry(row, asks.get(body.id), buttons)
+      : row.state === "superseded"
+        ? null
+        : rowEntry({ ...row, body }, buttons);
   return entry === null ? [] : [{ entry, atMs: row.createdAtMs, place: row.id }];
 }
 
-function rowEntry(row: OutboxRow, buttons: LiveButtons): Entry | null {
+function askEntry(
+  { id, createdAtMs: atMs }: OutboxRow,
+  asked: { readonly first: OutboxId; readonly newest: Outgoing & { kind: "ask" } } | undefined,
+  buttons: LiveButtons,
+): Entry | null {
+  if (asked === undefined || asked.first !== id) return null;
+  const { newest } = asked;
+  const isOver = newest.state.kind === "open" && !buttons.isWaiting(newest);
+  return {
+    kind: "ask",
+    id: `m${id}`,
+    ask: newest.id,
+    about: newest.ask,
+    state: isOver ? { kind: "expired" } : newest.state,
+    buttons: isOver ? [] : buttons.ofAsk(newest),
+    atMs,
+  };
+}
+
+type PlainRow = Omit<OutboxRow, "body"> & { readonly body: Exclude<Outgoing, { kind: "ask" }> };
+
+function rowEntry(row: PlainRow, buttons: LiveButtons): Entry | null {
   const { body, createdAtMs: atMs } = row;
   const id = `m${row.id}`;
   switch (body.kind) {
@@ -78,8 +118,13 @@ function rowEntry(row: OutboxRow, buttons: LiveButtons): Entry | null {
     case "summary": {
       const { outcome, durationMs, transcript } = body.summary;
       const text = outcome.kind === "finished" ? "" : transcript.text; // a finished run's text is its answer
-      const { tools, toolCount, notices, usage } = transcript;
-      return { kind: "summary", id, outcome: outcome.kind, durationMs, text, tools, toolCount, notices, usage, atMs };
+      const { tools, toolCount, notices, usage, context, diff } = transcript;
+      const done = { tools, toolCount, notices, usage, context, diff };
+      return { kind: "summary", id, outcome: outcome.kind, durationMs, text, ...done, atMs };
+    }
+    case "file": {
+      const { id: file, name, bytes } = body.file;
+      return { kind: "file", id, file, name, bytes, caption: body.caption, atMs };
     }
     case "notice":
       return isShownElsewhere(body.notice)
@@ -112,6 +157,10 @@ function toneOf(notice: Notice): Tone {
     case "lane-full":
     case "unsupported":
     case "unknown-command":
+    case "agent-cannot":
+    case "not-a-choice":
+    case "session-held":
+    case "unanswered":
       return "warning";
     case "stopped":
       return notice.forced ? "warning" : "plain";
@@ -133,6 +182,17 @@ function toneOf(notice: Notice): Tone {
     case "new-session":
     case "status":
     case "shutting-down":
+    case "agents":
+    case "agent-chosen":
+    case "models":
+    case "model-chosen":
+    case "permissions":
+    case "permissions-chosen":
+    case "sessions":
+    case "session-taken":
+    case "nothing-to-fork":
+    case "from-agent":
+    case "answer-taken":
       return "plain";
     default:
       return notice satisfies never;

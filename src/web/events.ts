@@ -10,9 +10,9 @@
  */
 import type { ConversationId } from "../domain/conversation.ts";
 import type { RunId } from "../domain/run.ts";
-import type { Clock, Engine, EngineListener } from "../engine/ports.ts";
+import type { Clock, Engine, EngineListener, RunSnapshot } from "../engine/ports.ts";
 import { runView } from "./run-view.ts";
-import type { Cursor, StreamEvents } from "./wire.ts";
+import type { Cursor, RunProgress, StreamEvents } from "./wire.ts";
 
 /** Conversations whose newest change is remembered. A tab that missed more fetches everything, which is one request. */
 export const changesMax = 1_000;
@@ -47,6 +47,8 @@ type Tab = {
   seq: number;
   needsReset: boolean;
   readonly moved: Set<RunId>;
+  /** The diffs that it was told, by run. */
+  readonly diffs: Map<RunId, string | null>;
   progressFromMs: number;
   pingAtMs: number;
   wake: PromiseWithResolvers<void>;
@@ -101,6 +103,7 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
       seq: isKnown ? at : seq,
       needsReset: !isKnown,
       moved: new Set(engine.snapshots().map(({ owner }) => owner.run)),
+      diffs: new Map(),
       progressFromMs: 0,
       pingAtMs: clock.now() + pingGapMs,
       wake: Promise.withResolvers(),
@@ -125,13 +128,22 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
       tab.progressFromMs = nowMs + progressGapMs;
       for (const run of tab.moved) {
         const snapshot = engine.snapshot(run);
-        if (snapshot !== null) text += event(tab, "progress", runView(snapshot)); // I12: null is a run that is over
+        if (snapshot !== null) text += event(tab, "progress", progressOf(tab, snapshot)); // I12: null is a run that is over
       }
       tab.moved.clear();
+      for (const run of tab.diffs.keys()) if (engine.snapshot(run) === null) tab.diffs.delete(run);
     }
     if (text === "" && nowMs >= tab.pingAtMs) text = event(tab, "ping", {});
     if (text !== "") tab.pingAtMs = nowMs + pingGapMs;
     return text;
+  }
+
+  function progressOf(tab: Tab, snapshot: RunSnapshot): RunProgress {
+    const { diff, ...progress } = runView(snapshot);
+    const { run } = snapshot.owner;
+    if (tab.diffs.has(run) && tab.diffs.get(run) === diff) return progress;
+    tab.diffs.set(run, diff);
+    return { ...progress, diff };
   }
 
   function event<K extends keyof StreamEvents>(tab: Tab, name: K, data: StreamEvents[K]): string {

@@ -3,10 +3,20 @@
  * plays the agent: it says what happens in a run, and when proof of its end is in.
  */
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
+import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
+import { type Ask, type AskId, type AskState, type AskStep, decideAsk, openAsk } from "../domain/ask.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import { type InboxItem, type ItemId, type ItemKey, type ItemState, itemStates } from "../domain/inbox-item.ts";
+import {
+  type Command,
+  type InboxItem,
+  type ItemId,
+  type ItemKey,
+  type ItemState,
+  itemStates,
+} from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
+import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
 import type { Evidence, RunId, RunOutcome, StopWhy } from "../domain/run.ts";
 import { emptyTranscript, reduce } from "../domain/transcript.ts";
 import type {
@@ -19,8 +29,10 @@ import type {
   OutboxId,
   OutboxRow,
   Outgoing,
+  OutgoingFile,
   Receipt,
   RunSnapshot,
+  StoredAsk,
   StoredItem,
 } from "../engine/ports.ts";
 
@@ -36,6 +48,12 @@ export type FakeEngine = Pick<Engine, "accept" | "snapshot" | "snapshots" | "wat
   /** As a boot after a crash: the live run is cut. */
   crash(conversation: ConversationId): void;
   say(conversation: ConversationId, notice: Notice, buttons?: readonly ButtonAction[]): void;
+  /** The agent of this conversation's live run asks. */
+  ask(conversation: ConversationId, ask: Ask): AskId;
+  /** It does not want to know any more, or did not wait. */
+  closeAsk(id: AskId, state: AskState & { kind: "withdrawn" | "late" }): void;
+  readonly asks: ReadonlyMap<AskId, StoredAsk>;
+  sendFile(conversation: ConversationId, file: OutgoingFile, caption: string | null): void;
   /** While set, `accept` rejects with it. */
   failure: Error | null;
 };
@@ -44,11 +62,29 @@ type FakeLane = {
   conversation: ConversationId;
   workspace: string;
   title: string | null;
+  driver: string | null;
+  model: ModelChoice | null;
+  permissions: PermissionMode | null;
   epoch: number;
   run: { live: LiveRun; snapshot: RunSnapshot; why: StopWhy | null } | null;
 };
 
 export const fakeCapacity = 3;
+const fakeAgents = ["claude", "codex", "gemini"] as const;
+const fakeModels: readonly AgentModel[] = [
+  { id: "opus", name: "Opus", description: "For hard work", efforts: ["low", "medium", "high"], isDefault: true },
+  { id: "sonnet", name: "Sonnet", description: null, efforts: ["low", "medium", "high"], isDefault: false },
+  { id: "haiku", name: "Haiku", description: "Fast", efforts: [], isDefault: false },
+];
+const fakeSessions = [
+  { resume: "8c1f", title: "Faster builds", preview: "The build takes almost a minute", workspace: "/w" },
+  {
+    resume: "77ab",
+    title: null,
+    preview: "Collect last week's error reports and group them by cause",
+    workspace: "/w",
+  },
+];
 
 export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMax: number }): FakeEngine {
   const listeners = new Set<EngineListener>();
@@ -56,6 +92,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
   const items: StoredItem[] = [];
   const rows: OutboxRow[] = [];
   const buttons = new Map<ButtonId, { action: ButtonAction; conversation: ConversationId; isUsed: boolean }>();
+  const asks = new Map<AskId, StoredAsk>();
   let ids = 0;
 
   const nextId = (): number => (ids += 1);
@@ -66,7 +103,8 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
   };
 
   function openLane(conversation: ConversationId, workspace: string): FakeLane {
-    const lane = lanes.get(conversation) ?? { conversation, workspace, title: null, epoch: 0, run: null };
+    const chosen = { driver: null, model: null, permissions: null };
+    const lane = lanes.get(conversation) ?? { conversation, workspace, title: null, ...chosen, epoch: 0, run: null };
     lanes.set(conversation, lane);
     return lane;
   }
@@ -167,12 +205,42 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     const { owner, startedAtMs } = run.live;
     const durationMs = deps.clock.now() - startedAtMs;
     move(run.live.item, { state: itemState });
+    for (const one of openAsks(owner.run)) putAsk(one, { kind: "expired" });
     lane.run = null;
     post(
       lane.conversation,
       { kind: "summary", summary: { run: owner.run, outcome, durationMs, transcript } },
       owner.run,
     );
+  }
+
+  // ---- asks: as engine/asks.ts does it
+
+  function openAsks(run: RunId): readonly StoredAsk[] {
+    return [...asks.values()].filter(({ owner, state }) => owner.run === run && state.kind === "open");
+  }
+
+  function putAsk(asked: StoredAsk, state: AskState): void {
+    const now = { ...asked, state, drawn: asked.drawn + 1 };
+    asks.set(asked.id, now);
+    drawAsk(now);
+  }
+
+  function drawAsk({ id, owner, ask, state, drawn }: StoredAsk): void {
+    const { conversation, run } = owner;
+    const steps = state.kind === "open" ? askSteps(ask, state) : [];
+    const row = steps.map(([step, label]) => button(conversation, { kind: "answer", ask: id, step, label }));
+    const replaces = drawn === 0 ? null : `ask:${id}`;
+    post(conversation, { kind: "ask", run, id, ask, state, replaces, buttons: row.map((one) => [one]) }, run);
+  }
+
+  function answerAsk(conversation: ConversationId, id: AskId, step: AskStep): string {
+    const asked = asks.get(id);
+    if (asked?.owner.conversation !== conversation) return "This question does not belong here. Nothing was done.";
+    const decision = decideAsk(asked.ask, asked.state, step);
+    if (decision.kind === "ignored") return decision.toast;
+    putAsk(asked, decision.kind === "open" ? decision.state : { kind: "answered", answer: decision.answer });
+    return decision.toast;
   }
 
   function settle(conversation: ConversationId, end: TurnEnd = { kind: "completed", answer: "Done." }): void {
@@ -254,6 +322,28 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       case "run-again":
         runAgain(conversation, action.item);
         return "Queued again.";
+      case "answer":
+        return answerAsk(conversation, action.ask, action.step);
+      case "switch":
+        lane.driver = action.driver;
+        say(conversation, { kind: "agent-chosen", driver: action.driver, isRunActive: false, continues: false });
+        return "One moment\u2026";
+      case "model":
+        lane.model = action.model;
+        say(conversation, { kind: "model-chosen", driver: action.driver, model: action.model, isRunActive: false });
+        return "";
+      case "permissions":
+        lane.permissions = action.mode;
+        say(conversation, { kind: "permissions-chosen", mode: action.mode, isRunActive: lane.run !== null });
+        return "";
+      case "resume":
+      case "fork": {
+        const { driver, title } = action;
+        const how = action.kind === "fork" ? "forked" : "resumed";
+        const terminal = `${driver} --resume ${action.resume}`;
+        say(conversation, { kind: "session-taken", how, driver, title, terminal, isRunActive: false });
+        return "";
+      }
       case "held": {
         const held = waiting(conversation, "held");
         for (const { id } of held) move(id, { state: action.how === "discard" ? "cancelled" : "queued" });
@@ -294,17 +384,62 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         return null;
       }
       case "command":
-        if (request.command.name === "stop") stop(lane, "user");
-        else if (request.command.name === "help") say(conversation, { kind: "help" });
-        else if (request.command.name === "unknown")
-          say(conversation, { kind: "unknown-command", text: request.command.text });
+        command(lane, request.command);
         return null;
+      case "answer":
+        return answerAsk(conversation, request.ask, { kind: "text", text: request.text });
       case "press":
         return press(conversation, request.button);
       case "unsupported":
         return null;
       default:
         return request satisfies never;
+    }
+  }
+
+  function command(lane: FakeLane, command: Command): void {
+    const { conversation } = lane;
+    const driver = lane.driver ?? fakeAgents[0];
+    switch (command.name) {
+      case "stop":
+        return stop(lane, "user");
+      case "help":
+        return say(conversation, { kind: "help" });
+      case "unknown":
+        return say(conversation, { kind: "unknown-command", text: command.text });
+      case "switch": {
+        const others = fakeAgents.filter((name) => name !== driver);
+        const actions = others.map((name) => ({ kind: "switch", driver: name }) as const);
+        return say(conversation, { kind: "agents", current: driver, names: fakeAgents }, actions);
+      }
+      case "model": {
+        const actions = fakeModels.map(
+          ({ id, name }) => ({ kind: "model", driver, model: { id, effort: null }, label: name }) as const,
+        );
+        return say(conversation, { kind: "models", driver, chosen: lane.model, models: fakeModels }, actions);
+      }
+      case "permissions": {
+        const mode = lane.permissions ?? "ask";
+        const asked = command.mode === null ? null : parsePermissionMode(command.mode);
+        if (asked !== null) lane.permissions = asked;
+        if (asked !== null)
+          return say(conversation, { kind: "permissions-chosen", mode: asked, isRunActive: lane.run !== null });
+        const others = permissionModes.filter((one) => one !== mode);
+        const actions = others.map((one) => ({ kind: "permissions", mode: one }) as const);
+        return say(conversation, { kind: "permissions", mode }, actions);
+      }
+      case "resume": {
+        const { search } = command;
+        const named = fakeSessions.map((session) => ({ ...session, updatedAtMs: deps.clock.now() - 7_500_000 }));
+        const actions = named.map(
+          ({ resume, title, preview }, index) =>
+            ({ kind: "resume", driver, resume, title: title ?? preview, label: `${index + 1}` }) as const,
+        );
+        const notice = { kind: "sessions", driver, search, sessions: named, more: 3, atMs: deps.clock.now() } as const;
+        return say(conversation, notice, actions);
+      }
+      default:
+        return undefined; // what the page does not draw in a way of its own
     }
   }
 
@@ -347,6 +482,28 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       changed(conversation);
     },
     crash,
+    asks,
+    ask(conversation, ask) {
+      const { owner } = liveOf(conversation).live;
+      const id = `ask-${nextId()}-abcdefgh` as AskId;
+      const asked = { id, owner, agentId: `a${nextId()}`, ask, state: openAsk, drawn: 0 };
+      asks.set(id, asked);
+      drawAsk(asked);
+      engine.event(conversation, { kind: "asked", id: asked.agentId, ask });
+      changed(conversation);
+      return id;
+    },
+    closeAsk(id, state) {
+      const asked = asks.get(id);
+      if (asked === undefined) throw new Error(`no ask ${id}`);
+      putAsk(asked, state);
+      changed(asked.owner.conversation);
+    },
+    sendFile(conversation, file, caption) {
+      const { run } = liveOf(conversation).live.owner;
+      post(conversation, { kind: "file", run, file, caption }, run);
+      changed(conversation);
+    },
     say(conversation, notice, actions = []) {
       say(conversation, notice, actions);
       changed(conversation);
@@ -363,6 +520,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       items: async (conversation, limit) => items.filter((item) => item.conversation === conversation).slice(-limit),
       waiting: async (conversation, state) => waiting(conversation, state),
       messages: async (conversation, limit) => rows.filter((row) => row.conversation === conversation).slice(-limit),
+      openAsks: async (run) => openAsks(run),
       async counts() {
         const byState = Object.fromEntries(
           itemStates.map((state) => [state, items.filter((item) => item.state === state).length]),
@@ -375,10 +533,39 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
 }
 
 function laneRow(lane: FakeLane): Lane {
-  const { conversation, workspace, title, epoch, run } = lane;
-  const session = { id: "s", resume: null };
+  const { conversation, workspace, title, driver, model, permissions, epoch, run } = lane;
+  const session = { id: "s", resume: null, driver };
   const state = run === null ? ({ kind: "idle" } as const) : ({ kind: "running", owner: run.live.owner } as const);
-  return { conversation, workspace, title, epoch, state, session };
+  return { conversation, workspace, title, epoch, state, session, driver, model, permissions };
+}
+
+/** One button to a row, in the engine's order and with its words. */
+function askSteps(ask: Ask, state: AskState & { kind: "open" }): readonly (readonly [AskStep, string])[] {
+  switch (ask.kind) {
+    case "approval": {
+      const session = [{ kind: "allow", scope: "session" }, "Allow for this session"] as const;
+      const once = [{ kind: "allow", scope: "once" }, "Allow once"] as const;
+      return [once, ...(ask.scopes.includes("session") ? [session] : []), [{ kind: "deny" }, "Deny"]];
+    }
+    case "plan":
+      return [
+        [{ kind: "allow", scope: "once" }, "Go, ask before edits"],
+        [{ kind: "allow", scope: "session" }, "Go, edit freely"],
+        [{ kind: "deny" }, "Keep planning"],
+      ];
+    case "questions": {
+      const number = state.answers.length;
+      const question = ask.questions[number];
+      const options = (question?.options ?? []).map(
+        ({ label }) => [{ kind: "option", question: number, label } as const, label] as const,
+      );
+      return question?.choice === "many"
+        ? [...options, [{ kind: "ticked", question: number }, "Done"] as const]
+        : options;
+    }
+    default:
+      return ask satisfies never;
+  }
 }
 
 function textOf(item: StoredItem): string {

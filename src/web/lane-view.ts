@@ -1,5 +1,7 @@
 /** A lane as a list shows it: what it is called, how it stands, and what its queue waits for. Pure. */
 import { channelOf } from "../domain/conversation.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
+import type { RunId } from "../domain/run.ts";
 import type { Lane, LiveRun } from "../engine/ports.ts";
 import type { LaneView, LaneViewState, WaitsFor } from "./wire.ts";
 
@@ -9,7 +11,11 @@ export type LaneRow = Lane & { readonly queued: number; readonly held: number };
 export type Floor = {
   readonly lanes: readonly LaneRow[];
   readonly live: readonly LiveRun[];
+  /** How much each live run waits to be answered. */
+  readonly asks: ReadonlyMap<RunId, number>;
   readonly runsMax: number;
+  /** For lanes of which nothing was chosen. */
+  readonly defaults: { readonly driver: string; readonly permissions: PermissionMode };
 };
 
 export function laneView(lane: LaneRow, floor: Floor, usedAtMs: number | null): LaneView {
@@ -21,7 +27,13 @@ export function laneView(lane: LaneRow, floor: Floor, usedAtMs: number | null): 
     workspace: lane.workspace,
     state: laneState(lane, run),
     driver: run?.driver ?? null,
+    choice: {
+      driver: lane.driver ?? floor.defaults.driver,
+      model: lane.model,
+      permissions: lane.permissions ?? floor.defaults.permissions,
+    },
     startedAtMs: run?.startedAtMs ?? null,
+    asks: run === null ? 0 : (floor.asks.get(run.owner.run) ?? 0),
     queued: lane.queued,
     held: lane.held,
     waitsFor: run === null && lane.queued > 0 ? waitsFor(lane, floor) : null,
@@ -29,12 +41,13 @@ export function laneView(lane: LaneRow, floor: Floor, usedAtMs: number | null): 
   };
 }
 
-/** Live ones first, then the most recently used. */
+/** Those that wait for an answer first, then live ones, then the most recently used. */
 export function byActivity(a: LaneView, b: LaneView): number {
   return activity(b) - activity(a) || (b.usedAtMs ?? 0) - (a.usedAtMs ?? 0);
 }
 
 function activity(lane: LaneView): number {
+  if (lane.asks > 0) return 3;
   return lane.state === "idle" ? 0 : lane.state === "waiting" ? 1 : 2;
 }
 

@@ -4,16 +4,19 @@
  * 1. What waits is shown in one place, with the buttons that act on it, wherever the notice that carried them stands.
  * 2. A button that can no longer do anything is not shown: its item is not waiting, its run is over, it was pressed.
  */
-import { type Button, type ButtonAction, buttonLabel } from "../domain/button.ts";
+import { type Button, type ButtonAction, type ButtonId, buttonLabel } from "../domain/button.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
-import type { LiveRun, OutboxRow, StoredItem } from "../engine/ports.ts";
+import type { LiveRun, Outgoing, OutboxRow, StoredItem } from "../engine/ports.ts";
 import type { LaneRow } from "./lane-view.ts";
-import type { ButtonView } from "./wire.ts";
+import type { AskButton, ButtonView } from "./wire.ts";
 
 export type LiveButtons = {
   ofItem(item: ItemId): readonly ButtonView[];
   ofNotice(rows: readonly (readonly Button[])[]): readonly (readonly ButtonView[])[];
   ofHeld(): readonly ButtonView[];
+  ofAsk(asked: Outgoing & { kind: "ask" }): readonly AskButton[];
+  /** An open ask of a run that is not live any more has nobody who waits for the answer. */
+  isWaiting(asked: Outgoing & { kind: "ask" }): boolean;
 };
 
 export function findLiveButtons(
@@ -24,6 +27,8 @@ export function findLiveButtons(
 ): LiveButtons {
   const pressed = new Set(items.flatMap(({ request }) => (request.kind === "press" ? [request.button] : [])));
   const byItem = new Map<ItemId, Map<ItemAction["kind"], ButtonView>>();
+  /** Of two lists to choose from, the newer one counts: the buttons of it, by what they choose. */
+  const newestLists = new Map<ButtonAction["kind"], ReadonlySet<ButtonId>>();
   let held: readonly ButtonView[] = [];
   for (const { body } of rows) {
     if (body.kind !== "notice") continue;
@@ -31,13 +36,23 @@ export function findLiveButtons(
     for (const button of buttons) {
       if (isItemAction(button.action) && !pressed.has(button.id)) addItemButton(byItem, button.action, button);
     }
+    const choice = buttons.find(({ action }) => isChoice(action));
+    if (choice !== undefined) newestLists.set(choice.action.kind, new Set(buttons.map(({ id }) => id)));
     const offer = buttons.filter(({ action }) => action.kind === "held");
     if (offer.length > 0) held = offer.map(buttonView);
   }
   const states = new Map(items.map(({ id, state }) => [id, state]));
 
-  function isAlive(action: ButtonAction): boolean {
+  function isAlive({ id, action }: Button): boolean {
     switch (action.kind) {
+      case "switch":
+      case "model":
+      case "permissions":
+      case "resume":
+      case "fork":
+        return newestLists.get(action.kind)?.has(id) ?? false;
+      case "answer":
+        return false; // shown with what is asked
       case "stop":
       case "force-release":
         return run?.owner.run === action.owner.run && (action.kind === "stop" || run.state === "quarantined");
@@ -72,10 +87,22 @@ export function findLiveButtons(
     },
     ofNotice: (buttonRows) =>
       buttonRows
-        .map((row) => row.filter(({ id, action }) => !pressed.has(id) && isAlive(action)).map(buttonView))
+        .map((row) => row.filter((button) => !pressed.has(button.id) && isAlive(button)).map(buttonView))
         .filter((row) => row.length > 0),
     ofHeld: () => ((lane?.held ?? 0) > 0 ? held : []),
+    isWaiting: ({ state, run: asking }) => state.kind === "open" && asking === run?.owner.run,
+    ofAsk: ({ buttons }) =>
+      buttons.flat().flatMap((button) => {
+        const { action } = button;
+        return action.kind === "answer"
+          ? [{ ...buttonView(button), step: action.step, isSpent: pressed.has(button.id) }]
+          : [];
+      }),
   };
+}
+
+function isChoice({ kind }: ButtonAction): boolean {
+  return ["switch", "model", "permissions", "resume", "fork"].includes(kind);
 }
 
 type ItemAction = ButtonAction & { kind: "steer" | "stop-and-run" | "cancel" | "move-first" };
@@ -100,8 +127,14 @@ function addItemButton(
 
 function buttonView({ id, action }: Button): ButtonView {
   // Here a button stands beside its message, whichever list brought it.
-  const label = isItemAction(action) ? buttonLabel({ kind: action.kind, item: action.item }) : buttonLabel(action);
+  const label = isItemAction(action) ? buttonLabel({ kind: action.kind, item: action.item }) : roomyLabel(action);
   return { id, label, weight: weightOf(action) };
+}
+
+/** There is room here for the name of what a number stands for. */
+function roomyLabel(action: ButtonAction): string {
+  const label = buttonLabel(action);
+  return action.kind === "resume" && action.title !== null ? `${label}. ${action.title}` : label;
 }
 
 function weightOf(action: ButtonAction): ButtonView["weight"] {
@@ -117,9 +150,19 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
     case "stop":
     case "force-release":
       return "danger";
+    case "permissions":
+      return action.mode === "bypass" ? "danger" : "plain";
+    case "answer":
+      return (action.step.kind === "allow" && action.step.scope === "once") || action.step.kind === "ticked"
+        ? "main"
+        : "plain";
     case "stop-and-run":
     case "move-first":
     case "end-background":
+    case "switch":
+    case "model":
+    case "resume":
+    case "fork":
       return "plain";
     default:
       return action satisfies never;

@@ -6,7 +6,7 @@ import type { RunView } from "./wire.ts";
 const toolsShownMax = 12;
 
 export function runView({ owner, driver, state, startedAtMs, transcript }: RunSnapshot): RunView {
-  const { phase, text, tools, toolCount, notices, usage } = transcript;
+  const { phase, text, tools, toolCount, notices, usage, context, diff } = transcript;
   return {
     run: owner.run,
     conversation: owner.conversation,
@@ -19,5 +19,7 @@ export function runView({ owner, driver, state, startedAtMs, transcript }: RunSn
     toolCount,
     notices,
     usage,
+    context,
+    diff,
   };
 }

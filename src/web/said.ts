@@ -6,9 +6,15 @@ import type { StoredItem } from "../engine/ports.ts";
 import type { LiveButtons } from "./live-buttons.ts";
 import type { Entry, Waiting } from "./wire.ts";
 
-/** Null for what has no place among the entries: it waits, or was a press. */
+/** Null for what has no place among the entries: it waits, was a press, or an answer, which the card that asked shows. */
 export function saidEntry(item: StoredItem): Entry | null {
-  if (item.request.kind === "press" || item.state === "queued" || item.state === "held") return null;
+  if (
+    item.request.kind === "press" ||
+    item.request.kind === "answer" ||
+    item.state === "queued" ||
+    item.state === "held"
+  )
+    return null;
   return {
     kind: "said",
     id: `i${item.id}`,
@@ -50,6 +56,8 @@ function textOf(request: Request): string {
       return `(${request.what})`;
     case "press":
       return "";
+    case "answer":
+      return request.text;
     default:
       return request satisfies never;
   }
@@ -62,13 +70,33 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
     case "stop":
       return command.scope === "all" ? "/stop all" : "/stop";
     case "new":
-      return command.title === null ? "/new" : `/new ${command.title}`;
+      return withArgument("/new", command.title);
     case "start":
     case "help":
     case "status":
     case "queue":
+    case "fork":
+    case "usage":
+    case "context":
+    case "debug":
+    case "logs":
       return `/${command.name}`;
+    case "switch":
+      return withArgument("/switch", command.driver);
+    case "permissions":
+      return withArgument("/permissions", command.mode);
+    case "resume":
+      return withArgument("/resume", command.search);
+    case "model":
+      return withArgument(
+        "/model",
+        command.choice === null ? null : withArgument(command.choice.id, command.choice.effort),
+      );
     default:
       return command satisfies never;
   }
+}
+
+function withArgument(command: string, argument: string | null): string {
+  return argument === null ? command : `${command} ${argument}`;
 }

@@ -5,6 +5,7 @@
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
 import { promptCharsMax } from "../domain/inbox-item.ts";
 import { commandList } from "../domain/notice.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
 import type { Engine, History, LiveRun, RunSnapshot } from "../engine/ports.ts";
 import { entriesOf, entriesShownMax } from "./entries.ts";
@@ -24,6 +25,7 @@ export type ViewsDeps = {
   readonly version: string;
   readonly agent: Agent;
   readonly workspaceDefault: string;
+  readonly permissions: PermissionMode;
   readonly runsMax: number;
 };
 
@@ -38,7 +40,9 @@ export function createViews(deps: ViewsDeps): Views {
 
   async function readFloor(): Promise<Floor> {
     const [lanes, live] = await Promise.all([history.lanes(), history.liveRuns()]);
-    return { lanes, live, runsMax };
+    const asked = live.map(async ({ owner: { run } }) => [run, (await history.openAsks(run)).length] as const);
+    const defaults = { driver: deps.agent.name, permissions: deps.permissions };
+    return { lanes, live, asks: new Map(await Promise.all(asked)), runsMax, defaults };
   }
 
   async function readLane(lane: LaneRow, floor: Floor): Promise<LaneView> {

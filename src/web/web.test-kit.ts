@@ -14,6 +14,8 @@ export type WebKit = AsyncDisposable & {
   readonly clock: StepClock;
   readonly logged: readonly Logged[];
   readiness: Readiness;
+  /** Where the copies of sent files are, by id. */
+  readonly files: Map<string, string>;
   /** Opens a fresh link and answers the cookie ("name=value"). */
   signIn(): Promise<string>;
 };
@@ -31,10 +33,11 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
   const logged: Logged[] = [];
   const write = (level: string) => (fields: object, message: string) => void logged.push({ level, fields, message });
   let ids = 0;
-  const kit = { readiness: { kind: "ready" } as Readiness };
+  const kit = { readiness: { kind: "ready" } as Readiness, files: new Map<string, string>() };
   const web = createWeb({
     engine,
     history: engine.history,
+    files: { find: async (id) => kit.files.get(id) ?? null },
     clock,
     log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
     newId: () => `id-${(ids += 1)}-${crypto.randomUUID()}`,
@@ -42,6 +45,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     listen: { host: "127.0.0.1", port: 0 },
     pageDir: join(import.meta.dirname, "../../dist/page"),
     workspaceDefault: "/projects/default",
+    permissions: "ask",
     runsMax,
     version: "0.1.0",
     agent: { name: "fake", version: null, isDemo: false },

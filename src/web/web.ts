@@ -7,7 +7,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import type { Clock, Engine, History, Log, NewId } from "../engine/ports.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
+import type { Clock, Engine, Files, History, Log, NewId } from "../engine/ports.ts";
 import { createAccess, isEveryAddress } from "./access.ts";
 import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
@@ -25,6 +26,7 @@ const requestMaxMs = 30_000;
 export type WebDeps = {
   readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
   readonly history: History;
+  readonly files: Pick<Files, "find">;
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: NewId;
@@ -35,6 +37,8 @@ export type WebDeps = {
   /** The built page (dist/page). */
   readonly pageDir: string;
   readonly workspaceDefault: string;
+  /** Of conversations for which none were chosen. */
+  readonly permissions: PermissionMode;
   readonly runsMax: number;
   readonly version: string;
   readonly agent: Agent;
@@ -69,7 +73,7 @@ export function createWeb(deps: WebDeps): Web {
 
   return {
     async start() {
-      const files = await readPageFiles(deps.pageDir);
+      const page = await readPageFiles(deps.pageDir);
       // Not imported: an import reads every export, and reading http.WebSocket loads the whole of the global fetch (5 MB).
       const server = process.getBuiltinModule("node:http").createServer({ requestTimeout: requestMaxMs });
       server.maxConnections = connectionsMax;
@@ -80,9 +84,9 @@ export function createWeb(deps: WebDeps): Web {
       const access = createAccess({ secret: deps.secret, newId: deps.newId, now });
       const views = createViews({ ...deps, now });
       // Requests come in from the next turn of the event loop on, so none is missed between listening and this line.
-      server.on("request", createListener({ ...deps, access, events, views, files, now, listen: listening }));
+      server.on("request", createListener({ ...deps, access, events, views, page, now, listen: listening }));
       const url = urlOf(listening);
-      log.info({ url, isBuilt: files.has("/index.html") }, "the page is open");
+      log.info({ url, isBuilt: page.has("/index.html") }, "the page is open");
       return { kind: "listening", url, newLink: () => `${url}/enter?token=${access.newLink()}` };
     },
     async [Symbol.asyncDispose]() {

@@ -5,11 +5,14 @@
  * 2. A view is a snapshot: the newest replaces the one before it (I12).
  */
 import type { Usage } from "../domain/agent-event.ts";
+import type { ModelChoice } from "../domain/agent-model.ts";
+import type { Ask, AskState, AskStep } from "../domain/ask.ts";
 import type { ChannelName } from "../domain/conversation.ts";
 import type { ItemState } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { RunOutcome } from "../domain/run.ts";
-import type { Phase, ToolRecord } from "../domain/transcript.ts";
+import type { Phase, ToolRecord, Transcript } from "../domain/transcript.ts";
 
 /** Where a reader of the event stream stands: "<life of the server>.<sequence>". Opaque to the page. */
 export type Cursor = string;
@@ -42,12 +45,23 @@ export type LaneView = {
   readonly workspace: string;
   readonly state: LaneViewState;
   readonly driver: string | null;
+  /** With what the next run works. */
+  readonly choice: Choice;
   readonly startedAtMs: number | null;
+  /** What the live run waits for an answer to. */
+  readonly asks: number;
   readonly queued: number;
   readonly held: number;
   /** Why the head of the queue does not start. */
   readonly waitsFor: WaitsFor | null;
   readonly usedAtMs: number | null;
+};
+
+/** `model` null: the agent's own default. */
+export type Choice = {
+  readonly driver: string;
+  readonly model: ModelChoice | null;
+  readonly permissions: PermissionMode;
 };
 
 export type WaitsFor =
@@ -75,6 +89,9 @@ export type ButtonView = {
   readonly label: string;
   readonly weight: "main" | "plain" | "quiet" | "danger";
 };
+
+/** A button of an ask. One that was pressed already is shown as spent. */
+export type AskButton = ButtonView & { readonly step: AskStep; readonly isSpent: boolean };
 
 /** A message that waits. `key` is the one that the page sent it with, null for another channel's. */
 export type Waiting = {
@@ -119,6 +136,28 @@ export type Entry =
       readonly toolCount: number;
       readonly notices: readonly string[];
       readonly usage: Usage | null;
+      readonly context: Transcript["context"];
+      readonly diff: string | null;
+      readonly atMs: number;
+    }
+  /** What the agent asks, as it stands now, at the place where it began to ask. */
+  | {
+      readonly kind: "ask";
+      readonly id: string;
+      readonly ask: string;
+      readonly about: Ask;
+      readonly state: AskState;
+      readonly buttons: readonly AskButton[];
+      readonly atMs: number;
+    }
+  /** What the agent sent. `file` names it in the address to load it from. */
+  | {
+      readonly kind: "file";
+      readonly id: string;
+      readonly file: string;
+      readonly name: string;
+      readonly bytes: number;
+      readonly caption: string | null;
       readonly atMs: number;
     };
 
@@ -138,14 +177,20 @@ export type RunView = {
   readonly toolCount: number;
   readonly notices: readonly string[];
   readonly usage: Usage | null;
+  readonly context: Transcript["context"];
+  /** What the turn has changed so far, a unified diff. */
+  readonly diff: string | null;
 };
+
+/** `diff` is left out while it is the one that this stream told before: a long one would be told ten times a second. */
+export type RunProgress = Omit<RunView, "diff"> & { readonly diff?: string | null };
 
 // ---------------------------------------------------------------- server-sent events
 
 export type StreamEvents = {
   /** Something about this conversation was committed: fetch it again. */
   readonly changed: { readonly conversation: string };
-  readonly progress: RunView;
+  readonly progress: RunProgress;
   /** What happened since your cursor is not known any more: fetch everything again. */
   readonly reset: Record<string, never>;
   readonly ping: Record<string, never>;
@@ -156,6 +201,8 @@ export type StreamEvents = {
 /** `key` is made once per message by the page; sending it again is safe. `workspace` only matters for a new thread. */
 export type SendBody = { readonly key: string; readonly text: string; readonly workspace?: string };
 export type PressBody = { readonly key: string; readonly button: string };
+/** An answer in words. */
+export type AnswerBody = { readonly key: string; readonly ask: string; readonly text: string };
 export type StopBody = { readonly key: string; readonly scope: "conversation" | "all" };
 
 /** `fresh` is false when this key was accepted before. `toast` is for the person who pressed. */
@@ -167,6 +214,7 @@ export type ProblemCode =
   | "foreign-host"
   | "foreign-origin"
   | "not-found"
+  | "file-gone"
   | "bad-request"
   | "too-long"
   | "empty"
