@@ -14,7 +14,7 @@ import { agentNames, loadAgent } from "./agents.ts";
 import { type Config, readConfig } from "./config.ts";
 import { ConfigError } from "./config/refusal.ts";
 import { describeFault } from "./domain/faults.ts";
-import type { Counts } from "./engine/ports.ts";
+import { type Counts, StoreFault } from "./engine/ports.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
@@ -23,7 +23,6 @@ import { createScan } from "./lib/process-scan.ts";
 import { readCounts } from "./store/inbox.ts";
 import { migrate } from "./store/migrations.ts";
 import { createSql } from "./store/sql.ts";
-import { StoreFault } from "./store/store-fault.ts";
 
 /** ok: as it should be. note: worth knowing. problem: something needs the person. */
 export type Finding = { readonly mark: "ok" | "note" | "problem"; readonly text: string };

@@ -14,7 +14,7 @@ import { ConfigError } from "./config/refusal.ts";
 import { createProcesses } from "./drivers/processes.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createEngine } from "./engine/engine.ts";
-import type { Clock, Engine, Store } from "./engine/ports.ts";
+import { type Clock, type Engine, type Store, StoreFault } from "./engine/ports.ts";
 import { createOutgoingFiles } from "./media/outgoing-files.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
@@ -22,7 +22,6 @@ import { newId } from "./lib/ids.ts";
 import { createLog, createScrub, type FileLog, type Terminal } from "./lib/log.ts";
 import { createScan, withMarkers } from "./lib/process-scan.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
-import { StoreFault } from "./store/store-fault.ts";
 import type { TelegramFatal, TelegramHealth, TelegramStart } from "./telegram/telegram.ts";
 
 /** Resolves with the exit code when Signalbox has ended, however that came. Never rejects. */

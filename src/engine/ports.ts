@@ -406,6 +406,52 @@ export interface Tx {
 /** I4: `received` is a running count of admissions, kept apart from the rows so that a lost row shows. */
 export type Counts = { readonly received: number; readonly byState: Readonly<Record<ItemState, number>> };
 
+/**
+ * disk-full: no space; nothing of the transaction was kept. unreadable: not a database of ours, or damaged. newer-version:
+ * written by a later Signalbox. locked: another program is writing. unwritable: missing directory or no permission.
+ * deposed: the database was opened by a newer process. refused: a constraint said no. misused: a bug in the caller.
+ */
+export type StoreFaultKind =
+  | "disk-full"
+  | "unreadable"
+  | "newer-version"
+  | "locked"
+  | "unwritable"
+  | "deposed"
+  | "refused"
+  | "misused"
+  | "internal";
+
+export class StoreFault extends Error {
+  override readonly name = "StoreFault";
+  readonly kind: StoreFaultKind;
+
+  constructor(kind: StoreFaultKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+  }
+}
+
+/** Whether it may be over later, by itself or by a person's hand: what must not be lost is tried again until then. */
+export function isOutage(error: unknown): boolean {
+  if (!(error instanceof StoreFault)) return false;
+  switch (error.kind) {
+    case "disk-full":
+    case "locked":
+    case "unreadable":
+    case "unwritable":
+      return true;
+    case "newer-version":
+    case "deposed":
+    case "refused":
+    case "misused":
+    case "internal":
+      return false;
+    default:
+      return error.kind satisfies never;
+  }
+}
+
 export interface Store extends AsyncDisposable {
   /** A random id of this database, the instance part of the process marker. */
   readonly instance: string;

@@ -10,7 +10,7 @@ import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
 import type { Question } from "./choices.ts";
-import type { Clock, Log, NewId, Receipt, Tx } from "./ports.ts";
+import { type Clock, isOutage, type Log, type NewId, type Receipt, type Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
 export class Deposed extends Error {
@@ -95,6 +95,7 @@ export async function persist<T>(
     try {
       return await deps.commit(watched);
     } catch (error) {
+      if (isOutage(error)) failures = before;
       if (error instanceof Deposed || signal.aborted || failures >= decisionFailuresMax) throw error;
       deps.log.error({ error }, "what must not be lost could not be committed; trying again");
     }

@@ -7,13 +7,12 @@
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
 import type { RunId, RunOwner } from "../domain/run.ts";
-import type { Lane, StoredItem, Tx } from "../engine/ports.ts";
+import { type Lane, type StoredItem, StoreFault, type Tx } from "../engine/ports.ts";
 import { readHead } from "./inbox.ts";
 import { readLane } from "./lanes.ts";
 import { isLive } from "./migrations.ts";
 import { runBegan } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
-import { StoreFault } from "./store-fault.ts";
 
 type ClaimVerbs = Pick<Tx, "nextReady" | "waitsFor" | "insertRun">;
 

@@ -6,7 +6,8 @@
  * I9: tickets come from a one-row counter, so two lanes never tie (with the newest item's id they did, and one starved).
  */
 import type { DatabaseSync } from "node:sqlite";
-import { classify, StoreFault } from "./store-fault.ts";
+import { StoreFault } from "../engine/ports.ts";
+import { classify } from "./store-fault.ts";
 
 /**
  * A run occupies its conversation, workspace and slot until it ended: the condition of the partial indexes. It is not said with the

@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import type { History, NewId, OutboxQueue, Store, Tx } from "../engine/ports.ts";
+import { type History, type NewId, type OutboxQueue, type Store, StoreFault, type Tx } from "../engine/ports.ts";
 import { adoptedVerbs } from "./adopted.ts";
 import { askVerbs, readOpenAsks } from "./asks.ts";
 import { buttonVerbs } from "./buttons.ts";
@@ -26,7 +26,7 @@ import {
 import { readLiveRuns, runVerbs } from "./runs.ts";
 import { createSql, one, type Sql } from "./sql.ts";
 import { stopWaitVerbs } from "./stop-waits.ts";
-import { classify, StoreFault } from "./store-fault.ts";
+import { classify } from "./store-fault.ts";
 import { createWriter, type Defer, type Writer } from "./writer.ts";
 
 /**

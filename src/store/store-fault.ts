@@ -1,33 +1,8 @@
 /**
- * What can be wrong with the database, classified once, by SQLite's and the system's error codes. The message is one or two
- * sentences for the terminal: what is wrong, and what to do about it.
+ * What can be wrong with the database (ports.ts: StoreFault), classified once, by SQLite's and the system's error codes. The message is one
+ * or two sentences for the terminal: what is wrong, and what to do about it.
  */
-
-/**
- * disk-full: no space; nothing of the transaction was kept. unreadable: not a database of ours, or damaged. newer-version:
- * written by a later Signalbox. locked: another program is writing. unwritable: missing directory or no permission.
- * deposed: the database was opened by a newer process. refused: a constraint said no. misused: a bug in the caller.
- */
-export type StoreFaultKind =
-  | "disk-full"
-  | "unreadable"
-  | "newer-version"
-  | "locked"
-  | "unwritable"
-  | "deposed"
-  | "refused"
-  | "misused"
-  | "internal";
-
-export class StoreFault extends Error {
-  override readonly name = "StoreFault";
-  readonly kind: StoreFaultKind;
-
-  constructor(kind: StoreFaultKind, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.kind = kind;
-  }
-}
+import { StoreFault, type StoreFaultKind } from "../engine/ports.ts";
 
 /** Turns whatever node:sqlite or the file system threw into a StoreFault; what is one already stays as it is. */
 export function classify(error: unknown, path: string): StoreFault {

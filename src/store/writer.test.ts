@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, it } from "vitest";
 import { createSql, type Sql } from "./sql.ts";
-import { StoreFault } from "./store-fault.ts";
+import { StoreFault } from "../engine/ports.ts";
 import { createWriter, type Writer } from "./writer.ts";
 
 let database: DatabaseSync;

@@ -10,7 +10,8 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { DatabaseSync } from "node:sqlite";
 import type { Sql } from "./sql.ts";
-import { classify, StoreFault } from "./store-fault.ts";
+import { StoreFault } from "../engine/ports.ts";
+import { classify } from "./store-fault.ts";
 
 export interface Writer {
   /** Rejects with what `decide` threw, or with a StoreFault. `sql` is of no use after `decide` has settled. */

@@ -10,8 +10,11 @@ test("a settlement that the database refuses is made later, and the lane goes on
   const house = await createHouse();
   await house.send("a", "one");
   await house.send("a", "two");
-  house.database.exec(`CREATE TRIGGER full BEFORE UPDATE OF state ON run WHEN NEW.state = 'settled'
-    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`);
+  // A disk that is full where a settlement needs room.
+  house.database.exec(`CREATE TABLE room (bytes BLOB);
+    CREATE TRIGGER full BEFORE UPDATE OF state ON run WHEN NEW.state = 'settled'
+    BEGIN INSERT INTO room VALUES (zeroblob(100000000)); END;
+    PRAGMA max_page_count = 20000`);
   turnOf(house, 0).finish("1");
   await house.settled();
   await house.clock.advance(600_000);

@@ -370,8 +370,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/engine.ts",
-        find: "await run.live();\n    runs.delete(run.owner.run);",
-        replace: "await run.live();\n    runs.clear();",
+        find: "} finally {\n      runs.delete(run.owner.run);",
+        replace: "} finally {\n      runs.clear();",
       },
     ],
   },

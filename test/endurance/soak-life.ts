@@ -17,7 +17,7 @@ import type { Clock, Engine, Log, OutboxQueue, Processes, Store, Workspaces } fr
 import { newId } from "../../src/lib/ids.ts";
 import { type Scan, withMarkers } from "../../src/lib/process-scan.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
-import { StoreFault } from "../../src/store/store-fault.ts";
+import { StoreFault } from "../../src/engine/ports.ts";
 
 export type SoakLifeDeps = {
   readonly databasePath: string;

@@ -7,10 +7,10 @@ import type { Arena } from "./arena.ts";
 import { createChat } from "./chat.ts";
 import { describeChange, note } from "./change-words.ts";
 import { beginLife, downtimeMs, type Life } from "./life.ts";
-import type { ConversationId } from "../../src/domain/conversation.ts";
-import type { RunId, RunOwner } from "../../src/domain/run.ts";
+import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault } from "./faults.ts";
 import type { Change } from "./journal.ts";
+import { createLateWriters } from "./late-writers.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
 import { createMirror } from "./mirror.ts";
@@ -92,8 +92,6 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const seen = new Set<string>();
   const met = new Set<Fault>();
   const meet = (fault: Fault): void => void met.add(fault);
-  /** Who owned a run once and owns it no more, newest last. */
-  const formerOwners: RunOwner[] = [];
   /** Runs whose settlement throws until they are in quarantine. */
   const cursed = new Map<string, boolean>();
   let failure: Failure | null = null;
@@ -121,6 +119,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld, meet, violated });
   const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, meet, violated });
   const chat = createChat({ mirror, scheduler, random, clock, scenario, meet, violated });
+  const lateWriters = createLateWriters({ mirror, random, asked: chat.asked, meet, violated });
   const context: RuleContext = {
     mirror,
     world,
@@ -149,7 +148,11 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     isPossible: () => drainsLeft > 0 && phase === "open" && isStorm(),
     choice: drain,
   });
-  scheduler.addSource({ kind: "late", isPossible: () => formerOwners.length > 0 && isStorm(), choice: writeLate });
+  scheduler.addSource({
+    kind: "late",
+    isPossible: () => lateWriters.isAny() && isStorm() && !life!.isCut(),
+    choice: () => lateWriters.choice(life!),
+  });
   scheduler.addSource({ kind: "jump", isPossible: isStorm, choice: jump });
 
   // ---- lives
@@ -261,38 +264,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     return { kind: "jump", label: `${ms}ms`, life: null, run };
   }
 
-  // ---- the fence
-
-  /** Half of the time a run that is live under another owner: there the epoch alone tells them apart. */
-  function writeLate(): Choice | null {
-    const writer = life!;
-    if (writer.isCut()) return null;
-    const reowned = formerOwners.filter(({ run }) => mirror.runs.get(run)?.state !== "settled");
-    const owner = reowned.length > 0 && random.chance(0.5) ? random.pick(reowned) : random.pick(formerOwners);
-    const run = (): void => {
-      const next = mirror.liveIn(owner.conversation);
-      const isSettled = mirror.runs.get(owner.run)?.state === "settled";
-      if (!isSettled) meet("an earlier owner of a live run writes late");
-      else meet("a settled run writes late");
-      if (isSettled && next !== null && chat.asked.released.has(owner.run)) {
-        meet("a released run writes late, after the next one began");
-      }
-      // Never rejects; what it finds is found in the step of its commit.
-      void writer.writeLate(owner).then((granted) => {
-        if (granted.length === 0) return;
-        violated("I3", `${owner.run} is written (${granted.join(", ")}) by an owner of epoch ${owner.epoch}, deposed`);
-      });
-    };
-    return { kind: "late", label: `${owner.run} epoch ${owner.epoch}`, life: null, run };
-  }
-
-  function noteOwners(change: Change): void {
-    if (change.what !== "run-changed") return;
-    const isOver = change.to === "settled";
-    if (!isOver && change.epoch === change.epochBefore) return;
-    const { conversation } = mirror.runs.get(change.id)!;
-    formerOwners.push(ownerOf(change.id, conversation, isOver ? change.epoch : change.epochBefore));
-  }
+  // ---- ends
 
   /** A settlement that throws does so each time. In quarantine the curse is over: a person's release must work. */
   function isCursed({ run }: RunOwner): boolean {
@@ -355,7 +327,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     for (const change of changes) {
       for (const rule of rules) rule.before?.(change);
       mirror.apply(change);
-      noteOwners(change);
+      lateWriters.note(change);
       noteBackground(change);
       for (const rule of rules) rule.after?.(change);
       note(seen, change);
@@ -454,10 +426,6 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   }
 
   return { run, end, outcome, violated };
-}
-
-function ownerOf(run: string, conversation: ConversationId, epoch: number): RunOwner {
-  return { run: run as RunId, conversation, epoch };
 }
 
 /** What the engine logs is not looked at: a log line proves nothing. */
