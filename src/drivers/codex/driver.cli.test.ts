@@ -1,6 +1,6 @@
 /** What is particular to Codex, with the real program against a scripted model. The general promises: contract.cli.test.ts. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { scripted } from "../../../test/model/script.ts";
@@ -596,12 +596,21 @@ test("a turn has not ended while a subagent of it works on", async () => {
   const task: Script = [[{ text: ["working ", { gate: "helper" }] }]];
   const turn = play(delegating(task, [["I have delegated it."]]), { model: team });
   await stage.model.gate("helper").reached;
-  await turn.first("text");
-  await expect.poll(() => stage.model.requests.length).toBeGreaterThanOrEqual(3);
+  await turn.first("session");
+  // Codex itself notes that the turn which delegated is complete.
+  await expect.poll(() => rolloutOf(resumeOf(turn)), { timeout: 20_000 }).toContain('"task_complete"');
+  await stage.driver.models(stage.workspace, AbortSignal.timeout(20_000)); // whatever it told of it has arrived
   expect(turn.events.some((event) => event.kind === "ended")).toBe(false);
   stage.model.gate("helper").release();
   expect((await settled(turn)).kind).toBe("completed");
 });
+
+function rolloutOf(thread: string | null): string {
+  const sessions = join(stage.codexHome, "sessions");
+  const files = readdirSync(sessions, { recursive: true, encoding: "utf8" });
+  const file = files.find((name) => name.endsWith(`${thread}.jsonl`));
+  return file === undefined ? "" : readFileSync(join(sessions, file), "utf8");
+}
 
 test("a user who lets only some variables through to commands does not blind the stop", async () => {
   stage.configure('[shell_environment_policy]\ninherit = "core"\ninclude_only = ["PATH", "HOME"]\n');
@@ -633,21 +642,29 @@ test("an MCP server lives through a stop, is nothing that a turn left running, a
   stopped.turn.interrupt("ask");
   await settled(stopped);
   expect(await settled(play([["on we go"]], { session }, driver))).toEqual(completed("on we go"));
-  expect(readFileSync(log, "utf8")).toBe("started\n");
+  const helpers = readFileSync(log, "utf8").trim().split("\n");
+  expect(helpers).toHaveLength(1);
+  expect(isAlive(helpers[0])).toBe(true);
   const busy = play([[{ text: ["a ", { gate: "held" }] }]], { session }, driver);
   await busy.first("text");
   const [server] = await serversOf(instance);
   process.kill(server ?? 0, "SIGKILL");
   await settled(busy);
-  expect(await pidsOf(instance)).toEqual([]);
+  expect(isAlive(helpers[0])).toBe(false);
 });
 
-/** Answers what a client asks first, notes each start, and does not end by itself. */
+/** From the operating system: without the marker nobody would look for it. */
+function isAlive(pid: string | undefined): boolean {
+  const states = execFileSync("ps", ["-axo", "pid=,stat="], { encoding: "utf8" }).split("\n");
+  return states.some((line) => line.trim().split(/\s+/)[0] === pid && !line.includes("Z"));
+}
+
+/** Answers what a client asks first, notes the pid of each start, and does not end by itself. */
 function mcpServer(log: string): string {
   return `
     import { appendFileSync } from "node:fs";
     import { createInterface } from "node:readline";
-    appendFileSync(${JSON.stringify(log)}, "started\\n");
+    appendFileSync(${JSON.stringify(log)}, process.pid + "\\n");
     setInterval(() => undefined, 1000);
     const serverInfo = { name: "helper", version: "1" };
     for await (const line of createInterface({ input: process.stdin })) {

@@ -218,8 +218,8 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   }
 
   async function answer(ask: string, given: AskAnswer): Promise<"accepted" | "too-late"> {
-    const request = pending.get(ask);
-    if (request === undefined || phase.kind !== "live" || level !== null) return "too-late";
+    const request = pending.get(ask); // a stop has left none
+    if (request === undefined || phase.kind !== "live") return "too-late";
     const response = answerOf(request, given);
     if (response === null) return "too-late";
     pending.delete(ask);
