@@ -1,7 +1,8 @@
 /** Models, stored sessions and what a turn tells of itself, with the real Claude Code against a scripted model. */
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ModelChoice } from "../../domain/agent-model.ts";
 import { findCli } from "./locate.ts";
@@ -106,11 +107,12 @@ test("sessions are listed from the agent's own store, newest first, those of the
   const ours = await turn({ id: "one", resume: null }, null, "Water the\nplants, please");
   const found = findCli(null, stage.environment["PATH"]);
   if (found.kind === "missing") throw new Error("no program");
-  execFileSync(found.value, ["-p", "said in the terminal"], {
+  const terminal = promisify(execFile)(found.value, ["-p", "said in the terminal"], {
     cwd: stage.workspace,
     env: stage.environment,
-    input: "",
   });
+  terminal.child.stdin?.end();
+  await terminal;
   const sessions = await stage.driver.sessions(stage.workspace, 10, signal);
   if (sessions.kind !== "known") throw new Error(JSON.stringify(sessions));
   expect(sessions.value.map(({ preview }) => preview)).toEqual(["said in the terminal", "Water the plants, please"]);

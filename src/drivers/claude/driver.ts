@@ -10,6 +10,7 @@
 import type { Options } from "@anthropic-ai/claude-agent-sdk";
 import type { Fault } from "../../domain/faults.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
+import type { ModelChoice } from "../../domain/agent-model.ts";
 import type { HostTool } from "../../domain/host-tool.ts";
 import type { Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
 import { endProcesses } from "../../lib/process-group.ts";
@@ -18,7 +19,7 @@ import { askCli, findCli, loadSdk, notLoggedIn } from "./locate.ts";
 import type { ClaudeSdk, Found } from "./locate.ts";
 import { createSession } from "./session.ts";
 import type { ClaudeSession, SessionOptions, TurnSettings } from "./session.ts";
-import { forkSession, listSessions } from "./transcripts.ts";
+import { forkSession, listSessions, ownModel } from "./transcripts.ts";
 import { agentName } from "./translate.ts";
 import { startTurn } from "./turn.ts";
 import type { Acquired } from "./turn.ts";
@@ -89,7 +90,9 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     const { environment, scan, clock } = deps;
     const settingSources = deps.settingSources ?? ["user", "project"];
     const marker = `${driverMarker}.${process.pid}.${(serial += 1)}`;
-    const session = createSession({ ...parts, environment, settingSources, scan, clock }, options, [
+    const own = (workspace: string): Promise<ModelChoice> =>
+      asked(disposal.signal, (bound) => ownModel(workspace, settingSources, environment, bound));
+    const session = createSession({ ...parts, environment, settingSources, scan, clock, ownModel: own }, options, [
       deps.instance,
       driverMarker,
       marker,

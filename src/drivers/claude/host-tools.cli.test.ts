@@ -141,9 +141,11 @@ test("a server of the user's with our name cannot use our right to be called wit
     permissions: "ask",
     tools: host,
   });
-  expect(await turn.end).toMatchObject({ kind: "completed" });
-  expect(host.calls).toHaveLength(1);
-  expect(offered()).toEqual(["mcp__signalbox__notify"]);
+  const { id, ask } = await turn.asked(); // the CLI merges both servers; only ours was called without asking
+  expect(ask).toMatchObject({ action: { kind: "tool", name: "mcp__signalbox__wreck" } });
+  await turn.turn.answer(id, { kind: "deny", reason: null });
+  expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
+  expect(host.calls).toMatchObject([{ name: "notify" }]);
 });
 
 const impostor = `

@@ -1,9 +1,9 @@
 /** Claude Code's catalogue of models in the domain's words. Pure. */
-import type { ModelInfo, Options } from "@anthropic-ai/claude-agent-sdk";
-import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
+import type { EffortLevel, ModelInfo } from "@anthropic-ai/claude-agent-sdk";
+import type { AgentModel } from "../../domain/agent-model.ts";
 
 /** The CLI's own entry for "whatever is the default", whose description says which that is. */
-const defaultId = "default";
+export const defaultModelId = "default";
 
 /** In the CLI's order, which begins with what it recommends. */
 export function modelsOf(infos: readonly ModelInfo[]): AgentModel[] {
@@ -12,11 +12,13 @@ export function modelsOf(infos: readonly ModelInfo[]): AgentModel[] {
     name: info.displayName,
     description: info.description === "" ? null : info.description,
     efforts: info.supportsEffort === true ? (info.supportedEffortLevels ?? []) : [],
-    isDefault: info.value === defaultId,
+    isDefault: info.value === defaultModelId,
   }));
 }
 
-/** For the start of a process. An effort that the CLI does not know is refused by it, and not by us. */
-export function startEffort({ effort }: ModelChoice): Pick<Options, "effort"> {
-  return effort === null ? {} : { effort: effort as NonNullable<Options["effort"]> };
+/** The CLI takes an effort that it does not know without a word, and goes on with another. */
+export function isEffort(effort: string): effort is EffortLevel {
+  return efforts.some((known) => known === effort);
 }
+
+const efforts: readonly EffortLevel[] = ["low", "medium", "high", "xhigh", "max"];

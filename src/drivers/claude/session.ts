@@ -12,7 +12,6 @@
  */
 import type {
   CanUseTool,
-  EffortLevel,
   HookCallback,
   HookJSONOutput,
   Options,
@@ -34,7 +33,7 @@ import type { McpTrouble, Wire, WireTask } from "./decode.ts";
 import { createHostToolServer, hostServerName } from "./host-tools.ts";
 import { createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
-import { modelsOf, startEffort } from "./models.ts";
+import { isEffort, modelsOf } from "./models.ts";
 import { askOf, claudeModes, refusalOf, resultOf, stopped } from "./permissions.ts";
 import type { Call } from "./permissions.ts";
 
@@ -56,6 +55,8 @@ export type SessionDeps = {
   readonly cli: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly settingSources: NonNullable<Options["settingSources"]>;
+  /** What the user's settings say, for a session that goes back to it; the CLI itself would only go back to its built-in default. Never rejects. */
+  readonly ownModel: (workspace: string) => Promise<ModelChoice>;
   readonly scan: Scan;
   readonly clock: Clock;
 };
@@ -147,7 +148,7 @@ export function createSession(
   let closing: Promise<void> | undefined;
   /** What the CLI was last told to be. To bypass needs a word at the start, and is told when it is ready. */
   let permissions: PermissionMode = options.permissions === "bypass" ? "ask" : options.permissions;
-  let { model } = options;
+  let model: ModelChoice | null = options.model && { id: options.model.id, effort: null };
   /** Where and in which mode a tool call of this turn was made: the CLI says so only to the hook. */
   const calls = new Map<string, { readonly directory: string; readonly mode: ClaudeMode }>();
   /** MCP servers whose trouble was told. */
@@ -206,7 +207,7 @@ export function createSession(
       ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : {}),
       // Also under bypass: questions and plans come this way.
       canUseTool,
-      ...(options.model === null ? {} : { model: options.model.id, ...startEffort(options.model) }),
+      ...(options.model === null ? {} : { model: options.model.id }),
       ...(options.resume === null ? {} : { resume: options.resume }),
       mcpServers: { [hostServerName]: hostTools.config },
       // Plan mode would otherwise hand its decisions to the "auto" mode's classifier, which asks a model.
@@ -251,14 +252,15 @@ export function createSession(
     permissions = wanted;
   }
 
-  /** `fits` has seen to it that a model once chosen is not to be unchosen: the CLI would not go back to the user's own. */
+  /** Nothing is told while nothing was ever chosen: the CLI then follows the user's own settings, and a resumed session its own model. */
   async function settleModel(wanted: ModelChoice | null): Promise<void> {
-    if (wanted === null) return;
-    const effort = model?.effort ?? null;
-    if (wanted.id !== model?.id) await query.setModel(wanted.id);
-    model = { id: wanted.id, effort };
-    if (wanted.effort === effort) return;
-    await query.applyFlagSettings({ effortLevel: wanted.effort as EffortLevel | null });
+    if (wanted === null && model === null) return;
+    const next = wanted ?? (await deps.ownModel(options.workspace));
+    const { effort } = next;
+    if (effort !== null && !isEffort(effort)) throw new Error(`there is no effort "${effort}"`);
+    if (next.id !== model?.id) await query.setModel(next.id);
+    model = { id: next.id, effort: model?.effort ?? null };
+    if (effort !== model.effort) await query.applyFlagSettings({ effortLevel: effort });
     model = wanted;
   }
 
@@ -382,8 +384,7 @@ export function createSession(
     fits: (workspace, settings) =>
       session.isAlive &&
       workspace === options.workspace &&
-      (settings.permissions !== "bypass" || options.permissions === "bypass") &&
-      (settings.model !== null || model === null),
+      (settings.permissions !== "bypass" || options.permissions === "bypass"),
     settle,
     async models() {
       if ((await ready) === "dead") return null;

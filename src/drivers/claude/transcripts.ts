@@ -1,18 +1,22 @@
 /**
- * The sessions that Claude Code has stored, those begun in the terminal as well.
+ * What Claude Code keeps on disk: its sessions, those begun in the terminal as well, and the user's settings.
  *
  * The SDK reads them, but from where *its* process's environment says, and the agent has an environment of its own. So this file
  * is also a program: it is run with the agent's environment, answers one question as JSON and exits (0.25 s, measured).
  */
 import { execFile } from "node:child_process";
+import type { SettingSource } from "@anthropic-ai/claude-agent-sdk";
+import type { ModelChoice } from "../../domain/agent-model.ts";
 import type { StoredSession } from "../../domain/agent-session.ts";
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Asked } from "../../engine/ports.ts";
+import { defaultModelId } from "./models.ts";
 import { agentName } from "./translate.ts";
 
 type Question =
   | { readonly kind: "list"; readonly directory: string; readonly limit: number }
-  | { readonly kind: "fork"; readonly directory: string; readonly session: string };
+  | { readonly kind: "fork"; readonly directory: string; readonly session: string }
+  | { readonly kind: "settings"; readonly directory: string; readonly sources: readonly SettingSource[] };
 
 /** Titles and previews are shown on one line of a phone. In UTF-16 units. */
 const lineCharsMax = 120;
@@ -46,6 +50,23 @@ export async function forkSession(
   const copy = found.value;
   const id = typeof copy === "object" && copy !== null && "sessionId" in copy ? copy.sessionId : null;
   return typeof id === "string" ? { kind: "known", value: id } : unavailable("the copy has no id");
+}
+
+/** The model and effort of the user's own settings. Resolves when the program has exited, never rejects. */
+export async function ownModel(
+  directory: string,
+  sources: readonly SettingSource[],
+  environment: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<ModelChoice> {
+  const found = await ask({ kind: "settings", directory, sources }, environment, signal);
+  const settings = found.kind === "known" && typeof found.value === "object" ? (found.value ?? {}) : {};
+  const model = environment["ANTHROPIC_MODEL"] ?? ("model" in settings ? settings.model : null);
+  const effort = "effortLevel" in settings ? settings.effortLevel : null;
+  return {
+    id: typeof model === "string" && model !== "" ? model : defaultModelId,
+    effort: typeof effort === "string" ? effort : null,
+  };
 }
 
 function ask(
@@ -125,6 +146,10 @@ async function answerOf(question: Question): Promise<unknown> {
       return sdk.listSessions({ dir: question.directory, limit: question.limit, includeWorktrees: false });
     case "fork":
       return sdk.forkSession(question.session, { dir: question.directory });
+    case "settings": {
+      const settingSources = [...question.sources];
+      return (await sdk.resolveSettings({ cwd: question.directory, settingSources })).effective;
+    }
     default:
       return question satisfies never;
   }
