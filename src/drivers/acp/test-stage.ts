@@ -1,5 +1,5 @@
 /** What a test of the ACP driver stands on: a scripted model on loopback, a home of its own, and the real programs. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
@@ -108,7 +108,12 @@ function laterClock(name: RealAgent): Readonly<Record<string, string>> {
 
 /** Everything of the agent in its temporary home, and nobody called but the scripted model. */
 function hermetic(name: RealAgent, home: string, messages: string, gemini: string): Readonly<Record<string, string>> {
-  if (name === "gemini") return { GEMINI_API_KEY: "test", GOOGLE_GEMINI_BASE_URL: gemini };
+  if (name === "gemini") {
+    // Its usage statistics have no variable of their own.
+    mkdirSync(join(home, ".gemini"));
+    writeFileSync(join(home, ".gemini", "settings.json"), '{"privacy":{"usageStatisticsEnabled":false}}');
+    return { GEMINI_API_KEY: "test", GOOGLE_GEMINI_BASE_URL: gemini };
+  }
   const models = { "claude-sonnet-4-5": { name: "Sonnet" }, "claude-haiku-4-5": { name: "Haiku" } };
   return {
     XDG_DATA_HOME: join(home, "data"),
@@ -116,6 +121,8 @@ function hermetic(name: RealAgent, home: string, messages: string, gemini: strin
     XDG_STATE_HOME: join(home, "state"),
     XDG_CACHE_HOME: join(home, "cache"),
     OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    // Else it installs a package from the registry into its configuration's directory at every first start.
+    npm_config_offline: "true",
     OPENCODE_CONFIG_CONTENT: JSON.stringify({
       autoupdate: false,
       share: "disabled",
