@@ -367,6 +367,16 @@ describe("any agent", () => {
     expect(await turn.turn.quiet).toEqual({ adopted: [] });
   });
 
+  test("after a refused login the session's next turn has a fresh process, which reads the new one", async () => {
+    const driver = odd();
+    const turn = play("pid\nfail 401", {}, driver);
+    expect(await turn.end).toMatchObject({ kind: "failed", fault: { kind: "agent-not-logged-in" } });
+    await turn.turn.quiet;
+    const next = play("pid", {}, driver);
+    await next.end;
+    expect(textOf(next)).not.toBe(textOf(turn));
+  });
+
   test("a program that prints something else is told from an agent, in words that show it", async () => {
     const driver = odd("garbage");
     const fault = { kind: "agent-error", detail: expect.stringContaining("Welcome to my shop") };

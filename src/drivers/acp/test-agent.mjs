@@ -39,6 +39,7 @@ const handlers = {
       const [verb, ...rest] = line.split(" ");
       const words = rest.join(" ");
       if (verb === "say") say(sessionId, words);
+      if (verb === "pid") say(sessionId, `I am ${process.pid}`);
       if (verb === "pipe") {
         const env = Object.fromEntries(tools.env.map(({ name, value }) => [name, value]));
         pipe = spawn(tools.command, tools.args, { env: { ...process.env, ...env } });

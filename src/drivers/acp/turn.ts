@@ -239,12 +239,11 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
     const isStopped = level !== null;
     session.detach(sink);
     if (outcome.kind === "ended") events.emit({ kind: "usage", usage: usageOf(gathered, outcome.end) });
-    emitEnd(
+    const end: TurnEnd =
       outcome.kind === "ended"
         ? endOf(gathered, outcome.end, title)
-        : { kind: "failed", fault: faultOf(outcome.error, title) },
-      session,
-    );
+        : { kind: "failed", fault: faultOf(outcome.error, title) };
+    emitEnd(end, session);
     const left = await session.leftovers();
     if (isStopped) {
       await session.process.end(session.spared, "SIGKILL", new AbortController().signal);
@@ -253,6 +252,9 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
       // A cancel still on its way could stop the next turn.
       await session.calm();
     } else if (gathered.hasUsedTools) session.adopt(left);
+    // A login that the person renews meanwhile is read by a fresh process.
+    if (end.kind === "failed" && end.fault.kind === "agent-not-logged-in")
+      session.close("gently").catch(() => undefined); // as above
     deps.release(session);
     return { adopted: !isStopped && gathered.hasUsedTools ? left.map(refOf) : [] };
   }
