@@ -14,7 +14,7 @@ import { ConfigError } from "./config/refusal.ts";
 import { createProcesses } from "./drivers/processes.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createEngine } from "./engine/engine.ts";
-import { type Clock, type Engine, type Store, StoreFault } from "./engine/ports.ts";
+import { type Clock, type Engine, type Files, type Store, StoreFault } from "./engine/ports.ts";
 import { createOutgoingFiles } from "./media/outgoing-files.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
@@ -66,7 +66,7 @@ async function serve(house: House): Promise<number> {
   const agents = parts.use(createAgents({ config, instance, environment, version, scan, clock, log }));
   const workspace = openWorkspace(config, log);
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
-  const { runsMax, permissions, downtimeMs } = config;
+  const { runsMax, permissions, limits, downtimeMs } = config;
   const engine = parts.use(
     createEngine({
       store,
@@ -80,7 +80,7 @@ async function serve(house: House): Promise<number> {
       newId,
       log,
       settings: {
-        ...{ runsMax, permissions, workspace, downtimeMs, version },
+        ...{ runsMax, permissions, limits, workspace, downtimeMs, version },
         // Known for sure once the agent was chosen, which is before anything runs.
         get driverName() {
           return agents.name;
@@ -92,7 +92,7 @@ async function serve(house: House): Promise<number> {
     }),
   );
   const telegram =
-    config.telegram === null ? null : await connectTelegram(house, config.telegram, { store, engine, parts });
+    config.telegram === null ? null : await connectTelegram(house, config.telegram, { store, engine, files, parts });
   // Before anything else is loaded: loading keeps the program busy, and the first poll would wait for it.
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
@@ -143,7 +143,7 @@ type TelegramLine = {
 async function connectTelegram(
   { clock, log }: House,
   { token, users, apiRoot }: NonNullable<Config["telegram"]>,
-  { store, engine, parts }: { store: Store; engine: Engine; parts: AsyncDisposableStack },
+  { store, engine, files, parts }: { store: Store; engine: Engine; files: Files; parts: AsyncDisposableStack },
 ): Promise<TelegramLine> {
   const { createTelegram } = await import("./telegram/telegram.ts");
   const lost = Promise.withResolvers<TelegramFatal>();
@@ -154,6 +154,7 @@ async function connectTelegram(
       allowedUsers: new Set(users),
       engine,
       outbox: store.outbox,
+      files,
       clock,
       random: Math.random,
       log,

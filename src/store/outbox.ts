@@ -40,6 +40,7 @@ function toOutboxRow({ body, isUncertain, ...rest }: Row): OutboxRow {
 
 /** The page reads the rows themselves: for it, stored is delivered. */
 function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: number): void {
+  if (row.body.kind === "ask") overtake(sql, row.body);
   const channel = channelOf(row.conversation);
   sql.run(
     `INSERT INTO outbox (conversation, channel, run, acknowledges, dedupe, kind, body, state, message, attempts,
@@ -55,6 +56,21 @@ function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: numb
     channel === "web" ? "sent" : "pending",
     atMs,
     row.notBeforeMs,
+  );
+}
+
+/**
+ * A card that is not out yet shows at once how it stands now, and of its redrawings that wait only the newest is worth sending (I12). The
+ * first may just be on its way: it is drawn over all the same, which changes nothing where it was in time.
+ */
+function overtake(sql: Sql, body: Outgoing & { kind: "ask" }): void {
+  if (body.replaces === null) return;
+  const card = JSON.stringify({ ...body, replaces: null });
+  sql.run("UPDATE outbox SET body = ? WHERE dedupe = ? AND state = 'pending'", card, body.replaces);
+  sql.run(
+    "UPDATE outbox SET state = 'superseded' WHERE dedupe > ? AND dedupe < ? AND state = 'pending'",
+    `${body.replaces}:`,
+    `${body.replaces};`, // what comes after the colon
   );
 }
 

@@ -1,4 +1,8 @@
 /** The client against the local Bot API: what each kind of failure becomes, and that the token stays inside (T10). */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createEmulator, type Emulator } from "../../test/emulator/emulator.ts";
@@ -6,16 +10,23 @@ import { createTelegramClient, type Outcome, type TelegramClient } from "./clien
 import { plain } from "./formatted-text.ts";
 
 const { signal } = new AbortController();
+let directory = "";
 let emulator: Emulator;
 let client: TelegramClient;
 
 beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "signalbox-client-"));
   emulator = await createEmulator({ conflictPacingMs: 1 });
   client = createTelegramClient({ token: emulator.token, apiRoot: emulator.apiRoot });
 });
 
-afterEach(() => emulator[Symbol.asyncDispose]());
+afterEach(async () => {
+  await emulator[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
 
+const here = () => ({ chat: emulator.owner.chatId, thread: null });
+const file = { name: "answer \u00E9;.md", shownAs: "document", caption: plain("beginning") } as const;
 const text = (words: string) => ({ text: plain(words), keyboard: [], replyTo: null });
 const send = (words = "hi"): Promise<Outcome<number>> =>
   client.sendText({ chat: emulator.owner.chatId, thread: null }, text(words), signal);
@@ -126,10 +137,33 @@ describe("what is sent", () => {
   });
 
   it("carries a file with its caption", async () => {
-    const file = { name: "answer \u00E9;.md", content: "# whole\n", caption: plain("beginning") };
-    expect((await client.sendFile({ chat: emulator.owner.chatId, thread: null }, file, signal)).kind).toBe("done");
-    expect(emulator.owner.chat().last?.document).toMatchObject({ name: "answer \u00E9;.md" });
+    const content = { kind: "text", text: "# whole\n" } as const;
+    expect((await client.sendFile(here(), { ...file, content }, signal)).kind).toBe("done");
+    const { text: caption, document } = emulator.owner.chat().last ?? {};
+    expect([caption, document?.name, Buffer.from(document?.bytes ?? "").toString()]).toEqual([
+      "beginning",
+      "answer \u00E9;.md",
+      "# whole\n",
+    ]);
     emulator.journal.assertClean();
+  });
+
+  it("reads a stored file while it leaves, byte by byte as it is", async () => {
+    const path = join(directory, "large");
+    const bytes = randomBytes(3_000_001);
+    writeFileSync(path, bytes);
+    const content = { kind: "stored", path } as const;
+    expect((await client.sendFile(here(), { ...file, content }, signal)).kind).toBe("done");
+    expect(Buffer.from(emulator.owner.chat().last?.document?.bytes ?? "").equals(bytes)).toBe(true);
+    expect((await client.sendFile(here(), { ...file, content, shownAs: "photo" }, signal)).kind).toBe("done");
+    expect(emulator.owner.chat().last?.photo).toBe(true);
+    emulator.journal.assertClean();
+  });
+
+  it("sends no part of a file that cannot be read to its end: what became of it is unknown", async () => {
+    const content = { kind: "stored", path: directory } as const; // it can be opened, not read
+    expect((await client.sendFile(here(), { ...file, content }, signal)).kind).toBe("unknown");
+    expect(emulator.owner.chat().fromBot).toEqual([]);
   });
 });
 

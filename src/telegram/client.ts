@@ -7,6 +7,7 @@
  * 2. An outcome is `unknown` unless it is proven that Telegram did not do what was asked (I6).
  * 3. Link previews are off on everything that is sent (T9), and the topic is always named.
  */
+import { createReadStream } from "node:fs";
 import { Api, GrammyError, HttpError, InputFile } from "grammy/web";
 import type { InlineKeyboardButton, MessageEntity, Update } from "grammy/types";
 
@@ -51,9 +52,16 @@ export type TextMessage = {
 
 export type FileMessage = {
   readonly name: string;
-  readonly content: string;
+  readonly content: FileContent;
+  /** A photo is shown in the chat, smaller than it is; Telegram may refuse one for its shape. */
+  readonly shownAs: "document" | "photo";
   readonly caption: FormattedText;
 };
+
+/** `path` is read while it is sent. */
+export type FileContent =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "stored"; readonly path: string };
 
 export interface TelegramClient {
   getMe(signal: AbortSignal): Promise<Outcome<BotIdentity>>;
@@ -94,6 +102,8 @@ const pollWaitSeconds = 50;
 const updatesMax = 100;
 /** A poll's 50 s and a margin. grammY's own 500 s would leave a dead connection unnoticed for eight minutes. */
 const requestTimeoutSeconds = 60;
+/** Telegram takes 50 MB; a slow line (85 kB/s) brings them there in this. */
+const uploadTimeoutSeconds = 600;
 /** A message that is not answered by now will not be; what waits behind it in its chat should not wait a minute. */
 const sendTimeoutMs = 30_000;
 /** Typing, toasts and edits are worth nothing later. */
@@ -110,11 +120,9 @@ const allowedUpdates = ["message", "edited_message", "callback_query", "my_chat_
 
 export function createTelegramClient(deps: { readonly token: string; readonly apiRoot: string }): TelegramClient {
   const apiRoot = deps.apiRoot.replace(/\/+$/, "");
-  const api = new Api(deps.token, {
-    apiRoot,
-    timeoutSeconds: requestTimeoutSeconds,
-    fetch: createFetch(apiRoot),
-  }).raw;
+  const fetch = createFetch(apiRoot);
+  const api = new Api(deps.token, { apiRoot, timeoutSeconds: requestTimeoutSeconds, fetch }).raw;
+  const uploads = new Api(deps.token, { apiRoot, timeoutSeconds: uploadTimeoutSeconds, fetch }).raw;
   const attempt = <T>(call: () => Promise<T>): Promise<Outcome<T>> => attemptCall(call, deps.token);
   const attemptNull = async (call: () => Promise<unknown>): Promise<Outcome<null>> => {
     const outcome = await attempt(call);
@@ -160,9 +168,15 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
     },
     async sendFile(to, file, signal) {
       // grammY writes the name unquoted and the server reads to `;` and decodes it like a URL.
-      const document = new InputFile(Buffer.from(file.content, "utf8"), encodeURIComponent(file.name));
+      const content = new InputFile(bytesOf(file.content), encodeURIComponent(file.name));
       const caption = { caption: file.caption.text.toWellFormed(), caption_entities: [...file.caption.entities] };
-      return idOf(await attempt(() => api.sendDocument({ ...addressed(to), document, ...caption }, foreign(signal))));
+      return idOf(
+        await attempt<{ readonly message_id: number }>(() =>
+          file.shownAs === "photo"
+            ? uploads.sendPhoto({ ...addressed(to), photo: content, ...caption }, foreign(signal))
+            : uploads.sendDocument({ ...addressed(to), document: content, ...caption }, foreign(signal)),
+        ),
+      );
     },
     async editText(to, message, text, keyboard, signal) {
       const outcome = await attemptNull(() =>
@@ -204,6 +218,15 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
 
 function addressed(to: Address): { chat_id: number; message_thread_id?: number } {
   return to.thread === null ? { chat_id: to.chat } : { chat_id: to.chat, message_thread_id: to.thread };
+}
+
+function bytesOf(content: FileContent): Uint8Array | AsyncIterable<Uint8Array> {
+  return content.kind === "text" ? Buffer.from(content.text, "utf8") : read(content.path);
+}
+
+/** Opened when the first byte is asked for, closed with the last, or when nobody asks any more. */
+async function* read(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path) as AsyncIterable<Uint8Array>;
 }
 
 function written(text: FormattedText): {

@@ -4,16 +4,17 @@
  * 1. begin, send, then the outcome: a crash in between leaves the row `sending`, which means unknown (I6).
  * 2. After an unknown outcome there is one more attempt, marked as a possible repetition, and only when Telegram answers at all.
  *    Edits may be repeated freely: the same edit twice is one.
- * 3. Formatting that Telegram refuses costs the formatting, not the message.
+ * 3. Formatting that Telegram refuses costs the formatting, not the message; a photo that it refuses goes as a document.
  * 4. A chat that forbids us gets nothing more until it speaks again; its rows end as undeliverable, without requests.
  */
-import type { Clock, Engine, Log, OutboxId, OutboxQueue, OutboxRow, Outgoing } from "../engine/ports.ts";
+import type { Clock, Engine, Files, Log, OutboxId, OutboxQueue, OutboxRow } from "../engine/ports.ts";
+import { renderAsk } from "./ask-card.ts";
 import type { Chats, Delivered } from "./chats.ts";
-import type { Address, Outcome, TelegramClient } from "./client.ts";
-import { plain } from "./formatted-text.ts";
+import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
+import { type FormattedText, plain } from "./formatted-text.ts";
 import { createLedger } from "./ledger.ts";
 import type { LiveStatuses } from "./live-status.ts";
-import { compose, keyboardOf, marked, type Part, type Sendable, withoutFormatting } from "./message-parts.ts";
+import { compose, keyboardOf, marked, type Part, plainer, type Sendable } from "./message-parts.ts";
 import type { ChatPace } from "./pacing.ts";
 import { type RenderMarkdown, renderSummary } from "./render.ts";
 
@@ -21,6 +22,7 @@ export type DeliveryDeps = {
   readonly client: TelegramClient;
   readonly engine: Pick<Engine, "snapshot">;
   readonly outbox: OutboxQueue;
+  readonly files: Pick<Files, "find">;
   /** Loaded when the first text needs it: the parser is a good part of the program's start. */
   readonly markdown: () => Promise<RenderMarkdown>;
   readonly clock: Clock;
@@ -37,8 +39,11 @@ export interface Delivery {
 
 /** Pauses between attempts that Telegram never saw: they go on until it is back. */
 const retryBackoff = { firstMs: 1_000, maxMs: 30_000 };
-/** An edit that fails this often without an answer is given up; it only decorates a run that is over. */
-const summaryAttemptsMax = 8;
+/** An edit that fails this often without an answer is given up: what it would say is known from elsewhere. */
+const redrawAttemptsMax = 8;
+
+/** A message that was sent before, and what is drawn over it. */
+type Redraw = { readonly first: string; readonly text: FormattedText; readonly keyboard: Keyboard };
 
 /** `signal` ends waiting inside a delivery: the program is about to be gone. */
 export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatuses, signal: AbortSignal): Delivery {
@@ -50,9 +55,17 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
   async function deliver(row: OutboxRow, pace: ChatPace): Promise<Delivered> {
     const address = chats.addressOf(row.conversation);
     if (address === null || chats.isClosed(address.chat)) return end(row, "undeliverable");
-    return row.body.kind === "summary"
-      ? deliverSummary(row, row.body, address, pace)
-      : deliverParts(row, row.body, address, pace);
+    const { body } = row;
+    if (body.kind === "summary") {
+      live.forget(body.summary.run); // I8: from here on nothing but this is drawn of the run
+      const summary = { first: `run:${body.summary.run}:status`, text: renderSummary(body.summary), keyboard: [] };
+      return redraw(row, summary, address, pace);
+    }
+    if (body.kind === "ask" && body.replaces !== null) {
+      const { text } = renderAsk(body.ask, body.state, await deps.markdown());
+      return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address, pace);
+    }
+    return deliverParts(row, body, address, pace);
   }
 
   // ---------------------------------------------------------------- messages
@@ -61,9 +74,17 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     if (row.uncertain && !(await answers())) return held(pauseMs(row));
     const renderMarkdown = await deps.markdown();
     if (!(await pace.take(signal))) return { kind: "free" };
+    const copy = body.kind === "file" ? await deps.files.find(body.file.id) : null;
+    if (body.kind === "file" && copy === null) {
+      log.warn(
+        { row: row.id, file: body.file.name },
+        "the copy of a file is gone before it was sent; kept as undeliverable",
+      );
+      return end(row, "undeliverable");
+    }
     // Drawn after the wait: a status shows the newest there is (I12).
     const snapshot = body.kind === "status" ? engine.snapshot(body.run) : null;
-    const parts = compose(body, snapshot, clock.now(), renderMarkdown);
+    const parts = compose(body, { live: snapshot, copy, nowMs: clock.now(), renderMarkdown });
     if (parts === null) return end(row, "superseded");
     if (!(await outbox.begin(row.id))) return { kind: "free" };
     const result = await sendParts(row, parts, address, pace);
@@ -93,7 +114,7 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
       const outcome = await send(to, isRepetition ? marked(part) : part);
       switch (outcome.kind) {
         case "done":
-          message = done === 0 ? outcome.value : message;
+          message = outcome.value; // the last one has the buttons: it is the one that is drawn over
           done += 1;
           isRepetition = false;
           progress.set(row.id, { parts: done, message });
@@ -117,10 +138,10 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
           log.error({ row: row.id, outcome }, "it is unknown twice whether a message arrived; given up");
           return end(row, "undeliverable");
         case "rejected": {
-          const bare = withoutFormatting(part);
-          if (bare !== null && (outcome.why === "formatting" || outcome.why === "other")) {
-            log.warn({ row: row.id, outcome }, "the formatting of a message was refused; sent without it");
-            parts[done] = bare;
+          const other = plainer(part);
+          if (other !== null && (outcome.why === "formatting" || outcome.why === "other")) {
+            log.warn({ row: row.id, outcome }, "a message was refused as it was; sent in a plainer way");
+            parts[done] = other;
             break;
           }
           return rejected(row, to.chat, outcome);
@@ -155,23 +176,27 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     return (await client.getMe(signal)).kind === "done";
   }
 
-  // ---------------------------------------------------------------- summaries
+  // ---------------------------------------------------------------- what is drawn over a message
 
-  async function deliverSummary(
+  async function redraw(
     row: OutboxRow,
-    body: Outgoing & { kind: "summary" },
-    address: Address,
+    { first, text, keyboard }: Redraw,
+    to: Address,
     pace: ChatPace,
   ): Promise<Delivered> {
-    live.forget(body.summary.run); // I8: from here on nothing but this is drawn of the run
-    const status = await outbox.statusOf(body.summary.run);
-    if (status === null || status.message === null) return end(row, "superseded");
+    const shown = await outbox.sentAs(first);
+    if (shown === null || shown.message === null) return end(row, "superseded");
     if (!(await pace.take(signal))) return { kind: "free" };
     if (!(await outbox.begin(row.id))) return { kind: "free" };
-    const outcome = await client.editText(address, Number(status.message), renderSummary(body.summary), [], signal);
+    const message = Number(shown.message);
+    let outcome = await client.editText(to, message, text, keyboard, signal);
+    if (outcome.kind === "rejected" && (outcome.why === "formatting" || outcome.why === "other")) {
+      log.warn({ row: row.id, outcome }, "an edit was refused as it was; made without formatting");
+      outcome = await client.editText(to, message, plain(text.text), keyboard, signal);
+    }
     switch (outcome.kind) {
       case "done":
-        await ledger.sent(row, status.message);
+        await ledger.sent(row, shown.message);
         return { kind: "free" };
       case "retry-later":
         return ledger.again(row, outcome.afterMs, "refused");
@@ -179,14 +204,14 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
       case "conflict":
         return ledger.again(row, pauseMs(row), "refused");
       case "unknown":
-        return row.attempts < summaryAttemptsMax
+        return row.attempts < redrawAttemptsMax
           ? ledger.again(row, pauseMs(row), "unknown")
           : end(row, "undeliverable");
       case "rejected":
-        if (outcome.why === "forbidden") return rejected(row, address.chat, outcome);
-        return end(row, "superseded"); // the message was deleted: there is nothing to sum up
+        if (outcome.why === "forbidden") return rejected(row, to.chat, outcome);
+        return end(row, "superseded"); // the message was deleted: there is nothing to draw over
       case "moved":
-        chats.moved(address.chat, outcome.chat);
+        chats.moved(to.chat, outcome.chat);
         return end(row, "superseded");
       case "unauthorised":
         await ledger.again(row, 0, "refused");

@@ -7,6 +7,8 @@
  */
 import type { IncomingMessage } from "node:http";
 import * as https from "node:https";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 export type Fetch = (
   url: string,
@@ -30,13 +32,13 @@ export function createFetch(apiRoot: string): Fetch {
   const { Agent, request } = apiRoot.startsWith("https:") ? https : process.getBuiltinModule("node:http");
   const agent = new Agent({ keepAlive: true, timeout: idleConnectionMaxMs });
   return async (url, { method, headers, body, signal }) => {
-    // What is sent is in memory anyway; whole, it has a length, and breaks off only with its connection.
-    const content = typeof body === "string" ? body : Buffer.concat(await Array.fromAsync(body));
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const asking = request(url, { agent, method, headers, signal });
     asking.on("error", reject);
     asking.on("response", resolve);
-    asking.end(content);
+    if (typeof body === "string") asking.end(body);
+    // A file is read as fast as it leaves. One that breaks off breaks the connection, so that no server takes a part for the whole.
+    else pipeline(Readable.from(body), asking).catch(reject);
     const response = await promise;
     const text = await read(response);
     return { json: async () => JSON.parse(text) as unknown };

@@ -25,6 +25,17 @@ export function code(text: string): FormattedText {
   return { text, entities: text === "" ? [] : [{ type: "code", offset: 0, length: text.length }] };
 }
 
+/** Null language: none. */
+export function pre(text: string, language: string | null): FormattedText {
+  if (text.trim() === "") return plain("(blank)"); // Telegram drops an entity that holds nothing
+  const entity = { type: "pre" as const, offset: 0, length: text.length };
+  return { text, entities: [language === null ? entity : { ...entity, language }] };
+}
+
+export function styled(type: "bold" | "italic", text: string): FormattedText {
+  return { text, entities: text.trim() === "" ? [] : [{ type, offset: 0, length: text.length }] };
+}
+
 export function concat(...pieces: readonly FormattedText[]): FormattedText {
   let text = "";
   const entities: MessageEntity[] = [];
@@ -54,6 +65,32 @@ export function head(whole: FormattedText, charsMax: number): FormattedText {
   const [first, ...rest] = split(whole, charsMax - 2);
   if (first === undefined) return plain("");
   return rest.length === 0 ? first : concat(first, plain(" \u2026"));
+}
+
+/**
+ * The beginning and the end of a text of more than `charsMax` units, and between them what `left` says of the number of units that are
+ * not shown. Shorter ones stay as they are.
+ */
+export function cutMiddle(
+  whole: FormattedText,
+  charsMax: number,
+  left: (units: number) => FormattedText,
+): FormattedText {
+  if (whole.text.length <= charsMax) return whole;
+  const to = cutPoint(whole.text, [], 0, Math.floor((charsMax * 2) / 3));
+  const from = whole.text.length - tail(whole.text, Math.floor(charsMax / 3)).length;
+  return concat(piece(whole, 0, to), left(from - to), piece(whole, from, whole.text.length));
+}
+
+/** As it stands, blanks and all: other text is put around it. */
+function piece({ text, entities }: FormattedText, from: number, to: number): FormattedText {
+  const kept = entities.flatMap((entity) => {
+    const first = Math.max(entity.offset, from);
+    const last = Math.min(entity.offset + entity.length, to);
+    if (first >= last || text.slice(first, last).trim() === "") return [];
+    return [{ ...entity, offset: first - from, length: last - first }];
+  });
+  return { text: text.slice(from, to), entities: kept };
 }
 
 /** The newest `charsMax` units of a text, cut at a line when one is near, never inside a surrogate pair. */

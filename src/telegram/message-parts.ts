@@ -1,15 +1,16 @@
 /**
  * What a row of the outbox says, as the messages that Telegram takes: every kind of row is composed here, with its buttons. Pure.
  *
- * 1. Buttons stand under the last message of a row, a reply on the first.
+ * 1. Buttons stand under the last message of a row, a reply on the first: before a person can decide, all that they decide on is there.
  * 2. What would bury the chat goes as a file, with its beginning.
  */
 import { type Button, buttonLabel } from "../domain/button.ts";
 import { describeNotice } from "../domain/notice.ts";
 import type { Outgoing, RunSnapshot } from "../engine/ports.ts";
+import { renderAsk } from "./ask-card.ts";
 import type { FileMessage, Keyboard, TextMessage } from "./client.ts";
 import { concat, type FormattedText, head, plain, repetitionMark, split } from "./formatted-text.ts";
-import { type RenderMarkdown, renderStatus } from "./render.ts";
+import { clip, type RenderMarkdown, renderStatus } from "./render.ts";
 import { readable } from "./visible.ts";
 
 export type Part =
@@ -19,6 +20,16 @@ export type Part =
 /** A summary is not sent: it is drawn over the status of its run. */
 export type Sendable = Exclude<Outgoing, { kind: "summary" }>;
 
+/** What a row is drawn with, besides its own words. */
+export type Drawing = {
+  /** The run of a status as it is now; without it a status has nothing to say any more. */
+  readonly live: RunSnapshot | null;
+  /** Where the copy of a file is; without it there is nothing to send. */
+  readonly copy: string | null;
+  readonly nowMs: number;
+  readonly renderMarkdown: RenderMarkdown;
+};
+
 /** More messages than this in a row bury the chat: the whole goes as a file then, with its beginning. */
 const answerPartsMax = 4;
 /** Longer Markdown is not even drawn to be counted: four parts of it would have to be half markup. In UTF-16 units. */
@@ -26,13 +37,8 @@ const answerCharsMax = 30_000;
 /** The beginning that goes with a file: a caption has at most 1,024 units. */
 const captionCharsMax = 900;
 
-/** `live` is the run of a status as it is now; without it there is nothing to say any more: null. */
-export function compose(
-  body: Sendable,
-  live: RunSnapshot | null,
-  nowMs: number,
-  renderMarkdown: RenderMarkdown,
-): Part[] | null {
+/** Null when there is nothing to say any more. */
+export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: Drawing): Part[] | null {
   switch (body.kind) {
     case "status":
       return live && [textPart(renderStatus(live, nowMs, renderMarkdown), keyboardOf([[body.stop]]))];
@@ -40,6 +46,10 @@ export function compose(
       return answerParts(body.text, renderMarkdown);
     case "notice":
       return noticeParts(body);
+    case "ask":
+      return askParts(body, renderMarkdown);
+    case "file":
+      return copy === null ? null : [storedFilePart(body, copy)];
     default:
       return body satisfies never;
   }
@@ -54,7 +64,28 @@ function answerParts(text: string, renderMarkdown: RenderMarkdown): Part[] {
 function filePart(text: string, renderMarkdown: RenderMarkdown): Part {
   const beginning = head(renderMarkdown(text.slice(0, captionCharsMax * 3)), captionCharsMax);
   const caption = concat(beginning, plain("\n\nThe whole answer is in the file."));
-  return { kind: "file", file: { name: "answer.md", content: text, caption } };
+  return writtenFilePart("answer.md", text, caption);
+}
+
+function askParts({ ask, state, buttons }: Outgoing & { kind: "ask" }, renderMarkdown: RenderMarkdown): Part[] {
+  const { text, whole } = renderAsk(ask, state, renderMarkdown);
+  const card = textPart(text, keyboardOf(buttons));
+  return whole === null ? [card] : [writtenFilePart(whole.name, whole.content, plain("")), card];
+}
+
+/** Telegram shows these in the chat; what moves, or is larger, goes as a document. */
+const photoNames = /\.(?:jpe?g|png|webp)$/i;
+/** Telegram's bound on photos. */
+const photoBytesMax = 10 * 1024 * 1024;
+
+function storedFilePart({ file, caption }: Outgoing & { kind: "file" }, path: string): Part {
+  const shownAs = photoNames.test(file.name) && file.bytes <= photoBytesMax ? "photo" : "document";
+  const words = head(plain(readable(caption ?? "")), captionCharsMax);
+  return { kind: "file", file: { name: file.name, content: { kind: "stored", path }, shownAs, caption: words } };
+}
+
+function writtenFilePart(name: string, text: string, caption: FormattedText): Part {
+  return { kind: "file", file: { name, content: { kind: "text", text }, shownAs: "document", caption } };
 }
 
 function noticeParts({ notice, buttons, replyTo }: Outgoing & { kind: "notice" }): Part[] {
@@ -72,8 +103,15 @@ function textPart(text: FormattedText, keyboard: Keyboard = [], replyTo: number 
   return { kind: "text", message: { text, keyboard, replyTo } };
 }
 
+/** Some labels were written by an agent. Telegram refuses a button without one; phones show about half of this. */
+const labelCharsMax = 64;
+
 export function keyboardOf(rows: readonly (readonly Button[])[]): Keyboard {
-  return rows.map((row) => row.map((button) => ({ label: buttonLabel(button.action), data: button.id })));
+  return rows.map((row) => row.map((button) => ({ label: label(button), data: button.id })));
+}
+
+function label({ action }: Button): string {
+  return clip(readable(buttonLabel(action)).replace(/\s+/g, " ").trim(), labelCharsMax) || "\u2026";
 }
 
 /** The same, saying that it may have been said before (I6). */
@@ -81,8 +119,10 @@ export function marked(part: Part): Part {
   return mapText(part, (text) => concat(plain(repetitionMark), text));
 }
 
-/** Null when it has none. */
-export function withoutFormatting(part: Part): Part | null {
+/** What Telegram may take when it refused this: a photo as a document, a text without formatting. Null when it is as plain as can be. */
+export function plainer(part: Part): Part | null {
+  if (part.kind === "file" && part.file.shownAs === "photo")
+    return { kind: "file", file: { ...part.file, shownAs: "document" } };
   const text = part.kind === "text" ? part.message.text : part.file.caption;
   return text.entities.length === 0 ? null : mapText(part, ({ text: bare }) => plain(bare));
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { noFiles } from "../../test/no-files.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { telegramConversation } from "../domain/conversation.ts";
 import type { RunId, RunOutcome } from "../domain/run.ts";
@@ -30,7 +31,11 @@ function createWorld() {
   const telegram = createScriptedTelegram();
   const log = createRecordedLog();
   const markdown = () => Promise.resolve(renderMarkdown);
-  const sender = createTelegramOutbox({ client: telegram, engine, outbox, markdown, clock, random: noChance, log });
+  /** The copies that are there, by their ids. */
+  const copies = new Map<string, string>();
+  const files = { find: (id: string) => Promise.resolve(copies.get(id) ?? null) };
+  const deps = { client: telegram, engine, outbox, files, markdown, clock, random: noChance, log };
+  const sender = createTelegramOutbox(deps);
   const end = new AbortController();
   const ended = sender.run(end.signal);
   return {
@@ -39,6 +44,7 @@ function createWorld() {
     outbox,
     telegram,
     log,
+    copies,
     sender,
     async say(body: Outgoing, conversation = alice): Promise<OutboxId> {
       const id = outbox.add(conversation, body);
@@ -208,6 +214,7 @@ describe("unknown outcomes", () => {
       client: telegram,
       engine,
       outbox,
+      files: noFiles,
       markdown: () => Promise.resolve(renderMarkdown),
       clock,
       random: noChance,
@@ -231,7 +238,7 @@ describe("unknown outcomes", () => {
       "b".repeat(24),
       "(possibly repeated) bbbb",
     ]);
-    expect(world.outbox.row(id)).toMatchObject({ state: "sent", message: "101" });
+    expect(world.outbox.row(id)).toMatchObject({ state: "sent", message: "102" });
   });
 
   it("writes down a delivery even when the database fails for a while, instead of repeating it", async () => {

@@ -195,6 +195,8 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       return Number.POSITIVE_INFINITY;
     }
     const isNews = snapshot.transcript !== status.shown.transcript || snapshot.state !== status.shown.state;
+    // An agent that waits for a person may wait for hours: nothing of it is news.
+    if (!isNews && isAsking(snapshot)) return Number.POSITIVE_INFINITY;
     const dueMs = status.notBeforeMs + (isNews ? 0 : heartbeatMs);
     if (dueMs > nowMs) return dueMs; // news before then rings the bell
     const lane = laneOf(status.address.chat);
@@ -205,9 +207,10 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     return waitMs === 0 ? Number.POSITIVE_INFINITY : status.notBeforeMs;
   }
 
-  function startTyping({ owner, state, startedAtMs }: RunSnapshot, nowMs: number): number {
+  function startTyping(snapshot: RunSnapshot, nowMs: number): number {
+    const { owner, state, startedAtMs } = snapshot;
     const address = chats.addressOf(owner.conversation);
-    if (address === null || state === "quarantined") return Number.POSITIVE_INFINITY;
+    if (address === null || state === "quarantined" || isAsking(snapshot)) return Number.POSITIVE_INFINITY;
     const lastMs = typing.get(owner.conversation)?.atMs ?? Number.NEGATIVE_INFINITY;
     const dueMs = Math.max(startedAtMs + typingAfterMs, lastMs + typingEveryMs);
     if (dueMs > nowMs) return dueMs;
@@ -276,4 +279,9 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       bell.ring();
     },
   };
+}
+
+/** The person is to do something, not the agent. */
+function isAsking({ state, transcript }: RunSnapshot): boolean {
+  return transcript.phase.kind === "asking" && state !== "stopping";
 }

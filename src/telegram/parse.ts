@@ -68,7 +68,9 @@ function parseMessage(updateId: number, message: Message, context: ParseContext)
   const request = readMessage(message, context.me);
   if (request === null)
     return ignored(isAddressed(message, context.me) ? "service message" : "not addressed to the bot");
-  return { kind: "item", item: itemOf(itemKey(updateId, message), message, request) };
+  const item = itemOf(itemKey(updateId, message), message, request);
+  const answered = messageAnswered(message, context.me);
+  return { kind: "item", item: answered === null ? item : { ...item, repliesTo: String(answered) } };
 }
 
 /** An edit never starts anything: what was already given to the agent cannot be taken back by it. */
@@ -113,9 +115,13 @@ function readWords(message: Message, text: string, me: BotIdentity): Request | n
 function isAddressed(message: Message, me: BotIdentity): boolean {
   if (message.chat.type === "private") return true;
   if (mention(me).test(message.text ?? message.caption ?? "")) return true;
-  const repliedTo = message.reply_to_message;
-  // In a topic every message "replies" to the service message that opened it.
-  return repliedTo?.from?.id === me.id && repliedTo.forum_topic_created === undefined;
+  return messageAnswered(message, me) !== null;
+}
+
+/** The message of ours that this one replies to. In a topic every message "replies" to the service message that opened it. */
+function messageAnswered({ reply_to_message: repliedTo }: Message, me: BotIdentity): number | null {
+  if (repliedTo?.from?.id !== me.id || repliedTo.forum_topic_created !== undefined) return null;
+  return repliedTo.message_id;
 }
 
 function mention(me: BotIdentity): RegExp {

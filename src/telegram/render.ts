@@ -46,6 +46,8 @@ function phaseLine({ state, transcript }: RunSnapshot): FormattedText {
     }
     case "retrying":
       return plain(`\u23F3 ${readable(phase.text)} Trying again\u2026`);
+    case "asking":
+      return plain("\u270B Waiting for your answer\u2026");
     case "ended":
       return plain("\u23F3 Finishing\u2026");
     default:
@@ -97,6 +99,6 @@ function openFence(whole: string, shown: string): string {
   return fences % 2 === 1 ? `\`\`\`\n${shown}` : shown;
 }
 
-function clip(text: string, charsMax: number): string {
+export function clip(text: string, charsMax: number): string {
   return text.length <= charsMax ? text : `${text.slice(0, charsMax - 1).replace(/[\uD800-\uDBFF]$/, "")}\u2026`;
 }

@@ -1,6 +1,7 @@
 /** The whole channel against the local Bot API: real requests, real time, an engine and an outbox in memory. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { noFiles } from "../../test/no-files.ts";
 import { createEmulator, type Emulator } from "../../test/emulator/emulator.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { telegramConversation, type ConversationId } from "../domain/conversation.ts";
@@ -54,6 +55,7 @@ beforeEach(async () => {
         allowedUsers: new Set([emulator.owner.id]),
         engine,
         outbox,
+        files: noFiles,
         clock,
         random: () => 0,
         log,

@@ -6,7 +6,7 @@
  * 2. Input ends before output: when the program ends, polling stops at once, and what is due is still sent.
  */
 import { commandList } from "../domain/notice.ts";
-import type { Clock, Engine, Log, OutboxQueue } from "../engine/ports.ts";
+import type { Clock, Engine, Files, Log, OutboxQueue } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import { type BotIdentity, createTelegramClient } from "./client.ts";
 import { createTelegramOutbox } from "./outbox.ts";
@@ -22,6 +22,7 @@ export type TelegramDeps = {
   readonly allowedUsers: ReadonlySet<number>;
   readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
   readonly outbox: OutboxQueue;
+  readonly files: Pick<Files, "find">;
   readonly clock: Clock;
   /** In 0..1, for spreading retries. */
   readonly random: () => number;
@@ -64,7 +65,8 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   const client = createTelegramClient(deps);
   // The Markdown parser is a good part of a start: it is loaded when the first poll is on its way, or by the first message.
   const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
-  const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, markdown, clock, random, log });
+  const { files } = deps;
+  const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, files, markdown, clock, random, log });
   const strangers = createStrangers(clock);
   const input = new AbortController();
   const output = new AbortController();

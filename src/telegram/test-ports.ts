@@ -163,8 +163,8 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
     async end(id, state) {
       if (at(id).state === "pending" || at(id).state === "sending") change(id, { state });
     },
-    async statusOf(run) {
-      return rows.findLast((row) => row.run === run && row.body.kind === "status" && row.state === "sent") ?? null;
+    async sentAs(dedupe) {
+      return rows.find((row) => keyOf(row) === dedupe && row.state === "sent") ?? null;
     },
     async recover() {
       meet("recover");
@@ -196,6 +196,12 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
     leaveSending: (id) => change(id, { state: "sending", attempts: 1 }),
     fail: (verb, times) => void faults.set(verb, times),
   };
+}
+
+/** The key under which the engine says what may be drawn over later. */
+function keyOf({ body }: OutboxRow): string | null {
+  if (body.kind === "status") return `run:${body.run}:status`;
+  return body.kind === "ask" && body.replaces === null ? `ask:${body.id}` : null;
 }
 
 // ---------------------------------------------------------------- engine

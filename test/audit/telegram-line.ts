@@ -4,6 +4,7 @@
  */
 import type { Update, User } from "grammy/types";
 import { onTestFinished } from "vitest";
+import { noFiles } from "../no-files.ts";
 import type { ButtonId } from "../../src/domain/button.ts";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { Clock, Log } from "../../src/engine/ports.ts";
@@ -127,6 +128,7 @@ export function startSending(house: House): { readonly telegram: ScriptedTelegra
     client: telegram,
     engine: house.engine,
     outbox: house.store.outbox,
+    files: noFiles,
     markdown: () => Promise.resolve(renderMarkdown),
     clock: house.clock,
     random: noChance,

@@ -1,6 +1,6 @@
 /** What a conversation chose (agent, model, permissions, session), and what its agents ask. */
 import { describe, expect, it } from "vitest";
-import type { Ask, AskId } from "../../../src/domain/ask.ts";
+import type { Ask, AskId, AskState } from "../../../src/domain/ask.ts";
 import type { ButtonId } from "../../../src/domain/button.ts";
 import type { RunOwner } from "../../../src/domain/run.ts";
 import { accept, alice, bob, claimed, item, type NewDatabase, openLanes, settle } from "./kit.ts";
@@ -102,6 +102,29 @@ function choices(newDatabase: NewDatabase): void {
       expect(await use.store.transact((tx) => tx.askOfMessage(bob, "900"))).toBeNull();
       expect(await use.store.transact((tx) => tx.askOfMessage(alice, "901"))).toBeNull();
       expect(await use.store.outbox.sentAs("ask:q")).toMatchObject({ message: "900" });
+    });
+
+    it("that waits to be shown is shown as it stands, and of its redrawings only the newest (I12)", async () => {
+      const owner = await begin();
+      const row = { conversation: alice, run: owner.run, notBeforeMs: 0 };
+      const body = { kind: "ask" as const, run: owner.run, id: id("q"), ask, buttons: [] };
+      const draw = (number: number, state: AskState) => {
+        const replaces = number === 0 ? null : "ask:q";
+        const dedupe = number === 0 ? "ask:q" : `ask:q:${number}`;
+        return use.store.transact((tx) => tx.addOutgoing({ ...row, dedupe, body: { ...body, state, replaces } }, 40));
+      };
+      const open = (...ticked: string[]): AskState => ({ kind: "open", answers: [], ticked });
+      const next = async () => {
+        const [due] = await use.store.outbox.due("telegram", 1);
+        if (due !== undefined) await use.store.outbox.begin(due.id).then(() => use.store.outbox.sent(due.id, "900"));
+        return due?.body;
+      };
+      for (const [number, state] of [open(), open("a"), open("a", "b")].entries()) await draw(number, state);
+      expect(await next()).toMatchObject({ state: open("a", "b"), replaces: null });
+      expect(await next()).toMatchObject({ state: open("a", "b"), replaces: "ask:q" });
+      expect(await next()).toBeUndefined();
+      await draw(3, { kind: "expired" });
+      expect(await next()).toMatchObject({ state: { kind: "expired" }, replaces: "ask:q" });
     });
   });
 

@@ -1,0 +1,278 @@
+/**
+ * How an ask looks in a chat: what is asked, exactly, while it is open; in one line what came of it, afterwards. Pure.
+ *
+ * 1. T5: what would be done is shown in blocks of its own, character by character, those that cannot be seen as well. Our own words stand
+ *    outside of the blocks, so that nothing an agent writes can look like them.
+ * 2. A card is one message. What does not fit is cut in its middle, says so, and goes whole as a file.
+ */
+import type { Ask, AskAnswer, AskedAction, AskState, FileEdit, Question } from "../domain/ask.ts";
+import { excerpt } from "../domain/notice.ts";
+import { code, concat, cutMiddle, entitiesMax, type FormattedText, plain, pre, styled } from "./formatted-text.ts";
+import { clip, type RenderMarkdown } from "./render.ts";
+import { readable, visibleLine, visibleText } from "./visible.ts";
+
+/** The whole of what the card had to cut. */
+export type Whole = { readonly name: string; readonly content: string };
+
+export type AskCard = { readonly text: FormattedText; readonly whole: Whole | null };
+
+/** What is asked; the rest of a message (4,096 units) is for our words, directories and reasons. In UTF-16 units. */
+const bodyCharsMax = 3000;
+/** More are counted: the blocks of more would be too short to read. */
+const filesShownMax = 5;
+/** On this much of a question, its options and what was answered before, a person decides; an agent that writes more gets a file. */
+const questionCharsMax = 1500;
+const optionCharsMax = 120;
+const answeredCharsMax = 100;
+/** A path is read whole; a longer one is not read. In UTF-16 units. */
+const pathCharsMax = 300;
+const reasonCharsMax = 400;
+/** What stays of it in a closed card. */
+const closedCharsMax = 500;
+
+export function renderAsk(ask: Ask, state: AskState, renderMarkdown: RenderMarkdown): AskCard {
+  const card = state.kind === "open" ? openCard(ask, state, renderMarkdown) : { text: closed(ask, state), whole: null };
+  // Telegram drops what goes beyond: the formatting of a long plan's end.
+  return { ...card, text: { ...card.text, entities: card.text.entities.slice(0, entitiesMax) } };
+}
+
+function openCard(ask: Ask, state: AskState & { kind: "open" }, renderMarkdown: RenderMarkdown): AskCard {
+  switch (ask.kind) {
+    case "approval":
+      return approvalCard(ask);
+    case "plan":
+      return planCard(ask.plan, renderMarkdown);
+    case "questions":
+      return questionCard(ask.questions, state);
+    default:
+      return ask satisfies never;
+  }
+}
+
+// ---------------------------------------------------------------- approvals
+
+function approvalCard({ action, reason }: Ask & { kind: "approval" }): AskCard {
+  const { title, body, whole } = actionCard(action);
+  const why = reason === null ? [] : [plain(`\nThe agent says: ${oneLine(reason, reasonCharsMax)}`)];
+  const hint = concat(plain("\n\n"), styled("italic", "A reply to this message denies it, with your words."));
+  return { text: concat(title, plain("\n"), body, ...why, hint), whole };
+}
+
+function actionCard(action: AskedAction): { title: FormattedText; body: FormattedText; whole: Whole | null } {
+  switch (action.kind) {
+    case "command": {
+      const command = visibleText(action.command);
+      const where = action.directory === null ? [] : [plain("\nin "), path(action.directory)];
+      return {
+        title: styled("bold", "Run this command?"),
+        body: concat(block(command, "bash", bodyCharsMax), ...where),
+        whole: wholeOf("command.txt", command, bodyCharsMax),
+      };
+    }
+    case "edit":
+      return editCard(action.files);
+    case "tool": {
+      const input = visibleText(action.input);
+      return {
+        title: concat(styled("bold", "Use this tool?"), plain(" "), code(clip(visibleLine(action.name), 64) || "?")),
+        body: block(input, null, bodyCharsMax),
+        whole: wholeOf("input.txt", input, bodyCharsMax),
+      };
+    }
+    default:
+      return action satisfies never;
+  }
+}
+
+function editCard(files: readonly FileEdit[]): { title: FormattedText; body: FormattedText; whole: Whole | null } {
+  const shown = files.slice(0, filesShownMax);
+  const charsMax = Math.floor(bodyCharsMax / Math.max(1, shown.length));
+  const diffs = files.map((file) => ({ path: file.path, diff: visibleText(file.diff) }));
+  const blocks = diffs
+    .slice(0, filesShownMax)
+    .flatMap((file) => [plain("\n"), path(file.path), plain("\n"), block(file.diff, "diff", charsMax)]);
+  const more = files.length - shown.length;
+  if (more > 0) blocks.push(plain(`\n\u2026 and ${more} more; all of them are in the file above.`));
+  const isCut = more > 0 || diffs.some(({ diff }) => diff.length > charsMax);
+  const content = diffs.map((file) => `--- ${visibleLine(file.path)}\n${file.diff}\n`).join("\n");
+  return {
+    title: styled("bold", files.length === 1 ? "Make this edit?" : `Make these edits in ${files.length} files?`),
+    body: concat(...blocks.slice(1)),
+    whole: isCut ? { name: "edit.diff", content } : null,
+  };
+}
+
+function block(text: string, language: string | null, charsMax: number): FormattedText {
+  return cutMiddle(pre(text, language), charsMax, notShown);
+}
+
+function notShown(units: number): FormattedText {
+  return concat(
+    plain("\n"),
+    styled("italic", `\u2026 ${units} characters not shown; the file above has all \u2026`),
+    plain("\n"),
+  );
+}
+
+function wholeOf(name: string, content: string, charsMax: number): Whole | null {
+  return content.length > charsMax ? { name, content } : null;
+}
+
+function path(text: string): FormattedText {
+  return code(clip(visibleLine(text), pathCharsMax) || "?");
+}
+
+// ---------------------------------------------------------------- plans
+
+function planCard(plan: string, renderMarkdown: RenderMarkdown): AskCard {
+  const drawn = renderMarkdown(plan);
+  const hint = "A reply to this message keeps the agent planning, with your words.";
+  const text = concat(
+    styled("bold", "Carry out this plan?"),
+    plain("\n\n"),
+    drawn.text.trim() === "" ? plain("(blank)") : cutMiddle(drawn, bodyCharsMax, notShown),
+    plain("\n\n"),
+    styled("italic", hint),
+  );
+  return { text, whole: drawn.text.length > bodyCharsMax ? { name: "plan.md", content: readable(plan) } : null };
+}
+
+// ---------------------------------------------------------------- questions
+
+function questionCard(questions: readonly Question[], { answers }: AskState & { kind: "open" }): AskCard {
+  const question = questions[answers.length];
+  if (question === undefined) return { text: plain("Answered."), whole: null };
+  const before = answers.map((given, index) => plain(`${answeredLine(questions[index], given)}\n`));
+  const header = oneLine(question.header, 64);
+  const count = questions.length === 1 ? "Question" : `Question ${answers.length + 1} of ${questions.length}`;
+  const text = concat(
+    ...before,
+    styled("bold", header === "" ? count : questions.length === 1 ? header : `${count} \u00B7 ${header}`),
+    plain("\n"),
+    cutMiddle(plain(readable(question.text).trim() || "(blank)"), questionCharsMax, notShown),
+    ...optionLines(question),
+    plain("\n\n"),
+    styled("italic", howToAnswer(question)),
+  );
+  return {
+    text,
+    whole: questions.some(isCut) ? { name: "questions.txt", content: questions.map(inFull).join("\n\n") } : null,
+  };
+}
+
+/** The buttons say the labels; what a button has no room for stands here. */
+function optionLines({ options }: Question): FormattedText[] {
+  const isPlain = options.every(({ label, description }) => description.trim() === "" && label.length <= labelCharsMax);
+  if (isPlain) return [];
+  const lines = options.flatMap(({ label, description }) => {
+    const about = oneLine(description, optionCharsMax);
+    return [
+      plain("\n\u2022 "),
+      styled("bold", oneLine(label, optionCharsMax)),
+      plain(about === "" ? "" : `: ${about}`),
+    ];
+  });
+  return [plain("\n"), ...lines];
+}
+
+function howToAnswer({ options, choice, takesText }: Question): string {
+  if (options.length === 0) return "Reply to this message with your answer.";
+  const tap = choice === "one" ? "Tap an answer" : "Tick what applies, then Done";
+  return takesText ? `${tap}, or reply to this message with your own words.` : `${tap}.`;
+}
+
+function isCut({ text, options }: Question): boolean {
+  const isLong = (words: string): boolean => words.length > optionCharsMax;
+  return text.length > questionCharsMax || options.some((option) => isLong(option.label) || isLong(option.description));
+}
+
+function inFull({ header, text, options }: Question): string {
+  const lines = options.map(({ label, description }) => `- ${label}${description === "" ? "" : `: ${description}`}`);
+  return readable([...(header === "" ? [] : [header]), text, ...lines].join("\n"));
+}
+
+function answeredLine(question: Question | undefined, given: readonly string[]): string {
+  const name = question?.header.trim() === "" ? question.text : (question?.header ?? "");
+  const answer = given.length === 0 ? "nothing" : oneLine(given.join(", "), answeredCharsMax);
+  return `\u2714 ${excerpt(readable(name))}: ${answer}`;
+}
+
+// ---------------------------------------------------------------- what came of it
+
+function closed(ask: Ask, state: Exclude<AskState, { kind: "open" }>): FormattedText {
+  switch (state.kind) {
+    case "answered":
+      return answeredCard(ask, state.answer);
+    case "expired":
+      return concat(plain("\u231B Expired: the run that asked is over. Nothing of it was done.\n"), remains(ask));
+    case "withdrawn":
+      return concat(plain("\u2716 Withdrawn: the agent does not ask this any more.\n"), remains(ask));
+    case "late":
+      return concat(plain("\u2716 The answer came too late: the agent did not wait for it any more.\n"), remains(ask));
+    default:
+      return state satisfies never;
+  }
+}
+
+function answeredCard(ask: Ask, answer: AskAnswer): FormattedText {
+  switch (answer.kind) {
+    case "allow":
+      return concat(plain(`\u2714 ${allowedWords(ask, answer.scope)}\n`), remains(ask));
+    case "deny": {
+      const word = { approval: "Denied", plan: "Not carried out", questions: "Not answered" }[ask.kind];
+      const reason = answer.reason === null ? "" : `: ${oneLine(answer.reason, reasonCharsMax)}`;
+      return concat(plain(`\u2716 ${word}${reason}\n`), remains(ask));
+    }
+    case "answers": {
+      const questions = ask.kind === "questions" ? ask.questions : [];
+      return plain(answer.answers.map((given, index) => answeredLine(questions[index], given)).join("\n"));
+    }
+    default:
+      return answer satisfies never;
+  }
+}
+
+function allowedWords(ask: Ask, scope: "once" | "session"): string {
+  if (ask.kind === "plan") return scope === "once" ? "Go, asking before edits" : "Go, editing freely";
+  return scope === "once" ? "Allowed once" : "Allowed for this session";
+}
+
+/** What it was about, so that one who scrolls back knows what was allowed. */
+function remains(ask: Ask): FormattedText {
+  switch (ask.kind) {
+    case "approval":
+      return code(clip(visibleLine(inShort(ask.action)), closedCharsMax));
+    case "plan":
+      return plain(excerpt(readable(ask.plan)));
+    case "questions":
+      return plain(ask.questions.map(({ text }) => excerpt(readable(text))).join("\n"));
+    default:
+      return ask satisfies never;
+  }
+}
+
+function inShort(action: AskedAction): string {
+  switch (action.kind) {
+    case "command":
+      return action.command;
+    case "edit":
+      return action.files
+        .map(({ path: file, diff }) => `${file} +${linesOf(diff, "+")} -${linesOf(diff, "-")}`)
+        .join(", ");
+    case "tool":
+      return `${action.name} ${action.input}`;
+    default:
+      return action satisfies never;
+  }
+}
+
+function linesOf(diff: string, mark: "+" | "-"): number {
+  return diff.split("\n").filter((line) => line.startsWith(mark)).length;
+}
+
+function oneLine(text: string, charsMax: number): string {
+  return clip(readable(text).replace(/\s+/g, " ").trim(), charsMax);
+}
+
+/** What a phone shows of a button's label. In UTF-16 units. */
+const labelCharsMax = 40;
