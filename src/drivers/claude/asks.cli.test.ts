@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { bash, play } from "./test-play.ts";
-import type { Played } from "./test-play.ts";
+import type { Played, Session } from "./test-play.ts";
 import { createClaudeStage } from "./test-stage.ts";
 import type { ClaudeStage } from "./test-stage.ts";
 
@@ -293,7 +293,7 @@ test("a denied plan keeps the agent planning, with the person's words", async ()
 
 test("each turn has its own mode, in the same process: bypass, ask, plan, edit, and bypass again", async () => {
   const turns = ["bypass", "ask", "plan", "edit", "bypass"] as const;
-  let session = { id: "modes", resume: null as string | null };
+  let session: Session = { id: "modes", resume: null };
   const pids: string[] = [];
   for (const [index, permissions] of turns.entries()) {
     const turn = play(stage, [[write(`file${index}`)], [bash("echo $PPID; true")], ["done"]], { permissions, session });
@@ -308,7 +308,7 @@ test("each turn has its own mode, in the same process: bypass, ask, plan, edit, 
     expect(isDone(`file${index}`)).toBe(permissions !== "plan");
     pids.push(/"content":"(?<pid>\d+)"/.exec(heard())?.groups?.["pid"] ?? "");
     await turn.turn.quiet;
-    session = turn.session() as typeof session;
+    session = turn.session();
   }
   expect(new Set(pids.filter((pid) => pid !== "")).size).toBe(1);
 });

@@ -29,7 +29,6 @@ type Id = string | number;
 type Message = { readonly id?: Id; readonly method?: string; readonly params?: Readonly<Record<string, unknown>> };
 /** The part of the SDK's transport that is used here. */
 type Transport = {
-  onmessage?: (message: Message) => void;
   start(): Promise<void>;
   send(message: object): Promise<void>;
 };
@@ -81,7 +80,7 @@ export function createHostToolServer(call: HostCall, first: readonly HostTool[],
   const instance = {
     async connect(to: Transport): Promise<void> {
       transport = to;
-      to.onmessage = (message) => void receive(message); // never rejects
+      Object.assign(to, { onmessage: (message: Message) => void receive(message) }); // never rejects
       await to.start();
     },
     close: () => Promise.resolve(),

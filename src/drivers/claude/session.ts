@@ -21,8 +21,7 @@ import type {
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
 import type { Ask, AskAnswer } from "../../domain/ask.ts";
-import type { HostTool, HostToolResult } from "../../domain/host-tool.ts";
-import type { PermissionMode } from "../../domain/permission-mode.ts";
+import type { HostToolResult } from "../../domain/host-tool.ts";
 import type { Clock, HostTools } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
@@ -33,16 +32,11 @@ import type { McpTrouble, Wire, WireTask } from "./decode.ts";
 import { createHostToolServer, hostServerName } from "./host-tools.ts";
 import { createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
-import { isEffort, modelsOf } from "./models.ts";
+import { modelsOf } from "./models.ts";
 import { askOf, claudeModes, refusalOf, resultOf, stopped } from "./permissions.ts";
 import type { Call } from "./permissions.ts";
-
-/** What may differ from turn to turn. */
-export type TurnSettings = {
-  readonly permissions: PermissionMode;
-  readonly model: ModelChoice | null;
-  readonly tools: readonly HostTool[];
-};
+import { createSettings, startPermissions } from "./settings.ts";
+import type { Outcome, TurnSettings } from "./settings.ts";
 
 export type SessionOptions = TurnSettings & {
   readonly workspace: string;
@@ -76,10 +70,8 @@ export type TurnSink = {
   readonly over: AbortSignal;
 };
 
-export type Settled =
-  | { readonly kind: "settled" }
-  | { readonly kind: "dead" }
-  | { readonly kind: "refused"; readonly detail: string };
+/** "dead": nobody is there to be told. */
+export type Settled = Outcome | { readonly kind: "dead" };
 
 export type ClaudeSession = {
   readonly options: SessionOptions;
@@ -146,9 +138,6 @@ export function createSession(
   let isAlive = true;
   let straying: Promise<void> = Promise.resolve();
   let closing: Promise<void> | undefined;
-  /** What the CLI was last told to be. To bypass needs a word at the start, and is told when it is ready. */
-  let permissions: PermissionMode = options.permissions === "bypass" ? "ask" : options.permissions;
-  let model: ModelChoice | null = options.model && { id: options.model.id, effort: null };
   /** Where and in which mode a tool call of this turn was made: the CLI says so only to the hook. */
   const calls = new Map<string, { readonly directory: string; readonly mode: ClaudeMode }>();
   /** MCP servers whose trouble was told. */
@@ -158,7 +147,7 @@ export function createSession(
   const beforeTool: HookCallback = async (call) => {
     const turn = sink;
     if (call.hook_event_name === "PreToolUse") {
-      const mode = (call.permission_mode ?? claudeModes[permissions]) as ClaudeMode;
+      const mode = (call.permission_mode ?? claudeModes[settled.permissions]) as ClaudeMode;
       calls.set(call.tool_use_id, { directory: call.cwd, mode });
     }
     if (turn && !hasUsedTools) {
@@ -179,8 +168,8 @@ export function createSession(
     const call: Call = {
       tool,
       input: toolInput,
-      ...(calls.get(about.toolUseID) ?? { directory: options.workspace, mode: claudeModes[permissions] }),
-      permissions,
+      ...(calls.get(about.toolUseID) ?? { directory: options.workspace, mode: claudeModes[settled.permissions] }),
+      permissions: settled.permissions,
       suggestions: about.suppressAlwaysAllowRule === true ? [] : (about.suggestions ?? []),
       reason: about.decisionReason ?? "",
       said: turn.said,
@@ -203,7 +192,7 @@ export function createSession(
       pathToClaudeCodeExecutable: deps.cli,
       includePartialMessages: true,
       settingSources: deps.settingSources,
-      permissionMode: claudeModes[permissions],
+      permissionMode: claudeModes[startPermissions(options)],
       ...(options.permissions === "bypass" ? { allowDangerouslySkipPermissions: true } : {}),
       // Also under bypass: questions and plans come this way.
       canUseTool,
@@ -223,6 +212,7 @@ export function createSession(
   });
   if (!agent) throw new Error("the Claude SDK did not start its program at once");
   const process = agent;
+  const settled = createSettings(query, options, hostTools, () => deps.ownModel(options.workspace));
   const ready = becomeReady();
 
   async function becomeReady(): Promise<"ready" | "dead"> {
@@ -241,45 +231,18 @@ export function createSession(
       process.signal("SIGKILL");
       return outcome;
     }
-    if (options.permissions === "bypass") await settlePermissions("bypass").catch(() => undefined); // the turn asks again, and is told
+    if (options.permissions === "bypass") await Promise.race([settled.settle(options), process.exited]); // refused: the turn asks again, and is told
     resident = await process.survivors([]);
     return outcome;
   }
 
-  async function settlePermissions(wanted: PermissionMode): Promise<void> {
-    if (wanted === permissions) return;
-    await query.setPermissionMode(claudeModes[wanted]);
-    permissions = wanted;
-  }
-
-  /** Nothing is told while nothing was ever chosen: the CLI then follows the user's own settings, and a resumed session its own model. */
-  async function settleModel(wanted: ModelChoice | null): Promise<void> {
-    if (wanted === null && model === null) return;
-    const next = wanted ?? (await deps.ownModel(options.workspace));
-    const { effort } = next;
-    if (effort !== null && !isEffort(effort)) throw new Error(`there is no effort "${effort}"`);
-    if (next.id !== model?.id) await query.setModel(next.id);
-    model = { id: next.id, effort: model?.effort ?? null };
-    if (effort !== model.effort) await query.applyFlagSettings({ effortLevel: effort });
-    model = wanted;
-  }
-
-  function settle(settings: TurnSettings): Promise<Settled> {
-    const settling = (async (): Promise<Settled> => {
-      try {
-        await settlePermissions(settings.permissions);
-        await settleModel(settings.model);
-        await hostTools.offer(settings.tools);
-        return { kind: "settled" };
-      } catch (error) {
-        return { kind: "refused", detail: error instanceof Error ? error.message : String(error) };
-      }
-    })();
-    const settled = Promise.race([settling, process.exited.then(() => ({ kind: "dead" }) as const)]);
-    const done = settled.then(() => undefined);
+  async function settle(settings: TurnSettings): Promise<Settled> {
+    const settling = settled.settle(settings);
+    const done = Promise.race([settling, process.exited]).then(() => undefined);
     pending.add(done);
-    void done.then(() => pending.delete(done)); // never rejects
-    return settled;
+    const outcome = await Promise.race([settling, process.exited.then(() => ({ kind: "dead" }) as const)]);
+    pending.delete(done);
+    return outcome;
   }
 
   async function callHostTool(name: string, toolInput: unknown, signal: AbortSignal): Promise<HostToolResult> {
