@@ -457,13 +457,19 @@ test("a session that was forgotten can be gone on with elsewhere at once; one th
   expect(await settled(late)).toEqual(completed("1 earlier answers"));
 });
 
-test("forgetting a session leaves alone what it left running on purpose", async () => {
+test("forgetting a session leaves alone what it left running on purpose, and so does a stop after it was taken up again", async () => {
   const seconds = uniqueSeconds();
   const session = newSession();
   const turn = play([[bash(`sleep ${seconds}`, { run_in_background: true })], ["It runs."]], { session });
   await settled(turn);
   await stage.driver.forget(session.id);
   expect(sleeps(seconds)).toBe(true);
+  const later = uniqueSeconds();
+  const stopped = play([[bash(`(sleep ${later}); echo x`)], ["no"]], { session: newSession(resumeOf(turn)) });
+  await alive(later);
+  stopped.turn.interrupt("ask");
+  await settled(stopped);
+  expect([later, seconds].map(sleeps)).toEqual([false, true]);
 });
 
 test("two conversations do not work in one session at once", async () => {

@@ -48,6 +48,8 @@ export type CodexDriverDeps = {
 
 /** An open thread costs about 1.3 MB (measured), and its MCP servers as much as they like. */
 const idleThreadsMax = 64;
+/** A copy is taken by the turn that follows it; a person makes a few before they go on. */
+const shelfMax = 8;
 /** A person who comes back within this time meets a warm server (147 MB, measured); later, it costs 0.3 s once. */
 const idleMsMax = 15 * 60_000;
 /** The server is ended, killed after 3 s and then gone within milliseconds. */
@@ -65,8 +67,11 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
   const driverMarker = `${deps.instance}.codex`;
   /** By our session id, least recently used first. */
   const threads = new Map<string, CodexThread>();
-  /** Copies that no session has taken yet, by Codex's id. */
-  const copies = new Map<string, CodexThread>();
+  /**
+   * Open threads of no session, by Codex's id: copies that none has taken yet, and what was closed but has commands left running on
+   * purpose, which Codex would end if it opened the thread again.
+   */
+  const shelf = new Map<string, CodexThread>();
   /** Turns of one session come one after the other; the engine sees to it, this makes it so. */
   const lines = new Map<string, Promise<void>>();
   const closings = new Map<CodexServer, Promise<void>>();
@@ -122,15 +127,15 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
         deps.log.error({ error }, "the server of Codex cannot be proven gone");
       });
     closings.set(server, closing);
-    for (const map of [threads, copies]) {
+    for (const map of [threads, shelf]) {
       for (const [id, thread] of map) if (thread.server === server) map.delete(id);
     }
     return closing;
   }
 
   function sparedOf(server: CodexServer): Spared[] {
-    const open = [...threads.values(), ...copies.values()].filter((thread) => thread.server === server);
-    return open.flatMap((thread) => thread.adopted);
+    const open = [...threads.values(), ...shelf.values()];
+    return open.flatMap((thread) => (thread.server === server ? thread.adopted : []));
   }
 
   /** Starts the bound of being idle anew. */
@@ -176,7 +181,7 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
     if (own && own.server === server && (resume === null || own.id === resume)) {
       return { kind: "thread", thread: own, notice: null };
     }
-    if (own) await close(id, own);
+    if (own) await close(id, own); // another memory was chosen for the session
     if (resume === null) return openNew(request, server, null);
     const holder = [...threads].find(([, thread]) => thread.id === resume && thread.server === server);
     if (holder) {
@@ -185,9 +190,9 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
       threads.delete(session);
       return { kind: "thread", thread, notice: null };
     }
-    const copy = copies.get(resume);
-    copies.delete(resume);
-    if (copy && copy.server === server) return { kind: "thread", thread: copy, notice: null };
+    const shelved = shelf.get(resume);
+    shelf.delete(resume);
+    if (shelved && shelved.server === server) return { kind: "thread", thread: shelved, notice: null };
     return openStored(request, server, resume);
   }
 
@@ -288,20 +293,32 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
     for (const [id, eldest] of resting.slice(0, Math.max(0, resting.length - idleThreadsMax))) void close(id, eldest); // never rejects
   }
 
-  /** Resolves, never rejects. What it left running stays: Codex itself unloads the thread 30 minutes later. */
-  async function close(session: string, thread: CodexThread): Promise<void> {
+  /** The session needs its thread no more. Resolves with whether Codex was told, never rejects. */
+  async function close(session: string, thread: CodexThread): Promise<boolean> {
     if (threads.get(session) === thread) threads.delete(session);
-    if (!thread.server.isAlive) return;
+    if (!thread.server.isAlive) return false;
+    if (await isHolding(thread.adopted)) return shelve(thread);
     await thread.request("thread/unsubscribe", {});
     thread.server.unregister(thread.id);
+    return true;
+  }
+
+  function shelve(thread: CodexThread): false {
+    shelf.set(thread.id, thread);
+    const [eldest] = [...shelf.values()].filter((one) => one.adopted.length === 0);
+    // A bound: a copy that no session has taken by now is opened again from Codex's store when one does.
+    if (eldest && shelf.size > shelfMax) {
+      shelf.delete(eldest.id);
+      void close(eldest.id, eldest); // never rejects
+    }
+    return false;
   }
 
   /**
    * A thread that nobody subscribes to keeps its file for half an hour, and the terminal could not go on with it. Archiving is the one
-   * way to make Codex let go at once, and taking it back leaves it where it was. It would also end what was left running on purpose.
+   * way to make Codex let go at once, and taking it back leaves it where it was.
    */
   async function letGo(thread: CodexThread): Promise<void> {
-    if (!thread.server.isAlive || (await isHolding(thread.adopted))) return;
     const archived = await thread.request("thread/archive", {});
     if (archived.kind === "result") await thread.request("thread/unarchive", {});
   }
@@ -348,7 +365,7 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
         const more = { threadId: resume, excludeTurns: true };
         const copy = await load(server, "thread/fork", null, workspace, more);
         if (copy.kind === "unavailable") return copy;
-        copies.set(copy.value.id, copy.value);
+        shelve(copy.value);
         return { kind: "known", value: copy.value.id };
       }),
 
@@ -384,8 +401,7 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
       await lines.get(session);
       const thread = threads.get(session);
       if (!thread) return;
-      await close(session, thread);
-      await letGo(thread);
+      if (await close(session, thread)) await letGo(thread);
     },
 
     async [Symbol.asyncDispose]() {

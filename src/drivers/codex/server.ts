@@ -83,7 +83,7 @@ export function startServer(deps: ServerDeps): CodexServer {
   );
   const never = new AbortController().signal;
   const sinks = new Map<string, ThreadSink>();
-  /** A subagent's thread, and the thread that began it. */
+  /** A subagent's thread, and the thread that began it. A few words each, for the life of the server, like the markers. */
   const parents = new Map<string, string>();
   const threadMarkers = new Map<string, string>();
   let unclaimed: { readonly thread: string; readonly give: (sink: ThreadSink) => void }[] = [];

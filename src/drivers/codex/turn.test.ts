@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { noTools } from "../../../test/no-tools.ts";
 import type { AgentEvent } from "../../domain/agent-event.ts";
@@ -20,9 +21,13 @@ function stage(mood = "", clock: Clock = createSystemClock()) {
   const home = mkdtempSync(join(tmpdir(), "signalbox-codex-stand-in-"));
   const cli = join(home, "stand-in");
   const log = join(home, "log");
-  writeFileSync(cli, `#!/bin/sh\nexec ${process.execPath} ${join(import.meta.dirname, "test-app-server.ts")}\n`, {
-    mode: 0o755,
-  });
+  writeFileSync(
+    cli,
+    `#!/bin/sh\nexec ${process.execPath} ${fileURLToPath(new URL("./test-app-server.ts", import.meta.url))}\n`,
+    {
+      mode: 0o755,
+    },
+  );
   const environment = { PATH: process.env["PATH"] ?? "", HOME: home, FAKE_LOG: log, FAKE_MOOD: mood };
   const instance = `stand-in.${process.pid}.${(serial += 1)}`;
   const driver = createCodexDriver({ environment, cli, instance, scan, clock, log: silent });
