@@ -35,6 +35,17 @@ const states: Record<string, (kit: WebKit) => Promise<void>> = {
   quarantined: scenes.quarantined,
   failed: scenes.failed,
   interrupted: scenes.interrupted,
+  "ask-command": async (kit) => void (await scenes.asking(kit)),
+  "ask-hiding": async (kit) => void (await scenes.asking(kit, scenes.hidingAsk)),
+  "ask-edit": async (kit) => void (await scenes.asking(kit, scenes.editAsk)),
+  "ask-tool": async (kit) => void (await scenes.asking(kit, scenes.toolAsk)),
+  "ask-plan": async (kit) => void (await scenes.asking(kit, scenes.planAsk)),
+  "ask-one": async (kit) => void (await scenes.asking(kit, scenes.questionsAsk)),
+  "ask-many": scenes.askingMany,
+  "ask-closed": scenes.closedAsks,
+  changing: scenes.changing,
+  changed: scenes.changed,
+  choices: scenes.choices,
 };
 
 const [what = "", directory = "screenshots"] = process.argv.slice(2);

@@ -22,6 +22,7 @@ export function App({ model }: { model: Model }) {
         {!isList && (
           <button type="button" class="back quiet" onClick={() => model.go({ kind: "lanes" })}>
             <span aria-hidden="true">{"\u2039"}</span> All
+            {asksElsewhere(model) > 0 && <span class="badge">{asksElsewhere(model)} ask</span>}
           </button>
         )}
         <h1>Signalbox</h1>
@@ -85,12 +86,26 @@ function LinkTrouble({ model }: { model: Model }) {
   }
 }
 
-/** A tab in the background tells by its title whether work goes on. */
+/** A tab in the background tells by its title whether work goes on, and whether somebody waits for an answer. */
 function useTitle(model: Model): void {
   const live = model.overview.value?.lanes.filter(({ startedAtMs }) => startedAtMs !== null).length ?? 0;
+  const asks = model.overview.value?.lanes.filter((lane) => lane.asks > 0).length ?? 0;
   useEffect(() => {
-    document.title = live === 0 ? "Signalbox" : `\u25CF ${live} working \u2013 Signalbox`;
-  }, [live]);
+    const state =
+      asks > 0
+        ? `\u2757 ${asks === 1 ? "asks" : `${asks} ask`} you \u2013 `
+        : live > 0
+          ? `\u25CF ${live} working \u2013 `
+          : "";
+    document.title = `${state}Signalbox`;
+  }, [live, asks]);
+}
+
+/** On a phone the list is out of sight. */
+function asksElsewhere(model: Model): number {
+  const route = model.route.value;
+  const here = route.kind === "conversation" ? route.id : null;
+  return model.overview.value?.lanes.filter((lane) => lane.asks > 0 && lane.conversation !== here).length ?? 0;
 }
 
 function useEscape(model: Model): void {

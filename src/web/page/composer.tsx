@@ -18,7 +18,8 @@ export function Composer({ model }: { model: Model }) {
   if (view !== null && route.kind === "conversation" && view.channel === "telegram") {
     return (
       <p class="read-only">
-        This conversation lives in Telegram: write there. From here you can watch it, stop it and cancel what waits.
+        This conversation lives in Telegram: write there. From here you can watch it, answer what it asks, stop it and
+        cancel what waits.
       </p>
     );
   }

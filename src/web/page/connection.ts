@@ -4,14 +4,14 @@
  * 1. Browsers allow six connections to a host: a hidden tab gives its own back, and catches up when it is shown again.
  * 2. A stream that is silent for longer than three pings is dead, whatever the browser thinks.
  */
-import type { RunView, StreamEvents } from "../wire.ts";
+import type { RunProgress, StreamEvents } from "../wire.ts";
 
 export type Link = "connecting" | "live" | "lost";
 
 export type ConnectionDeps = {
   readonly window: Window;
   changed(conversation: string): void;
-  progressed(run: RunView): void;
+  progressed(run: RunProgress): void;
   /** Everything may be different. */
   reset(): void;
   linkChanged(link: Link): void;

@@ -1,8 +1,12 @@
 /** One conversation: its head, what was said in order, the live run, and what waits. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import type { ConversationView } from "../wire.ts";
+import type { ConversationView, Entry, RunView } from "../wire.ts";
 import { Aspect, stateLabels } from "./aspect.tsx";
+import { isOpenAsk, showAsk } from "./ask-card.tsx";
+import { askTitle } from "./ask-words.ts";
+import { Choices } from "./choices.tsx";
 import { EntryView } from "./entries.tsx";
 import { FirstSteps } from "./first-steps.tsx";
 import type { Model } from "./model.ts";
@@ -23,7 +27,8 @@ export function Conversation({ model }: { model: Model }) {
   }
   return (
     <>
-      <Head view={view} />
+      <Head model={model} view={view} />
+      <Asking view={view} />
       <Log model={model} view={view} />
       <Announcer model={model} />
       <Tray model={model} />
@@ -31,7 +36,7 @@ export function Conversation({ model }: { model: Model }) {
   );
 }
 
-function Head({ view }: { view: ConversationView | null }) {
+function Head({ model, view }: { model: Model; view: ConversationView | null }) {
   const lane = view?.lane ?? null;
   if (lane === null) return <header class="head head-empty" />;
   return (
@@ -44,8 +49,29 @@ function Head({ view }: { view: ConversationView | null }) {
           {lane.workspace}
         </p>
       </div>
-      <p class={`chip state-${lane.state}`}>{stateLabels[lane.state]}</p>
+      <p class={`chip ${lane.asks > 0 ? "state-asking" : `state-${lane.state}`}`}>
+        {lane.asks > 0 ? "Asks you" : stateLabels[lane.state]}
+      </p>
+      <Choices model={model} lane={lane} />
     </header>
+  );
+}
+
+/** However far up one reads: somebody waits. */
+function Asking({ view }: { view: ConversationView | null }) {
+  const open = view?.entries.filter(isOpenAsk) ?? [];
+  const [first] = open;
+  if (first === undefined) return null;
+  return (
+    <div class="asking">
+      <p>
+        <strong>{askTitle(first.about)}</strong>{" "}
+        {open.length > 1 ? `And ${open.length - 1} more.` : "Nothing of it happens before you answer."}
+      </p>
+      <button type="button" class="small" onClick={() => showAsk(first.ask)}>
+        Show
+      </button>
+    </div>
   );
 }
 
@@ -83,10 +109,7 @@ function Log({ model, view }: { model: Model; view: ConversationView | null }) {
       <div class="scroll" ref={scroll} onScroll={onScroll} tabIndex={0} role="region" aria-label="Conversation">
         <div class="column" role="log" aria-live="polite" aria-relevant="additions" aria-label="Messages">
           {view?.isCut === true && <p class="cut">Older messages are kept, and not shown here.</p>}
-          {view?.entries.map((entry) => (
-            <EntryView key={entry.id} model={model} entry={entry} />
-          ))}
-          {run !== null && <RunCard key={run.run} model={model} run={run} />}
+          {inOrder(model, view, run)}
         </div>
       </div>
       {!isFollowing && (
@@ -98,12 +121,23 @@ function Log({ model, view }: { model: Model; view: ConversationView | null }) {
   );
 }
 
+/** What waits for an answer is the last thing that is read. One list, so that a card that moves is still the same one. */
+function inOrder(model: Model, view: ConversationView | null, run: RunView | null): ComponentChildren[] {
+  const entries = view?.entries ?? [];
+  const draw = (entry: Entry) => <EntryView key={entry.id} model={model} entry={entry} />;
+  return [
+    ...entries.filter((entry) => !isOpenAsk(entry)).map(draw),
+    ...(run === null ? [] : [<RunCard key={run.run} model={model} run={run} />]),
+    ...entries.filter(isOpenAsk).map(draw),
+  ];
+}
+
 /** A screen reader hears a phase once it has lasted, not every tool of a busy minute. */
 const announceAfterMs = 1_500;
 
 function Announcer({ model }: { model: Model }) {
   const run = model.run.value;
-  const phase = run === null ? "" : phaseLabel(run);
+  const phase = run === null ? "" : phaseLabel(run, model.view.value?.lane?.asks ?? 0);
   const [said, say] = useState("");
   useEffect(() => {
     // Pacing of what is read aloud.

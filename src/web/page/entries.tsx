@@ -1,11 +1,17 @@
 /** What was said in a conversation: by the person, by the agent, and by Signalbox. */
 import type { ItemState } from "../../domain/inbox-item.ts";
+import { visibleText } from "../../lib/visible.ts";
 import type { Entry } from "../wire.ts";
+import { AskCard } from "./ask-card.tsx";
 import { Buttons } from "./buttons.tsx";
+import { ContextFill } from "./context-fill.tsx";
+import { Changes } from "./diff.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
+import { conversationPath } from "./request.ts";
 import { Tool, usageFacts } from "./run-card.tsx";
-import { clockTime, duration } from "./time.ts";
+import { Seen, SeenWords } from "./seen.tsx";
+import { clockTime, duration, fileSize } from "./time.ts";
 
 export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
   switch (entry.kind) {
@@ -21,16 +27,48 @@ export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
       return <Summary entry={entry} />;
     case "notice":
       return (
-        <div class={`notice tone-${entry.tone}`}>
-          <p class="notice-text">{entry.text}</p>
+        <div class={`notice tone-${entry.tone} notice-${entry.notice}`}>
+          <p class="notice-text">
+            {entry.notice === "from-agent" && <span class="tag">agent</span>}
+            <SeenWords text={entry.text} />
+          </p>
           {entry.buttons.map((row, index) => (
             <Buttons key={index} model={model} buttons={row} about={entry.text} />
           ))}
         </div>
       );
+    case "ask":
+      return <AskCard model={model} entry={entry} />;
+    case "file":
+      return <SentFile model={model} entry={entry} />;
     default:
       return entry satisfies never;
   }
+}
+
+function SentFile({ model, entry }: { model: Model; entry: Entry & { kind: "file" } }) {
+  const conversation = model.view.value?.conversation ?? "";
+  const name = visibleText(entry.name);
+  return (
+    <article class="file" aria-label={`File ${name}`}>
+      <p class="file-name">
+        <Seen text={entry.name} /> <span class="file-size">{fileSize(entry.bytes)}</span>
+      </p>
+      <a
+        class="file-save"
+        href={`${conversationPath(conversation)}/files/${encodeURIComponent(entry.file)}`}
+        download={entry.name}
+        aria-label={`Save ${name}`}
+      >
+        Save
+      </a>
+      {entry.caption !== null && (
+        <p class="file-caption">
+          <SeenWords text={entry.caption} />
+        </p>
+      )}
+    </article>
+  );
 }
 
 function Said({ model, entry }: { model: Model; entry: Entry & { kind: "said" } }) {
@@ -67,7 +105,7 @@ function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
   if (entry.toolCount > 0) parts.push(entry.toolCount === 1 ? "1 tool" : `${entry.toolCount} tools`);
   parts.push(...usageFacts(entry.usage));
   const line = parts.join(" \u00B7 ");
-  const hasDetails = entry.tools.length > 0 || entry.notices.length > 0;
+  const hasDetails = entry.tools.length > 0 || entry.notices.length > 0 || entry.context !== null;
   return (
     <div class={`summary summary-${entry.outcome}`}>
       {entry.text !== "" && (
@@ -78,6 +116,7 @@ function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
       {hasDetails ? (
         <details>
           <summary>{line}</summary>
+          <ContextFill context={entry.context} />
           <ol class="tools">
             {entry.toolCount > entry.tools.length && (
               <li class="tools-earlier">{entry.toolCount - entry.tools.length} earlier</li>
@@ -95,6 +134,7 @@ function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
       ) : (
         <p class="summary-line">{line}</p>
       )}
+      <Changes diff={entry.diff} />
     </div>
   );
 }

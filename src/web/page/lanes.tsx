@@ -1,5 +1,5 @@
 /** The control room: every lane with its signal, what it does, for how long, and who waits for whom. */
-import type { LaneView, RunView } from "../wire.ts";
+import type { LaneView, RunProgress } from "../wire.ts";
 import { Aspect, stateLabels } from "./aspect.tsx";
 import type { Model } from "./model.ts";
 import { phaseLabel } from "./run-card.tsx";
@@ -64,7 +64,8 @@ function LaneButton({ model, lane }: { model: Model; lane: LaneView }) {
         {lane.name}
       </span>
       <LaneTime model={model} lane={lane} />
-      <span class={`lane-state state-${lane.state}`}>
+      <span class={`lane-state ${lane.asks > 0 ? "state-asking" : `state-${lane.state}`}`}>
+        {lane.asks > 0 && <span class="badge">asks you</span>}
         {laneText(lane, model.progress.value.get(lane.conversation))}
       </span>
       <span class="lane-path" title={lane.workspace}>
@@ -79,8 +80,9 @@ function LaneTime({ model, lane }: { model: Model; lane: LaneView }) {
   return <span class="lane-time">{elapsed(model.nowMs.value - lane.startedAtMs)}</span>;
 }
 
-function laneText(lane: LaneView, run: RunView | undefined): string {
-  const parts = [lane.state === "running" && run !== undefined ? phaseLabel(run) : stateLabels[lane.state]];
+function laneText(lane: LaneView, run: RunProgress | undefined): string {
+  if (lane.asks > 0) return lane.asks === 1 ? "Waiting for your answer" : `Waiting for ${lane.asks} answers`;
+  const parts = [lane.state === "running" && run !== undefined ? phaseLabel(run, lane.asks) : stateLabels[lane.state]];
   if (lane.queued > 0) parts.push(`${lane.queued} in line`);
   if (lane.held > 0) parts.push(`${lane.held} on hold`);
   if (lane.waitsFor?.kind === "workspace") parts.push(`for \u201c${lane.waitsFor.holderName}\u201d`);

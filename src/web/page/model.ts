@@ -6,9 +6,9 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
-import type { Accepted, LaneView, PressBody, SendBody, StopBody } from "../wire.ts";
+import type { Accepted, AnswerBody, LaneView, PressBody, SendBody, StopBody } from "../wire.ts";
 import { createDrafts } from "./drafts.ts";
-import { conversationPath, newKey, request } from "./request.ts";
+import { conversationPath, type Failure, newKey, request } from "./request.ts";
 import { readRoute, type Route, writeRoute } from "./route.ts";
 import { createSnapshots, type Snapshots } from "./snapshots.ts";
 import { createUnsentList, type Unsent } from "./unsent.ts";
@@ -33,11 +33,16 @@ export type Model = Pick<Snapshots, "link" | "overview" | "view" | "run" | "prog
   takeBack(key: string): void;
   discard(key: string): void;
   sendCommand(text: string): void;
+  /** A press that failed may be tried again. */
   press(button: string): void;
+  /** Answers what an agent asks in words. Resolves with what went wrong, null when it was taken; never rejects. */
+  answer(ask: string, text: string): Promise<Failure | null>;
   stop(): void;
   escape(): void;
   say(toast: string): void;
 };
+
+type Deeds = { messages: SendBody; presses: PressBody; answers: AnswerBody; stop: StopBody };
 
 const toastMs = 5_000;
 /** Long enough to press a key twice on purpose, too short to do it by accident. */
@@ -121,19 +126,35 @@ export function createModel(window: Window): Model {
     return go({ kind: "new" });
   }
 
-  /** Owns its request: what goes wrong is said. */
-  function act(verb: "messages" | "presses" | "stop", body: SendBody | PressBody | StopBody): void {
+  /** Resolves with what went wrong, never rejects; the server's remark is said. */
+  async function act(verb: keyof Deeds, body: Deeds[keyof Deeds]): Promise<Failure | null> {
     deeds.value += 1;
-    void request<Accepted>(`${conversationPath(place.value)}/${verb}`, body).then((answer) => {
-      if (answer.kind === "failed") return say(`${answer.failure.happened} ${answer.failure.next}`);
-      if (answer.value.toast !== null) say(answer.value.toast);
-      return snapshots.refreshView();
+    const answer = await request<Accepted>(`${conversationPath(place.value)}/${verb}`, body);
+    if (answer.kind === "failed") return answer.failure;
+    if (answer.value.toast !== null && answer.value.toast !== "") say(answer.value.toast);
+    snapshots.refreshView();
+    return null;
+  }
+
+  /** Owns its request: what goes wrong is said. */
+  function actAndSay(verb: keyof Deeds, body: Deeds[keyof Deeds], failed?: () => void): void {
+    void act(verb, body).then((failure) => {
+      if (failure === null) return;
+      say(`${failure.happened} ${failure.next}`);
+      failed?.();
+    });
+  }
+
+  function press(button: string): void {
+    pressed.value = new Set(pressed.value).add(button);
+    actAndSay("presses", { key: newKey(), button }, () => {
+      pressed.value = new Set([...pressed.value].filter((other) => other !== button));
     });
   }
 
   function stop(): void {
     disarm();
-    if (place.value !== "new") act("stop", { key: newKey(), scope: "conversation" });
+    if (place.value !== "new") actAndSay("stop", { key: newKey(), scope: "conversation" });
   }
 
   function escape(): void {
@@ -171,11 +192,9 @@ export function createModel(window: Window): Model {
     sendAgain: unsent.sendAgain,
     takeBack,
     discard: (key) => void unsent.take(key),
-    sendCommand: (text) => act("messages", { key: newKey(), text }),
-    press(button) {
-      pressed.value = new Set(pressed.value).add(button);
-      act("presses", { key: newKey(), button });
-    },
+    sendCommand: (text) => actAndSay("messages", { key: newKey(), text }),
+    press,
+    answer: (ask, text) => act("answers", { key: newKey(), ask, text }),
     stop,
     escape,
     say,

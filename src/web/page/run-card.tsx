@@ -1,7 +1,9 @@
 /** The live run: what it does now, for how long, what it has written so far, and the Stop button. */
 import type { ToolRecord } from "../../domain/transcript.ts";
-import type { RunView } from "../wire.ts";
+import type { RunProgress, RunView } from "../wire.ts";
 import { Aspect, stateLabels } from "./aspect.tsx";
+import { ContextFill } from "./context-fill.tsx";
+import { Changes } from "./diff.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
 import { compact, elapsed } from "./time.ts";
@@ -11,6 +13,7 @@ const toolsInSightMax = 4;
 
 export function RunCard({ model, run }: { model: Model; run: RunView }) {
   const inSight = run.tools.slice(-toolsInSightMax);
+  const asks = model.view.value?.lane?.asks ?? 0;
   const earlier = run.toolCount - inSight.length;
   return (
     // Ticking and streaming would make a screen reader talk without end; `Announcer` says what matters.
@@ -18,11 +21,12 @@ export function RunCard({ model, run }: { model: Model; run: RunView }) {
       <header class="run-head">
         <Aspect state={run.state} isLarge />
         <p class="run-phase">
-          <strong class={`state-${run.state}`}>{phaseLabel(run)}</strong>
+          <strong class={asks > 0 ? "state-asking" : `state-${run.state}`}>{phaseLabel(run, asks)}</strong>
           <span class="run-facts">{facts(run, model.nowMs.value)}</span>
         </p>
         <StopButton model={model} run={run} />
       </header>
+      <ContextFill context={run.context} />
       {inSight.length > 0 && (
         <ol class="tools">
           {earlier > 0 && <li class="tools-earlier">{earlier} earlier</li>}
@@ -36,6 +40,7 @@ export function RunCard({ model, run }: { model: Model; run: RunView }) {
           {notice}
         </p>
       ))}
+      <Changes diff={run.diff} />
       {run.text !== "" && <Markdown text={run.text} />}
     </section>
   );
@@ -74,8 +79,10 @@ export function Tool({ tool }: { tool: ToolRecord }) {
   );
 }
 
-export function phaseLabel(run: RunView): string {
+/** `asks` is what waits for an answer: the agent's own phase is as old as its last event. */
+export function phaseLabel(run: RunProgress, asks: number): string {
   if (run.state !== "running") return stateLabels[run.state];
+  if (asks > 0) return "Waiting for your answer";
   switch (run.phase.kind) {
     case "starting":
       return "Starting";
@@ -87,6 +94,10 @@ export function phaseLabel(run: RunView): string {
       return `Running ${run.phase.tool.name}`;
     case "retrying":
       return "Trying again";
+    case "asking": {
+      const tool = run.tools.findLast(({ state }) => state === "running");
+      return tool === undefined ? "Working" : `Running ${tool.name}`;
+    }
     case "ended":
       return "Finishing";
     default:

@@ -6,7 +6,7 @@
  */
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 
-import type { ConversationView, LaneView, Overview, RunView } from "../wire.ts";
+import type { ConversationView, LaneView, Overview, RunProgress, RunView } from "../wire.ts";
 import { type Connection, createConnection, type Link } from "./connection.ts";
 import { createRefresher } from "./refresher.ts";
 import { conversationPath, type Failure, request } from "./request.ts";
@@ -17,7 +17,7 @@ export type Snapshots = {
   readonly view: ReadonlySignal<ConversationView | null>;
   /** The live run of the conversation on screen. */
   readonly run: ReadonlySignal<RunView | null>;
-  readonly progress: ReadonlySignal<ReadonlyMap<string, RunView>>;
+  readonly progress: ReadonlySignal<ReadonlyMap<string, RunProgress>>;
   /** The server's clock, once a second while something runs. */
   readonly nowMs: ReadonlySignal<number>;
   /** To be called once. */
@@ -47,7 +47,7 @@ export function createSnapshots({ window, place, begun, seen, troubled }: Snapsh
   const link = signal<Link | "signed-out">("connecting");
   const overview = signal<Overview | null>(null);
   const view = signal<ConversationView | null>(null);
-  const progress = signal<ReadonlyMap<string, RunView>>(new Map());
+  const progress = signal<ReadonlyMap<string, RunProgress>>(new Map());
   const nowMs = signal(Date.now());
   let retryTimer = 0;
 
@@ -107,7 +107,8 @@ export function createSnapshots({ window, place, begun, seen, troubled }: Snapsh
       if (conversation === place.value) refreshView();
     },
     progressed(moved) {
-      progress.value = new Map(progress.value).set(moved.conversation, moved);
+      const before = progress.value.get(moved.conversation);
+      progress.value = new Map(progress.value).set(moved.conversation, withDiff(moved, before));
     },
     reset: refresh,
     linkChanged(now) {
@@ -140,13 +141,23 @@ export function createSnapshots({ window, place, begun, seen, troubled }: Snapsh
   };
 }
 
-function newest(live: RunView, moved: RunView | undefined): RunView {
-  if (moved === undefined || moved.run !== live.run) return live;
-  // The row knows of a stop before the next event of the run does.
-  return { ...moved, state: live.state === "running" || live.state === "starting" ? moved.state : live.state };
+/** A diff that was told before is not told again. */
+function withDiff(moved: RunProgress, before: RunProgress | undefined): RunProgress {
+  if (moved.diff !== undefined || before?.diff === undefined || before.run !== moved.run) return moved;
+  return { ...moved, diff: before.diff };
 }
 
-function keepLive(progress: ReadonlyMap<string, RunView>, lanes: readonly LaneView[]): ReadonlyMap<string, RunView> {
+function newest(live: RunView, moved: RunProgress | undefined): RunView {
+  if (moved === undefined || moved.run !== live.run) return live;
+  // The row knows of a stop before the next event of the run does.
+  const { diff = live.diff } = moved;
+  return { ...moved, diff, state: live.state === "running" || live.state === "starting" ? moved.state : live.state };
+}
+
+function keepLive(
+  progress: ReadonlyMap<string, RunProgress>,
+  lanes: readonly LaneView[],
+): ReadonlyMap<string, RunProgress> {
   const live = new Set(lanes.filter(({ startedAtMs }) => startedAtMs !== null).map(({ conversation }) => conversation));
   return new Map([...progress].filter(([conversation]) => live.has(conversation)));
 }

@@ -31,6 +31,12 @@ export function compact(count: number): string {
   return count < 1_000_000 ? `${trim(count / 1_000)}k` : `${trim(count / 1_000_000)}M`;
 }
 
+/** "950 B", "12.3 kB", "1.2 MB". */
+export function fileSize(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 1_000_000 ? `${trim(bytes / 1_000)} kB` : `${trim(bytes / 1_000_000)} MB`;
+}
+
 function trim(value: number): string {
   return value.toFixed(1).replace(/\.0$/, "");
 }

@@ -1,0 +1,32 @@
+/** With what the next run works: agent, model, permissions. Each opens its list, as the command does. */
+import type { LaneView } from "../wire.ts";
+import type { Model } from "./model.ts";
+
+export function Choices({ model, lane }: { model: Model; lane: LaneView }) {
+  const { driver, model: chosen, permissions } = lane.choice;
+  const name =
+    chosen === null ? "default model" : chosen.effort === null ? chosen.id : `${chosen.id} (${chosen.effort})`;
+  const parts = [
+    { command: "/switch", what: "Agent", value: driver },
+    { command: "/model", what: "Model", value: name },
+    { command: "/permissions", what: "Permissions", value: permissions },
+  ];
+  if (lane.channel !== "web") {
+    return <p class="choices choices-read">{parts.map(({ value }) => value).join(" \u00B7 ")}</p>;
+  }
+  return (
+    <ul class="choices" aria-label="With what the next run works">
+      {parts.map(({ command, what, value }) => (
+        <li key={command}>
+          <button type="button" title={`${what}: change with ${command}`} onClick={() => model.sendCommand(command)}>
+            <span class="hidden">{what}: </span>
+            {value}
+            <span class="choice-mark" aria-hidden="true">
+              {"\u25BE"}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
