@@ -75,6 +75,7 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
   let phase: Phase = { kind: "waiting", session: null };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered(null);
+  let helpersSeen: Promise<void> | null = null;
 
   const sink: TurnSink = {
     tools: request.tools,
@@ -134,8 +135,11 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
   async function permission(asking: WirePermission, withdrawn: AbortSignal): Promise<string | null> {
     if (phase.kind !== "live" || level !== null) return null;
     const { session } = phase;
-    // Nothing of the agent has run yet, and this waits for us: what is alive now is a helper that started late.
-    if (!gathered.hasUsedTools) await session.regardAsHelpers().catch(() => undefined); // the end of the turn will tell
+    // Nothing of the agent has run yet, and this waits for us: what is alive now is a helper that started late. Looked at once: beside
+    // a second question the tool of the first may be at work.
+    if (helpersSeen === null && !gathered.hasUsedTools) helpersSeen = session.regardAsHelpers().catch(() => undefined); // the end of the turn will tell
+    await helpersSeen;
+    if (level !== null) return null;
     show(gatherTool(gathered, asking.tool, "as told"));
     const tool = toolOf(gathered, asking.tool.id);
     const names = request.tools.list.map((one) => one.name);
