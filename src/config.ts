@@ -48,6 +48,13 @@ export type Config = {
       }
     >
   >;
+  /** What ends a run that nobody stopped; null: no such limit. */
+  readonly limits: {
+    readonly stallMs: number;
+    readonly retries: number;
+    readonly runMsMax: number | null;
+    readonly costUsdMax: number | null;
+  };
   readonly downtimeMs: number;
   readonly drainGraceMs: number;
   /** What agents and their tools inherit (I13). */
@@ -93,6 +100,12 @@ function build(settings: Settings, written: Written, environment: Environment): 
         { command: command ?? null, args: args ?? null, env },
       ]),
     ),
+    limits: {
+      stallMs: settings.stallMinutes * 60_000,
+      retries: settings.retries,
+      runMsMax: settings.maxRunMinutes === undefined ? null : settings.maxRunMinutes * 60_000,
+      costUsdMax: settings.maxRunCostUsd ?? null,
+    },
     downtimeMs: settings.downtimeMinutes * 60_000,
     drainGraceMs: settings.drainGraceSeconds * 1_000,
     agentEnvironment: agentEnvironment(environment),

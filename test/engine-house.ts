@@ -11,6 +11,7 @@ import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
 import type { Notice } from "../src/domain/notice.ts";
 import type { Evidence, ProcessRef, Quiescence } from "../src/domain/run.ts";
 import { readText } from "../src/domain/typed-text.ts";
+import type { RunLimits } from "../src/engine/run-watch.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import type { Clock, Engine, Outgoing, Receipt, Store } from "../src/engine/ports.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";
@@ -27,6 +28,7 @@ export type HouseOptions = {
   readonly driver?: ScriptedDriver;
   /** Agents beside `driver`, to be switched to by their names. */
   readonly others?: readonly ScriptedDriver[];
+  readonly limits?: Partial<RunLimits>;
   readonly orphans?: () => Promise<Quiescence>;
 };
 
@@ -113,6 +115,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       downtimeMs: 600_000,
       driverName: "scripted",
       driverNames: drivers.map((one) => one.name),
+      limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null, ...options.limits },
       terminalCommand: (name, resume) => drivers.find((one) => one.name === name)?.terminalCommand(resume) ?? null,
       version: "0",
     },

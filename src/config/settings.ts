@@ -7,6 +7,7 @@
  */
 import { isAbsolute } from "node:path";
 import * as v from "valibot";
+import { retriesMax } from "../domain/retry.ts";
 import { isApiRoot, parseAddress } from "./address.ts";
 import { expandHome } from "./environment.ts";
 
@@ -14,6 +15,8 @@ import { expandHome } from "./environment.ts";
 const runsMaxMax = 100;
 /** A week; longer than that nobody remembers what they sent. */
 const downtimeMinutesMax = 7 * 24 * 60;
+/** A day; an agent that is silent for longer is stuck. */
+const stallMinutesMax = 24 * 60;
 /** Service managers kill after 90 s by default (systemd's DefaultTimeoutStopSec); more makes sense only with their limit raised. */
 const drainGraceSecondsMax = 3_600;
 /** Telegram's own form: bot id, colon, at least 30 characters of secret. */
@@ -102,6 +105,24 @@ const fileEntries = {
       `minutes, from 0 to ${downtimeMinutesMax}: a message that waited longer while Signalbox was off is offered instead of run`,
     ),
   ),
+  stallMinutes: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(stallMinutesMax)), 10),
+    v.description(
+      `minutes, from 1 to ${stallMinutesMax}: an agent that is silent for longer, with no tool running, is stopped and asked again`,
+    ),
+  ),
+  retries: v.pipe(
+    v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(retriesMax)), retriesMax),
+    v.description(`how often a run tries again after trouble that passes, a whole number from 0 to ${retriesMax}`),
+  ),
+  maxRunMinutes: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(1))),
+    v.description("minutes after which a run is stopped; without it, it may take as long as it takes"),
+  ),
+  maxRunCostUsd: v.pipe(
+    v.optional(v.pipe(v.number(), v.minValue(0.01))),
+    v.description("US dollars at which a run is stopped, where its agent reports a cost; without it, no limit"),
+  ),
   drainGraceSeconds: v.pipe(
     v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(drainGraceSecondsMax)), 20),
     v.description(
@@ -131,6 +152,10 @@ export const variables: readonly {
   { variable: "SIGNALBOX_CLAUDE_PATH", key: "claude.path", read: asText },
   { variable: "SIGNALBOX_CODEX_PATH", key: "codex.path", read: asText },
   { variable: "SIGNALBOX_DOWNTIME_MINUTES", key: "downtimeMinutes", read: asNumber },
+  { variable: "SIGNALBOX_STALL_MINUTES", key: "stallMinutes", read: asNumber },
+  { variable: "SIGNALBOX_RETRIES", key: "retries", read: asNumber },
+  { variable: "SIGNALBOX_MAX_RUN_MINUTES", key: "maxRunMinutes", read: asNumber },
+  { variable: "SIGNALBOX_MAX_RUN_COST_USD", key: "maxRunCostUsd", read: asNumber },
   { variable: "SIGNALBOX_DRAIN_GRACE_SECONDS", key: "drainGraceSeconds", read: asNumber },
   { variable: "TELEGRAM_BOT_TOKEN", key: "telegram.token", read: asText },
   { variable: "TELEGRAM_ALLOWED_USERS", key: "telegram.allowedUsers", read: asNumbers },

@@ -14,6 +14,10 @@ export type Fault =
   | { readonly kind: "rate-limited"; readonly resetsAtMs: number | null }
   | { readonly kind: "quota-exhausted"; readonly resetsAtMs: number | null }
   | { readonly kind: "overloaded" }
+  /** Nothing was heard of the agent for this long, while no tool ran and nobody was asked. */
+  | { readonly kind: "stalled"; readonly agent: string; readonly silentMs: number }
+  /** A limit that the person set for one run; `value` in minutes or US dollars. */
+  | { readonly kind: "limit-reached"; readonly limit: "time" | "cost"; readonly value: number }
   | { readonly kind: "model-unreachable" }
   | { readonly kind: "workspace-missing"; readonly path: string }
   | { readonly kind: "workspace-not-writable"; readonly path: string }
@@ -44,6 +48,12 @@ export function describeFault(fault: Fault): string {
       return `The usage limit of this account is reached${until(fault.resetsAtMs)}.`;
     case "overloaded":
       return "The model service is overloaded. Try again in a minute.";
+    case "stalled":
+      return `${fault.agent} was silent for ${Math.round(fault.silentMs / 60_000)} minutes while nothing ran, and was stopped.`;
+    case "limit-reached":
+      return fault.limit === "time"
+        ? `The run reached its limit of ${fault.value} minutes and was stopped. Its session is kept; write on to continue.`
+        : `The run reached its limit of ${fault.value} USD and was stopped. Its session is kept; write on to continue.`;
     case "model-unreachable":
       return "The model service could not be reached. Check the network of the machine that Signalbox runs on.";
     case "workspace-missing":

@@ -148,6 +148,7 @@ export function createEngine(deps: EngineDeps): Engine {
         clock,
         log,
         permissions: settings.permissions,
+        limits: settings.limits,
         tools: ({ workspace }, owner, ask) => {
           const { files, openDriver } = deps;
           return createHostTools({ owner, workspace, commit, ask, files, openDriver, settings });

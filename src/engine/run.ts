@@ -5,18 +5,23 @@
  * I2: `finished` resolves after proof (or a person's force release): "the run ended" means that nothing of it still runs.
  * I3: each write names the owner; a deposed run ends its turn and writes nothing more.
  * I8: a stop is recorded on the row before it reaches this handle, so whatever the turn does now, it settles as stopped.
- * I10: nothing here outlives `stopAsked`; a wait for a failing database is the one retry, and it keeps the lane occupied.
+ * I10: a further attempt is made by the same run, which looks at its row again first; a stop or a replacement wins over it. A wait for a
+ * failing database keeps the lane occupied.
  */
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { Ask, AskAnswer } from "../domain/ask.ts";
+import { describeFault, type Fault } from "../domain/faults.ts";
 import type { Prompt } from "../domain/inbox-item.ts";
+import { retryDelay, retryPrompt } from "../domain/retry.ts";
 import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Clock, Driver, Lane, Log, Processes, RunSnapshot, Turn, Workspaces, HostTools } from "./ports.ts";
 import { raiseAsk, withdrawAsk } from "./asks.ts";
 import { proveQuiet, untilEnded } from "./quiescence.ts";
+import { type RunLimits, type WatchedTurn, watchTurn } from "./run-watch.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
+import { createToolAsks } from "./tool-asks.ts";
 import { type Commit, Deposed, persist, type Work } from "./work.ts";
 
 export type LiveRunDeps = {
@@ -26,6 +31,7 @@ export type LiveRunDeps = {
   readonly log: Log;
   /** Of conversations that did not choose. */
   readonly permissions: PermissionMode;
+  readonly limits: RunLimits;
   /** What this run's agent may call; they act for it alone. `ask` resolves with null when the run is over before the answer. */
   readonly tools: (lane: Lane, owner: RunOwner, ask: HostAsk) => HostTools;
   readonly commit: Commit;
@@ -69,14 +75,22 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   const stopAsked = new AbortController();
   const released = new AbortController();
   /** Fires when the last word is taken: what the driver still says of this turn is heard by nobody (I12). */
-  const over = new AbortController();
+  let over = new AbortController();
+  /** Fires, with the fault as its reason, when the turn has to end though nobody stopped it. */
+  let cut = new AbortController();
   let strengthened = new AbortController();
   let transcript: Transcript = emptyTranscript;
   let state: RunSnapshot["state"] = "starting";
   let turn: Turn | null = null;
-  /** What tools of ours wait for, by the ask's id. */
-  const toolAsks = new Map<string, (given: AskAnswer) => void>();
-  let toolAskCount = 0;
+  let resume = lane.session.resume;
+  let heardAtMs = claim.startedAtMs;
+  const openAsks = new Set<string>();
+
+  const watched: WatchedTurn = {
+    heardAtMs: () => heardAtMs,
+    isWaiting: () => openAsks.size > 0 || transcript.tools.some((tool) => tool.state === "running"),
+  };
+  const toolAsks = createToolAsks(observe, stopAsked.signal);
 
   const snapshot = (): RunSnapshot => ({
     owner,
@@ -116,39 +130,50 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   async function answer(ask: string, given: AskAnswer): Promise<"accepted" | "too-late"> {
-    const waiting = toolAsks.get(ask);
-    if (waiting !== undefined && !stopAsked.signal.aborted) {
-      waiting(given);
-      return "accepted";
-    }
-    return turn === null || stopAsked.signal.aborted ? "too-late" : turn.answer(ask, given);
-  }
-
-  /** A tool of ours asks as the agent itself would. */
-  function askForTool(ask: Ask, signal: AbortSignal): Promise<AskAnswer | null> {
-    const id = `tool:${(toolAskCount += 1)}`;
-    return new Promise((resolve) => {
-      const ended = AbortSignal.any([signal, over.signal, stopAsked.signal]);
-      const close = (given: AskAnswer | null): void => {
-        toolAsks.delete(id);
-        ended.removeEventListener("abort", giveUp);
-        resolve(given);
-      };
-      const giveUp = (): void => {
-        close(null);
-        if (!over.signal.aborted) observe({ kind: "ask-withdrawn", id });
-      };
-      if (ended.aborted) return close(null);
-      ended.addEventListener("abort", giveUp, { once: true });
-      toolAsks.set(id, close);
-      observe({ kind: "asked", id, ask });
-    });
+    if (turn === null || stopAsked.signal.aborted) return "too-late";
+    openAsks.delete(ask);
+    heardAtMs = clock.now();
+    return toolAsks.answer(ask, given) ? "accepted" : turn.answer(ask, given);
   }
 
   async function runTurn(): Promise<void> {
-    const last = await turnUnderLock();
-    if (last === "released" || (await settle(last.end, last.adopted)) === "settled") return;
+    const last = await attempts();
+    if (last === "released") return;
+    transcript = reduce(transcript, { kind: "ended", end: last.end });
+    if ((await settle(last.end, last.adopted)) === "settled") return;
     if ((await endLeftovers(last.adopted)) === "quiet") await settle(last.end, []);
+  }
+
+  /** One turn, and further ones while what failed is likely to pass. Between two the lane stays taken, and nothing runs. */
+  async function attempts(): Promise<LastWord | "released"> {
+    let { prompt } = claim;
+    for (let retries = 0; ; retries += 1) {
+      const last = await turnUnderLock(prompt);
+      // What was in quarantine has been told to a person, who decides what comes next.
+      if (last === "released" || last.end.kind !== "failed" || state === "quarantined") return last;
+      const { fault } = last.end;
+      const facts = {
+        retries,
+        allowed: deps.limits.retries,
+        hasUsedTools: transcript.toolCount > 0,
+        nowMs: clock.now(),
+      };
+      const delayMs = retryDelay(last.end, facts);
+      if (delayMs === null || stopAsked.signal.aborted) return last;
+      const cause = describeFault(fault);
+      observe({ kind: "notice", text: `${cause} Trying again.` });
+      observe({ kind: "retrying", fault, attempt: retries + 1, delayMs });
+      // Pacing: what failed is given this time to recover. A stop ends it.
+      await clock.sleep(delayMs, stopAsked.signal);
+      if (stopAsked.signal.aborted || !(await isStillOurs())) return nothingStarted;
+      prompt = retryPrompt(claim.prompt, cause);
+    }
+  }
+
+  async function isStillOurs(): Promise<boolean> {
+    const live = await keep((work) => work.tx.run(owner));
+    if (live === null) throw new Deposed(owner);
+    return live.stopWhy === null;
   }
 
   /** A turn that finished may leave tasks behind; one that was stopped leaves nothing, even when the stop came just after its end. */
@@ -174,7 +199,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
    * The operating system's lock is let go before the settlement is committed: that commit may claim the directory's next run, and
    * until then the run's row holds it. Nothing of the turn runs any more at that point.
    */
-  async function turnUnderLock(): Promise<LastWord | "released"> {
+  async function turnUnderLock(prompt: Prompt): Promise<LastWord | "released"> {
     if (stopAsked.signal.aborted) return nothingStarted;
     const hold = await deps.workspaces.hold(lane.workspace);
     if (hold.kind === "refused") return { end: { kind: "failed", fault: hold.fault }, adopted: [] };
@@ -182,25 +207,42 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     if (stopAsked.signal.aborted) return nothingStarted;
     const request = {
       owner,
-      session: { id: lane.session.id, resume: lane.session.resume },
+      session: { id: lane.session.id, resume },
       workspace: lane.workspace,
-      prompt: claim.prompt,
+      prompt,
       permissions: lane.permissions ?? deps.permissions,
       model: lane.model,
-      tools: deps.tools(lane, owner, askForTool),
+      tools: deps.tools(lane, owner, (ask, signal) => toolAsks.ask(ask, signal)),
     };
     turn = driver.start(request);
     return await seeThrough(turn);
   }
 
   async function seeThrough(started: Turn): Promise<LastWord | "released"> {
-    const ended = consume(started);
-    const verdict = await proveQuiet(started, ended, stopAsked.signal, () => strengthened.signal, clock);
+    over = new AbortController();
+    cut = new AbortController();
+    heardAtMs = clock.now();
+    const turnOver = new AbortController();
+    const ended = consume(started).finally(() => turnOver.abort());
+    void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
+    const stopping = AbortSignal.any([stopAsked.signal, cut.signal]);
+    const verdict = await proveQuiet(started, ended, stopping, () => strengthened.signal, clock);
     if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started.quiet, verdict.evidence)) === "released")
       return "released";
     const { adopted } = await started.quiet;
     await started[Symbol.asyncDispose]();
-    return { end: await lastWord(ended), adopted };
+    const end = await lastWord(ended);
+    openAsks.clear();
+    const fault: unknown = cut.signal.aborted ? cut.signal.reason : null;
+    return {
+      end: fault !== null && end.kind !== "completed" ? { kind: "failed", fault: fault as Fault } : end,
+      adopted,
+    };
+  }
+
+  /** Ends the turn as a stop would, and says why. */
+  function cutFor(fault: Fault | null): void {
+    if (fault !== null) cut.abort(fault);
   }
 
   /** Reads the turn to its end. The first `ended` is the end; a driver that breaks off without one has failed. */
@@ -219,16 +261,26 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   function observe(event: AgentEvent): void {
-    if (state === "starting") {
-      state = "running";
-      confirm(event.kind === "session" ? event.resume : lane.session.resume);
-    } else if (event.kind === "session") {
-      confirm(event.resume);
-    }
-    if (event.kind === "asked") tell((work) => raiseAsk(work, owner, event.id, event.ask));
-    if (event.kind === "ask-withdrawn") tell((work) => withdrawAsk(work, owner, event.id));
-    transcript = reduce(transcript, event);
+    if (event.kind === "session") resume = event.resume;
+    if (state === "starting" || event.kind === "session") confirm(resume);
+    if (state === "starting") state = "running";
+    heardAtMs = clock.now();
+    if (event.kind === "asked") {
+      openAsks.add(event.id);
+      tell((work) => raiseAsk(work, owner, event.id, event.ask));
+    } else if (event.kind === "ask-withdrawn") {
+      openAsks.delete(event.id);
+      tell((work) => withdrawAsk(work, owner, event.id));
+    } else if (event.kind === "usage") checkCost(event.usage.costUsd);
+    // The end is shown once it is the run's: there may be another attempt, and I8 wants proof first.
+    if (event.kind !== "ended") transcript = reduce(transcript, event);
     deps.progressed(snapshot());
+  }
+
+  function checkCost(costUsd: number | null): void {
+    const { costUsdMax } = deps.limits;
+    if (costUsdMax !== null && costUsd !== null && costUsd >= costUsdMax)
+      cutFor({ kind: "limit-reached", limit: "cost", value: costUsdMax });
   }
 
   /** Its failure is seen by the settlement, which names the same owner and is retried. */

@@ -10,6 +10,7 @@ import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
 import type { Question } from "./choices.ts";
+import type { RunLimits } from "./run-watch.ts";
 import { type Clock, isOutage, type Log, type NewId, type Receipt, type Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
@@ -150,6 +151,7 @@ export type EngineSettings = {
   /** All that can be chosen. */
   readonly driverNames: readonly string[];
   readonly permissions: PermissionMode;
+  readonly limits: RunLimits;
   /** The line that goes on with an agent's session in the terminal; null where there is none. */
   readonly terminalCommand: (driver: string, resume: string) => string | null;
   readonly version: string;
