@@ -222,8 +222,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "drivers/claude/session.ts",
-        find: 'return Promise.resolve({ behavior: "deny", message: denial.forAgent });',
-        replace: 'return Promise.resolve({ behavior: "allow", updatedInput: toolInput });',
+        find: "return resultOf(call, turn === sink && !turn.isStopping ? answer : null);",
+        replace: 'return { behavior: "allow", updatedInput: toolInput };',
       },
     ],
   },
