@@ -50,7 +50,8 @@ export async function askOf(call: Call): Promise<Ask> {
       return { kind: "plan", plan: cut(text(call.input["plan"]) || call.said || "(The agent has written no plan.)") };
     default: {
       const granted = grantsOf(call);
-      const reasons = [text(call.input["description"]) || call.reason, coverage(granted)].filter((part) => part !== "");
+      const why = text(call.input["description"]) || call.reason;
+      const reasons = [why, ...circumstances(call.input), coverage(granted)].filter((part) => part !== "");
       return {
         kind: "approval",
         action: await actionOf(call),
@@ -107,6 +108,14 @@ async function actionOf({ tool, input, directory }: Call): Promise<AskedAction> 
   const files = await editsOf(tool, input, directory);
   if (files !== null) return { kind: "edit", files };
   return { kind: "tool", name: tool, input: cut(JSON.stringify(input, null, 2)) };
+}
+
+/** Of a command: what its line does not show. */
+function circumstances(input: Fields): string[] {
+  return [
+    input["run_in_background"] === true ? "It would go on in the background." : "",
+    input["dangerouslyDisableSandbox"] === true ? "It would run outside the agent's sandbox." : "",
+  ];
 }
 
 function grantsOf({ suggestions }: Call): PermissionUpdate[] {
