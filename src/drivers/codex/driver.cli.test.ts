@@ -101,14 +101,26 @@ async function settled(played: Played): Promise<TurnEnd> {
   return end;
 }
 
-/** Whether `sleep <seconds>` runs, from the operating system. */
-function sleeps(seconds: string): boolean {
-  const lines = execFileSync("ps", ["-axo", "stat=,args="], { encoding: "utf8" }).split("\n");
-  return lines.some((line) => !line.startsWith("Z") && line.trimEnd().endsWith(`sleep ${seconds}`));
+/** The processes that are `sleep <seconds>`, from the operating system. */
+function sleepersOf(seconds: string): number[] {
+  const lines = execFileSync("ps", ["-axo", "pid=,stat=,args="], { encoding: "utf8" }).split("\n");
+  const found = lines.map((line) => /^\s*(?<pid>\d+)\s+(?<state>\S+)\s+(?<args>.*)$/.exec(line)?.groups);
+  return found.flatMap((one) =>
+    one?.["args"] === `sleep ${seconds}` && !one["state"]?.startsWith("Z") ? [Number(one["pid"])] : [],
+  );
 }
 
+const sleeps = (seconds: string): boolean => sleepersOf(seconds).length > 0;
+
 let sleepSerial = 0;
-const uniqueSeconds = (): string => `1003.${process.pid}${String((sleepSerial += 1)).padStart(3, "0")}`;
+
+/** What is left of it ends with the test, however the test ends. */
+function uniqueSeconds(): string {
+  const seconds = `1003.${process.pid}${String((sleepSerial += 1)).padStart(3, "0")}`;
+  onTestFinished(() => sleepersOf(seconds).forEach((pid) => process.kill(pid, "SIGKILL")));
+  return seconds;
+}
+
 const alive = async (seconds: string): Promise<void> => {
   await expect.poll(() => sleeps(seconds), { timeout: 20_000 }).toBe(true);
 };
