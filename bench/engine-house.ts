@@ -57,6 +57,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
       downtimeMs: 600_000,
       driverName: options.driver.name,
       driverNames: [options.driver.name],
+      recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
       version: "bench",

@@ -86,6 +86,7 @@ async function serve(house: House): Promise<number> {
           return agents.name;
         },
         driverNames: agents.names,
+        recentErrors: () => log.recent(),
         terminalCommand: (driver, resume) =>
           agents.loaded.find(({ name }) => name === driver)?.terminalCommand(resume) ?? null,
       },

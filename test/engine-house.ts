@@ -115,6 +115,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       downtimeMs: 600_000,
       driverName: "scripted",
       driverNames: drivers.map((one) => one.name),
+      recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null, ...options.limits },
       terminalCommand: (name, resume) => drivers.find((one) => one.name === name)?.terminalCommand(resume) ?? null,
       version: "0",

@@ -31,6 +31,12 @@ export type AccountLimit = {
   readonly resetsAtMs: number | null;
 };
 
+/** An agent's newest word on its account's limits. */
+export type AgentLimits = { readonly driver: string; readonly limits: readonly AccountLimit[]; readonly atMs: number };
+
+/** What several runs of one agent used together. */
+export type UsageTally = Usage & { readonly driver: string; readonly runs: number };
+
 export type TurnEnd =
   | { readonly kind: "completed"; readonly answer: string }
   | { readonly kind: "failed"; readonly fault: Fault }

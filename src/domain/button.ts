@@ -27,6 +27,8 @@ export type ButtonAction =
   | { readonly kind: "answer"; readonly ask: AskId; readonly step: AskStep; readonly label: string }
   | { readonly kind: "switch"; readonly driver: string }
   | { readonly kind: "model"; readonly driver: string; readonly model: ModelChoice; readonly label: string }
+  /** What an agent could not go on with is given to another one. */
+  | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
   | { readonly kind: "permissions"; readonly mode: PermissionMode }
   | {
       readonly kind: "resume";
@@ -70,6 +72,8 @@ export function buttonLabel(action: ButtonAction): string {
       return action.label;
     case "switch":
       return `Use ${action.driver}`;
+    case "continue-with":
+      return `Continue with ${action.driver}`;
     case "permissions":
       return action.mode;
     case "fork":

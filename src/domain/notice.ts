@@ -3,6 +3,7 @@
  * the decision it tells of; each channel draws it in its own way from `describeNotice`.
  */
 import type { ChannelName, ConversationId } from "./conversation.ts";
+import type { AccountLimit, AgentLimits, Usage, UsageTally } from "./agent-event.ts";
 import type { AgentModel, ModelChoice } from "./agent-model.ts";
 import type { StoredSession } from "./agent-session.ts";
 import { describeFault, type Fault } from "./faults.ts";
@@ -11,6 +12,9 @@ import { describePermissions, type PermissionMode, permissionModes } from "./per
 import type { Evidence, ProcessRef } from "./run.ts";
 
 export type QueueEntry = { readonly item: ItemId; readonly text: string };
+
+/** An error as the log has it; `id` is in its line there. */
+export type LogEntry = { readonly id: string; readonly atMs: number; readonly text: string };
 
 export type LaneReport = {
   readonly conversation: ConversationId;
@@ -118,6 +122,22 @@ export type Notice =
       readonly choices: readonly string[];
     }
   | { readonly kind: "agent-cannot"; readonly fault: Fault }
+  /** `run` is the newest run's own, `session` the sum of the present session. */
+  | {
+      readonly kind: "usage";
+      readonly run: Usage | null;
+      readonly session: UsageTally | null;
+      readonly day: readonly UsageTally[];
+      readonly limits: readonly AgentLimits[];
+      readonly atMs: number;
+    }
+  | {
+      readonly kind: "context";
+      readonly driver: string;
+      readonly context: { readonly usedTokens: number; readonly windowTokens: number | null } | null;
+    }
+  | { readonly kind: "debug"; readonly facts: readonly { readonly name: string; readonly value: string }[] }
+  | { readonly kind: "logs"; readonly entries: readonly LogEntry[]; readonly atMs: number }
   /** What the running agent tells through `notify`. */
   | { readonly kind: "from-agent"; readonly text: string }
   /** What became of an answer in words. */
@@ -229,6 +249,14 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return `${notice.given} is not one of the ${notice.what}: ${notice.choices.join(", ")}. Nothing was changed.`;
     case "agent-cannot":
       return `Nothing was changed. ${describeFault(notice.fault)}`;
+    case "usage":
+      return usage(notice);
+    case "context":
+      return context(notice);
+    case "debug":
+      return notice.facts.map(({ name, value }) => `${name}: ${value}`).join("\n");
+    case "logs":
+      return logs(notice);
     case "from-agent":
     case "answer-taken":
       return notice.text;
@@ -287,6 +315,53 @@ function stopped(notice: Notice & { kind: "stopped" }): string {
 function quarantined(evidence: Evidence): string {
   const alive = evidence.processes.length === 0 ? evidence.note : processes(evidence.processes);
   return `This run was told to stop, but it is not proven that it ended. Still there: ${alive}\nNothing else starts in this conversation or its directory until it is gone. It is released by itself when it ends; "Force release" frees it now, at your risk.`;
+}
+
+function usage(notice: Notice & { kind: "usage" }): string {
+  const lines = [
+    ...(notice.run === null ? [] : [`Last run: ${tokens(notice.run)}`]),
+    ...(notice.session === null
+      ? []
+      : [`This session: ${tokens(notice.session)}, ${plural(notice.session.runs, "run")}`]),
+    ...notice.day.map((tally) => `Today, ${tally.driver}: ${tokens(tally)}, ${plural(tally.runs, "run")}`),
+    ...notice.limits.flatMap(({ driver, limits }) => limits.map((limit) => limitLine(driver, limit, notice.atMs))),
+  ];
+  return lines.length === 0 ? "Nothing was used yet." : lines.join("\n");
+}
+
+function tokens(used: Usage): string {
+  const input = used.inputTokens + used.cacheReadTokens + used.cacheWriteTokens;
+  const cached = input === 0 ? "" : ` (${Math.round((100 * used.cacheReadTokens) / input)} % from the cache)`;
+  const cost = used.costUsd === null ? "" : `, ${used.costUsd.toFixed(2)} USD`;
+  return `${short(input)} tokens in${cached}, ${short(used.outputTokens)} out${cost}`;
+}
+
+/** "950", "12.3k", "1.2M" */
+export function short(count: number): string {
+  if (count < 1_000) return `${count}`;
+  return count < 999_950 ? `${(count / 1_000).toFixed(1)}k` : `${(count / 1_000_000).toFixed(1)}M`;
+}
+
+function limitLine(driver: string, limit: AccountLimit, atMs: number): string {
+  const used = limit.usedPercent === null ? "unknown" : `${Math.round(limit.usedPercent)} % used`;
+  const resets = limit.resetsAtMs === null ? "" : `, free again in ${duration(limit.resetsAtMs - atMs)}`;
+  return `Limit of ${driver}, ${limit.window}: ${used}${resets}`;
+}
+
+function context({ driver, context: fill }: Notice & { kind: "context" }): string {
+  if (fill === null) return `${driver} has not said how full its memory is.`;
+  if (fill.windowTokens === null) return `${driver} has ${short(fill.usedTokens)} tokens in its memory.`;
+  const percent = Math.round((100 * fill.usedTokens) / fill.windowTokens);
+  const hint = percent >= 80 ? " /new begins with an empty one." : "";
+  return `${driver} has ${short(fill.usedTokens)} of ${short(fill.windowTokens)} tokens in its memory (${percent} %).${hint}`;
+}
+
+function logs({ entries, atMs }: Notice & { kind: "logs" }): string {
+  if (entries.length === 0) return "No errors since the start.";
+  return [
+    "The newest errors (the log file has them by their ids):",
+    ...entries.map((one) => `${one.id}, ${duration(atMs - one.atMs)} ago: ${excerpt(one.text)}`),
+  ].join("\n");
 }
 
 /** Settings take effect at a turn's boundary. */

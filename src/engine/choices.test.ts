@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { createHouse, type House } from "../../test/engine-house.ts";
 import { createScriptedDriver, type ScriptedDriver } from "../../test/scripted-driver.ts";
-import type { Notice } from "../domain/notice.ts";
+import { describeNotice, type Notice } from "../domain/notice.ts";
 
 const models = [
   { id: "big", name: "Big", description: null, efforts: ["low", "high"], isDefault: true },
@@ -158,4 +158,57 @@ test("a command whose agent was still being asked at a crash is told, and change
   await using house = await createHouse({ database: before.database });
   expect(await house.items("a")).toEqual(["interrupted"]);
   expect(await lastNotice(house)).toEqual({ kind: "unanswered", command: "/model" });
+});
+
+test("/usage tells the run's, the session's and the day's tokens, and the account's limits", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  const usage = { inputTokens: 1_000, outputTokens: 50, cacheReadTokens: 3_000, cacheWriteTokens: 0, costUsd: 0.25 };
+  for (const index of [0, 1]) {
+    await house.send("a", "go");
+    const turn = house.driver.turns[index];
+    turn?.emit({ kind: "usage", usage }, { kind: "context", usedTokens: 4_050, windowTokens: 10_000 });
+    turn?.emit({ kind: "limits", limits: [{ window: "5 h", usedPercent: 40, resetsAtMs: null }] });
+    turn?.finish("done");
+    await house.settled();
+  }
+  await house.command("a", { name: "usage" });
+  expect(await lastNotice(house)).toMatchObject({
+    kind: "usage",
+    run: usage,
+    session: { runs: 2, inputTokens: 2_000, costUsd: 0.5 },
+    day: [{ driver: "scripted", runs: 2, outputTokens: 100 }],
+    limits: [{ driver: "scripted", limits: [{ usedPercent: 40 }] }],
+  });
+  await house.command("a", { name: "context" });
+  expect(describeNotice(await lastNotice(house), "web")).toBe(
+    "scripted has 4.0k of 10.0k tokens in its memory (41 %).",
+  );
+});
+
+test("/debug and /logs answer at once, also while a run is live", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.send("a", "go");
+  await house.command("a", { name: "debug" });
+  expect(describeNotice(await lastNotice(house), "web")).toMatch(/State: running, epoch 1\nRun: \S+, scripted, slot 1/);
+  await house.command("a", { name: "logs" });
+  expect(describeNotice(await lastNotice(house), "web")).toBe("No errors since the start.");
+});
+
+test("a used-up account is told with the time it ends, and another agent can go on with the request in a new session", async () => {
+  const { house, other } = await twoAgents();
+  await using _house = house;
+  await house.send("a", "fix the parser");
+  const turn = house.driver.turns[0];
+  turn?.emit({ kind: "text", delta: "I found the bug in lexer.ts" });
+  turn?.end({ kind: "failed", fault: { kind: "quota-exhausted", resetsAtMs: Date.parse("2026-11-24T00:00:00Z") } });
+  turn?.becomeQuiet();
+  await house.settled();
+  expect(describeNotice(await lastNotice(house), "web")).toMatch(
+    /limit of this account is reached until 2026-11-24 00:00 UTC/,
+  );
+  await house.press("a", "continue-with");
+  expect(other.turns[0]?.request.prompt.text).toMatch(/I found the bug in lexer\.ts[^]*fix the parser$/);
+  expect(other.turns[0]?.request.session.resume).toBeNull();
 });

@@ -9,7 +9,7 @@ import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Button } from "../domain/button.ts";
 import type { Fault } from "../domain/faults.ts";
-import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId, ItemKey } from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
 import type { Driver, Lane } from "./ports.ts";
@@ -18,6 +18,7 @@ import { addButton, type Addressee, type EngineSettings, reply, type Work } from
 /** What is asked of an agent on a person's behalf. */
 export type Question =
   | { readonly kind: "switch"; readonly driver: string }
+  | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
   | { readonly kind: "models" }
   | { readonly kind: "choose-model"; readonly choice: ModelChoice }
   | { readonly kind: "sessions"; readonly search: string | null }
@@ -141,6 +142,8 @@ export async function askAgent(about: Consultation, question: Question, signal: 
   switch (question.kind) {
     case "switch":
       return switched(about, question.driver, signal);
+    case "continue-with":
+      return switched(about, question.driver, signal, (work, to) => handOver(work, to, question.item, question.driver));
     case "models":
     case "choose-model": {
       const driver = await about.open(current);
@@ -172,7 +175,12 @@ export async function askAgent(about: Consultation, question: Question, signal: 
 }
 
 /** An agent that cannot work is not switched to. */
-async function switched({ open, settings }: Consultation, name: string, signal: AbortSignal): Promise<Reply> {
+async function switched(
+  { open, settings }: Consultation,
+  name: string,
+  signal: AbortSignal,
+  afterwards: (work: Work, to: Addressee) => Promise<unknown> = () => Promise.resolve(),
+): Promise<Reply> {
   if (!settings.driverNames.includes(name)) {
     return (work, to) =>
       reply(work, to, { kind: "not-a-choice", what: "agents", given: name, choices: settings.driverNames });
@@ -185,8 +193,31 @@ async function switched({ open, settings }: Consultation, name: string, signal: 
     await work.tx.chooseDriver(lane.conversation, name);
     const after = await work.tx.sessionFor(lane.conversation, name, work.newId());
     const continues = after.session.resume !== null;
+    await afterwards(work, to);
     return reply(work, to, { kind: "agent-chosen", driver: name, isRunActive: isRunActive(lane), continues });
   };
+}
+
+/** The last words of the agent before: enough to know what it was about, in UTF-16 units. */
+const lastWordsMax = 1_500;
+
+/** The request goes to another agent, in a new session: what the one before remembers cannot be given on, so it is told in short. */
+async function handOver(work: Work, to: Addressee, id: ItemId, driver: string): Promise<void> {
+  const before = await work.tx.item(id);
+  if (before === null || before.conversation !== to.conversation || before.request.kind !== "prompt") return;
+  await work.tx.newSession(to.conversation, work.newId(), null);
+  const said = before.run === null ? "" : ((await work.tx.transcriptOf(before.run))?.text.slice(-lastWordsMax) ?? "");
+  const head =
+    "Another agent worked on the request below in this directory and could not go on, because its account is used up. " +
+    "First look at the present state of the files; then finish it." +
+    (said.trim() === "" ? "" : `\n\nIts last words were:\n\n${said.trim()}`);
+  const text = `${head}\n\nThe request:\n\n${before.request.prompt.text}`;
+  const key = `with:${driver}:${to.key}` as ItemKey;
+  const { conversation, message, user } = before;
+  const request = { kind: "prompt" as const, placement: "queue" as const, prompt: { ...before.request.prompt, text } };
+  const again = { key, conversation, user, message, priority: before.priority, request, sentAtMs: work.atMs };
+  const queued = await work.tx.addItem(again, "queued", work.atMs);
+  if (queued !== null) work.waiting.push(queued);
 }
 
 async function offerModels(

@@ -1,9 +1,9 @@
 /** Commands: each is done, and answered, in the transaction that stores it (I7). */
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
 import { entriesShownMax } from "../domain/notice.ts";
-import { choosePermissions, consult, offerAgents } from "./choices.ts";
+import { choosePermissions, consult, driverNameOf, offerAgents } from "./choices.ts";
 import type { Lane, Receipt } from "./ports.ts";
-import { laneReports } from "./reports.ts";
+import { laneFacts, laneReports, newestTranscript, usageReport } from "./reports.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
 import { entriesOf } from "./waiting-line.ts";
 import { addButton, type EngineSettings, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
@@ -68,10 +68,18 @@ export async function admitCommand(
       break;
     }
     case "usage":
-    case "context":
+      await reply(work, item, await usageReport(work, lane));
+      break;
+    case "context": {
+      const context = (await newestTranscript(work, lane))?.context ?? null;
+      await reply(work, item, { kind: "context", driver: driverNameOf(lane, settings), context });
+      break;
+    }
     case "debug":
+      await reply(work, item, { kind: "debug", facts: await laneFacts(work, lane, settings) });
+      break;
     case "logs":
-      await reply(work, item, { kind: "unknown-command", text: `/${command.name}` });
+      await reply(work, item, { kind: "logs", entries: settings.recentErrors(), atMs: work.atMs });
       break;
     default:
       command satisfies never;

@@ -121,7 +121,14 @@ export function createEngine(deps: EngineDeps): Engine {
     };
     try {
       const { value, work } = await store.transact(async (tx) => {
-        const work = beginWork(tx, clock.now(), deps.newId, claim);
+        const work = beginWork({
+          tx,
+          settings,
+          live: (run) => runs.get(run)?.snapshot().transcript ?? null,
+          atMs: clock.now(),
+          newId: deps.newId,
+          claim,
+        });
         const value = await decide(work);
         await work.claim();
         // Before that nothing can be claimed, so nothing truly waits: the boot's last transaction tells those that it does not claim.

@@ -4,7 +4,7 @@
  * I2: only `Turn.quiet` and `Processes` speak of proof, and they resolve on evidence alone.
  * I3: every write of a run goes through a `Tx` verb that takes its owner and answers whether it still is the owner.
  */
-import type { AgentEvent } from "../domain/agent-event.ts";
+import type { AccountLimit, AgentEvent, AgentLimits, Usage, UsageTally } from "../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Ask, AskAnswer, AskId, AskState } from "../domain/ask.ts";
@@ -360,6 +360,16 @@ export interface Tx {
   setAsk(id: AskId, state: AskState): Promise<void>;
   /** The ask that a message of the channel shows. */
   askOfMessage(conversation: ConversationId, message: string): Promise<AskId | null>;
+  // -- what was used
+  /** `day` is a date, "2026-11-23". */
+  addUsage(session: string, day: string, driver: string, usage: Usage): Promise<void>;
+  usageOf(session: string): Promise<UsageTally | null>;
+  usageOfDay(day: string): Promise<readonly UsageTally[]>;
+  setLimits(driver: string, limits: readonly AccountLimit[], atMs: number): Promise<void>;
+  limits(): Promise<readonly AgentLimits[]>;
+  /** Of the newest run of the conversation that has settled. */
+  lastTranscript(conversation: ConversationId): Promise<Transcript | null>;
+  transcriptOf(run: RunId): Promise<Transcript | null>;
   // -- commands whose answer waits for an agent
   /** Every command that an earlier life had not answered. */
   unansweredCommands(): Promise<readonly StoredItem[]>;

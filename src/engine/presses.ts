@@ -74,6 +74,7 @@ async function act(
     case "switch":
       return pressConsult(work, item, id, { kind: "switch", driver: action.driver });
     case "fork":
+    case "continue-with":
       return pressConsult(work, item, id, action);
     case "model":
     case "permissions":

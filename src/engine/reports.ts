@@ -1,7 +1,9 @@
 /** What runs where since when, and who waits for what: read inside a transaction, so that it is one moment's truth. */
-import type { LaneReport } from "../domain/notice.ts";
-import type { LiveRun } from "./ports.ts";
-import type { Work } from "./work.ts";
+import { duration, type LaneReport, type Notice } from "../domain/notice.ts";
+import type { Transcript } from "../domain/transcript.ts";
+import { driverNameOf } from "./choices.ts";
+import type { Lane, LiveRun } from "./ports.ts";
+import type { EngineSettings, Work } from "./work.ts";
 
 export async function laneReports(work: Work, runsMax: number): Promise<LaneReport[]> {
   const live = new Map<string, LiveRun>();
@@ -25,4 +27,57 @@ export async function laneReports(work: Work, runsMax: number): Promise<LaneRepo
     });
   }
   return reports;
+}
+
+/** Of the live run, or else of the one before. */
+export async function newestTranscript(work: Work, lane: Lane): Promise<Transcript | null> {
+  const live = lane.state.kind === "idle" ? null : work.live(lane.state.owner.run);
+  return live ?? work.tx.lastTranscript(lane.conversation);
+}
+
+export async function usageReport(work: Work, lane: Lane): Promise<Notice> {
+  return {
+    kind: "usage",
+    run: (await newestTranscript(work, lane))?.usage ?? null,
+    session: await work.tx.usageOf(lane.session.id),
+    day: await work.tx.usageOfDay(dayOf(work.atMs)),
+    limits: await work.tx.limits(),
+    atMs: work.atMs,
+  };
+}
+
+/** The day as the clock on this machine's wall has it. */
+export function dayOf(atMs: number): string {
+  const date = new Date(atMs);
+  const two = (part: number): string => `${part}`.padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+}
+
+/** Everything that is known of one conversation, for whoever looks for a cause. */
+export async function laneFacts(
+  work: Work,
+  lane: Lane,
+  settings: EngineSettings,
+): Promise<readonly { readonly name: string; readonly value: string }[]> {
+  const { state, session, model } = lane;
+  const run = state.kind === "idle" ? null : await work.tx.run(state.owner);
+  const queued = await work.tx.items(lane.conversation, "queued");
+  const held = await work.tx.items(lane.conversation, "held");
+  const wait = await work.tx.waitsFor(lane.conversation, settings.runsMax);
+  const asks = run === null ? [] : await work.tx.openAsks(run.owner.run);
+  const facts: readonly (readonly [string, string | null])[] = [
+    ["Conversation", lane.conversation],
+    ["Directory", lane.workspace],
+    ["State", `${state.kind}, epoch ${lane.epoch}`],
+    ["Run", run && `${run.owner.run}, ${run.driver}, slot ${run.slot}, for ${duration(work.atMs - run.startedAtMs)}`],
+    ["Asks a person", asks.length === 0 ? null : `${asks.length}`],
+    ["Agent", driverNameOf(lane, settings)],
+    ["Session", `${session.id}${session.resume === null ? "" : `, the agent's ${session.resume}`}`],
+    ["Model", model && `${model.id}${model.effort === null ? "" : ` (${model.effort})`}`],
+    ["Permissions", lane.permissions ?? settings.permissions],
+    ["Waiting", `${queued.length}, on hold ${held.length}`],
+    ["Waits for", wait && (wait.kind === "workspace" ? `the directory, used by ${wait.holder}` : wait.kind)],
+    ["Signalbox", settings.version],
+  ];
+  return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
 }

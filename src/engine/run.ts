@@ -271,7 +271,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     } else if (event.kind === "ask-withdrawn") {
       openAsks.delete(event.id);
       tell((work) => withdrawAsk(work, owner, event.id));
-    } else if (event.kind === "usage") checkCost(event.usage.costUsd);
+    } else if (event.kind === "limits") tell(({ tx, atMs }) => tx.setLimits(driver.name, event.limits, atMs));
+    else if (event.kind === "usage") checkCost(event.usage.costUsd);
     // The end is shown once it is the run's: there may be another attempt, and I8 wants proof first.
     if (event.kind !== "ended") transcript = reduce(transcript, event);
     deps.progressed(snapshot());

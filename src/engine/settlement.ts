@@ -9,11 +9,13 @@ import type { TurnEnd } from "../domain/agent-event.ts";
 import type { Button } from "../domain/button.ts";
 import type { ItemState } from "../domain/inbox-item.ts";
 import { decide, type LaneDecision, type LaneInput } from "../domain/lane-machine.ts";
+import type { Fault } from "../domain/faults.ts";
 import { excerpt } from "../domain/notice.ts";
 import type { Evidence, RunOutcome, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { expireAsks } from "./asks.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
+import { dayOf } from "./reports.ts";
 import { offerHeld } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
 
@@ -68,6 +70,7 @@ async function settleBy(
   if (effect === undefined) throw new Deposed(owner);
   if (!(await work.tx.settleRun(owner, effect.outcome, transcript, work.atMs))) throw new Deposed(owner);
   const item = await moveOwnItem(work, live, effect.outcome);
+  if (transcript.usage !== null) await work.tx.addUsage(live.session, dayOf(work.atMs), live.driver, transcript.usage);
   const unanswered = await holdUnansweredSteers(work, owner);
   await expireAsks(work, owner);
   await addSummary(work, live, effect.outcome, transcript);
@@ -173,7 +176,7 @@ async function tellOutcome(
         work,
         conversation,
         { kind: "failed", fault: outcome.fault },
-        { ...said, buttons: await runAgain(work, item) },
+        { ...said, buttons: await afterFailure(work, live, item, outcome.fault) },
       );
       return;
     case "stopped": {
@@ -209,6 +212,22 @@ async function tellInterrupted(
   const cause = live.stopWhy === "crash" || live.stopWhy === "shutdown" ? live.stopWhy : "agent";
   const text = item.request.kind === "prompt" ? excerpt(item.request.prompt.text) : "";
   await say(work, conversation, { kind: "interrupted", text, cause }, { ...said, buttons });
+}
+
+/** An agent whose account is used up will not be better in a minute; another one may be. */
+async function afterFailure(
+  work: Work,
+  live: LiveRun,
+  item: StoredItem,
+  fault: Fault,
+): Promise<readonly (readonly Button[])[]> {
+  const rows = [...(await runAgain(work, item))];
+  if (fault.kind !== "rate-limited" && fault.kind !== "quota-exhausted") return rows;
+  for (const driver of work.settings.driverNames) {
+    if (driver === live.driver || driver === "demo") continue;
+    rows.push([await addButton(work, item.conversation, { kind: "continue-with", driver, item: item.id })]);
+  }
+  return rows;
 }
 
 async function runAgain(work: Work, item: StoredItem): Promise<readonly (readonly Button[])[]> {

@@ -6,9 +6,10 @@ import type { AskAnswer, AskId } from "../domain/ask.ts";
 import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, Prompt } from "../domain/inbox-item.ts";
-import type { Notice } from "../domain/notice.ts";
+import type { LogEntry, Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
+import type { Transcript } from "../domain/transcript.ts";
 import type { Question } from "./choices.ts";
 import type { RunLimits } from "./run-watch.ts";
 import { type Clock, isOutage, type Log, type NewId, type Receipt, type Tx } from "./ports.ts";
@@ -42,6 +43,9 @@ export type After =
 
 export type Work = {
   readonly tx: Tx;
+  readonly settings: EngineSettings;
+  /** What a live run of this process shows at this moment. */
+  readonly live: (run: RunId) => Transcript | null;
   readonly atMs: number;
   readonly newId: NewId;
   readonly after: After[];
@@ -56,8 +60,11 @@ export type Work = {
   readonly claim: () => Promise<void>;
 };
 
-export function beginWork(tx: Tx, atMs: number, newId: NewId, claim: (work: Work) => Promise<void>): Work {
-  const work: Work = { tx, atMs, newId, after: [], touched: new Set(), waiting: [], claim: () => claim(work) };
+export function beginWork({
+  claim,
+  ...given
+}: Pick<Work, "tx" | "settings" | "live" | "atMs" | "newId"> & { claim: (work: Work) => Promise<void> }): Work {
+  const work: Work = { ...given, after: [], touched: new Set(), waiting: [], claim: () => claim(work) };
   return work;
 }
 
@@ -154,6 +161,8 @@ export type EngineSettings = {
   readonly limits: RunLimits;
   /** The line that goes on with an agent's session in the terminal; null where there is none. */
   readonly terminalCommand: (driver: string, resume: string) => string | null;
+  /** The newest errors of this life, newest first. */
+  readonly recentErrors: () => readonly LogEntry[];
   readonly version: string;
 };
 

@@ -24,11 +24,16 @@ export type LogOptions = {
 /** One line each, without its end. */
 export type Terminal = { out(line: string): void; error(line: string): void };
 
+/** `text` is scrubbed; `atMs` is epoch milliseconds. */
+export type RecentError = { readonly id: string; readonly atMs: number; readonly text: string };
+
 export type FileLog = Disposable & {
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** The newest errors, newest first; each has its id in the file's line too. */
+  recent(): readonly RecentError[];
   /** For the person: a line on the terminal, and an info line in the file. */
   say(line: string): void;
 };
@@ -36,6 +41,8 @@ export type FileLog = Disposable & {
 /** Removes every secret from a text. */
 export type Scrub = (text: string) => string;
 
+/** What a person reads on a phone; the rest is in the file. */
+const recentMax = 10;
 /** Old lines are for the last days' riddles: 4 files of this many bytes, 40 MB in all. */
 const fileBytesMax = 10_000_000;
 const oldFilesMax = 3;
@@ -47,6 +54,17 @@ export function createLog(options: LogOptions): FileLog {
   const write = (line: string): void => file.write(bounded(options.scrub(line)));
   const log = pino({ level: options.level, base: null, formatters: { log: plainFields } }, { write });
   let lastTold = "";
+  const recent: RecentError[] = [];
+  let errors = 0;
+
+  /** The id is short enough to be read aloud, and told apart from those of other lives by the time in front of it. */
+  function remember(fields: object, message: string): string {
+    const atMs = Date.now();
+    const id = `${Math.trunc(atMs / 1_000).toString(36)}-${(errors += 1)}`;
+    recent.unshift({ id, atMs, text: options.scrub(`${message}${causeOf(fields)}`) });
+    recent.length = Math.min(recent.length, recentMax);
+    return id;
+  }
 
   /** The same trouble again is in the file; on the terminal it would only push everything else away. */
   function tell(fields: object, message: string): void {
@@ -64,9 +82,11 @@ export function createLog(options: LogOptions): FileLog {
       tell(fields, message);
     },
     error(fields, message) {
-      log.error(fields, message);
+      const named = fields instanceof Error ? { error: fields } : fields;
+      log.error({ ...named, id: remember(fields, message) }, message);
       tell(fields, message);
     },
+    recent: () => [...recent],
     say(line) {
       log.info({}, line);
       options.terminal.out(options.scrub(line));

@@ -82,7 +82,7 @@ function workspaceHolder(sql: Sql, lane: Lane): ConversationId | null {
 function startsBefore(sql: Sql, conversation: ConversationId, runsMax: number): number {
   const row = sql.get<{ count: number }>(
     `SELECT count(*) AS count FROM (
-       SELECT 1 FROM workspace WHERE head_ticket < (SELECT ticket FROM lane WHERE conversation = ?) LIMIT ?)`,
+       SELECT 1 FROM workspace WHERE head_ticket < (SELECT ticket FROM lane WHERE conversation = ?) LIMIT +?)`,
     conversation,
     runsMax,
   );

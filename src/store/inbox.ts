@@ -127,7 +127,7 @@ export function readHead(sql: Sql, conversation: ConversationId): StoredItem | n
 export function readNewestItems(sql: Sql, conversation: ConversationId, limit: number): readonly StoredItem[] {
   return sql
     .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? ORDER BY id DESC LIMIT ?`,
+      `SELECT ${itemColumns} FROM inbox WHERE conversation = ? ORDER BY id DESC LIMIT +?`,
       conversation,
       limit,
     )

@@ -199,6 +199,25 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX ask_open ON ask (run) WHERE is_open = 1;
 
+  -- scope: session:<id> or day:<date>:<driver>; day is empty for a session's sum.
+  CREATE TABLE usage (
+    scope TEXT PRIMARY KEY,
+    day TEXT NOT NULL,
+    driver TEXT NOT NULL,
+    runs INTEGER NOT NULL,
+    input INTEGER NOT NULL,
+    output INTEGER NOT NULL,
+    cache_read INTEGER NOT NULL,
+    cache_write INTEGER NOT NULL,
+    cost_usd REAL
+  ) STRICT;
+  CREATE INDEX usage_of_day ON usage (day) WHERE day <> '';
+  CREATE TABLE account_limits (
+    driver TEXT PRIMARY KEY,
+    limits TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+
   CREATE INDEX inbox_unanswered ON inbox (id) WHERE state = 'running' AND run IS NULL;
 
   -- The same table with two more kinds; SQLite cannot change a CHECK.

@@ -108,7 +108,7 @@ export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: nu
              AND (other.state = 'sending'
                OR ((other.acknowledges IS NOT NULL, other.id) < (due.acknowledges IS NOT NULL, due.id)
                  AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
-       ORDER BY id LIMIT ?`,
+       ORDER BY id LIMIT +?`,
       channel,
       nowMs,
       nowMs,
@@ -165,11 +165,11 @@ export function readNewestMessages(sql: Sql, conversation: ConversationId, limit
     .all<Row>(
       `SELECT * FROM (
          SELECT ${columns} FROM outbox
-         WHERE run IN (SELECT id FROM run WHERE conversation = ?1 ORDER BY epoch DESC LIMIT ?2)
+         WHERE run IN (SELECT id FROM run WHERE conversation = ?1 ORDER BY epoch DESC LIMIT +?2)
          UNION ALL
          SELECT * FROM (
-           SELECT ${columns} FROM outbox WHERE conversation = ?1 AND run IS NULL ORDER BY id DESC LIMIT ?2))
-       ORDER BY id DESC LIMIT ?2`,
+           SELECT ${columns} FROM outbox WHERE conversation = ?1 AND run IS NULL ORDER BY id DESC LIMIT +?2))
+       ORDER BY id DESC LIMIT +?2`,
       conversation,
       limit,
     )

@@ -1,6 +1,9 @@
 /**
  * Hand-written SQL on one connection: statements are prepared once, errors are classified once. The texts are constants of
  * this folder, so the cache is as large as the program and no larger.
+ *
+ * A bound value is written `LIMIT +?`: the planner looks at the value of a plain `LIMIT ?`, and compiles the statement anew at each
+ * execution (10 times the cost of a short one, measured with SQLite 3.53).
  */
 // oxlint-disable typescript/no-unnecessary-type-parameters -- a row's type is known where its statement is written, only there
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";

@@ -27,6 +27,7 @@ import { readLiveRuns, runVerbs } from "./runs.ts";
 import { createSql, one, type Sql } from "./sql.ts";
 import { stopWaitVerbs } from "./stop-waits.ts";
 import { classify } from "./store-fault.ts";
+import { usageVerbs } from "./usage.ts";
 import { createWriter, type Defer, type Writer } from "./writer.ts";
 
 /**
@@ -155,6 +156,7 @@ function createTx(sql: Sql, incarnation: number, now: () => number): Tx {
     ...askVerbs(sql),
     ...buttonVerbs(sql),
     ...outgoingVerbs(sql),
+    ...usageVerbs(sql),
   };
 }
 

@@ -90,6 +90,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
       downtimeMs,
       driverName: driver.name,
       driverNames: [driver.name],
+      recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
       version: "soak",

@@ -218,6 +218,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       downtimeMs,
       driverName: driver.name,
       driverNames: [driver.name],
+      recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
       version: "0",
