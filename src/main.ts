@@ -98,7 +98,7 @@ async function serve(house: House): Promise<number> {
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
   const choice = await agents.choose(stop.asked);
-  const around = { workspace, store, engine, choice, telegram, parts };
+  const around = { workspace, store, engine, files, choice, telegram, parts };
   const page = config.web === null ? null : await openPage(house, config.web, around);
   // What conversations chose in an earlier life, before anything of them runs.
   for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
@@ -216,6 +216,7 @@ type PageParts = {
   readonly workspace: string;
   readonly store: Store;
   readonly engine: Engine;
+  readonly files: Files;
   readonly choice: Choice;
   readonly telegram: TelegramLine | null;
   readonly parts: AsyncDisposableStack;
@@ -223,7 +224,7 @@ type PageParts = {
 
 async function openPage(house: House, listen: NonNullable<Config["web"]>, around: PageParts): Promise<Page> {
   const { config, clock, log, version } = house;
-  const { workspace, store, engine, choice, telegram } = around;
+  const { workspace, store, engine, files, choice, telegram } = around;
   const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
   const { name } = choice.driver;
   let agentVersion: string | null = null;
@@ -238,6 +239,8 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
       secret: await readWebSecret(join(config.home, "web-secret")),
       listen,
       pageDir: pageDirectory(),
+      files,
+      permissions: config.permissions,
       workspaceDefault: workspace,
       runsMax: config.runsMax,
       version,
