@@ -7,7 +7,7 @@
 const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** The joiners and variation selectors that emoji and some scripts are written with. */
-const ofWords = /[\u200C\u200D\uFE0E\uFE0F]/;
+const ofWords: ReadonlySet<string> = new Set(["\u200C", "\u200D", "\uFE0E", "\uFE0F"]);
 
 /** For what is read before it is trusted (commands, diffs, file names): every character can be seen. Line feeds and tabs stay. */
 export function visibleText(text: string): string {
@@ -16,7 +16,7 @@ export function visibleText(text: string): string {
 
 /** For what is read as words: as above, and emoji stay whole. */
 export function visibleWords(text: string): string {
-  return show(text, (character) => ofWords.test(character));
+  return show(text, (character) => ofWords.has(character));
 }
 
 function show(text: string, stays: (character: string) => boolean): string {

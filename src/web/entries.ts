@@ -193,6 +193,10 @@ function toneOf(notice: Notice): Tone {
     case "nothing-to-fork":
     case "from-agent":
     case "answer-taken":
+    case "usage":
+    case "context":
+    case "debug":
+    case "logs":
       return "plain";
     default:
       return notice satisfies never;

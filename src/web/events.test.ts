@@ -14,13 +14,13 @@ function start(life = "life") {
   const live = new Map<RunId, RunSnapshot>();
   const engine = { snapshot: (run: RunId) => live.get(run) ?? null, snapshots: () => [...live.values()] };
   const events = createEvents({ clock, life, engine });
-  const progress = (text: string, run = "run-1"): void => {
+  const progress = (text: string, run = "run-1", diff: string | null = null): void => {
     const snapshot: RunSnapshot = {
       owner: { conversation: here, run: run as RunId, epoch: 1 },
       driver: "fake",
       state: "running",
       startedAtMs: 0,
-      transcript: { ...emptyTranscript, text },
+      transcript: { ...emptyTranscript, text, diff },
     };
     live.set(run as RunId, snapshot);
     events.listener.progressed(snapshot);
@@ -88,6 +88,29 @@ describe("a tab", () => {
     events.listener.changed(here);
     const tab = await opened(events, since);
     expect(await tab.next()).toEqual([{ id: "life.1", event: "reset", data: {} }]);
+  });
+
+  it("is told a diff when it changes, and not with every word; a tab that comes later is told it, too", async () => {
+    const { clock, events, live, progress } = start();
+    const tab = await opened(events, events.cursor());
+    const diffs = async (from: typeof tab): Promise<unknown[]> =>
+      ((await from.next()) ?? []).map(({ data }) => data["diff"]);
+    const at = async (text: string, diff: string): Promise<unknown[]> => {
+      progress(text, "run-1", diff);
+      const told = await diffs(tab);
+      clock.advance(progressGapMs);
+      return told;
+    };
+    expect(await at("one", "+a")).toEqual(["+a"]);
+    expect(await at("two", "+a")).toEqual([undefined]);
+    expect(await at("three", "+a\n+b")).toEqual(["+a\n+b"]);
+    expect(await diffs(await opened(events, events.cursor()))).toEqual(["+a\n+b"]);
+    // What was told of a run that is over is forgotten.
+    live.clear();
+    progress("of another", "run-2");
+    expect(await diffs(tab)).toEqual([null]);
+    clock.advance(progressGapMs);
+    expect(await at("four", "+a\n+b")).toEqual(["+a\n+b"]);
   });
 
   it("that missed more than is remembered is reset (I14)", async () => {

@@ -53,6 +53,8 @@ export type FakeEngine = Pick<Engine, "accept" | "snapshot" | "snapshots" | "wat
   /** It does not want to know any more, or did not wait. */
   closeAsk(id: AskId, state: AskState & { kind: "withdrawn" | "late" }): void;
   readonly asks: ReadonlyMap<AskId, StoredAsk>;
+  /** From here on a step of this ask does nothing, as while its run is being stopped. */
+  forgetAsk(id: AskId): void;
   sendFile(conversation: ConversationId, file: OutgoingFile, caption: string | null): void;
   /** While set, `accept` rejects with it. */
   failure: Error | null;
@@ -319,6 +321,10 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       case "clear-queue":
         for (const { id } of waiting(conversation, "queued")) move(id, { state: "cancelled" });
         return "Cleared.";
+      case "continue-with":
+        lane.driver = action.driver;
+        runAgain(conversation, action.item);
+        return "Queued again.";
       case "run-again":
         runAgain(conversation, action.item);
         return "Queued again.";
@@ -499,6 +505,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       putAsk(asked, state);
       changed(asked.owner.conversation);
     },
+    forgetAsk: (id) => void asks.delete(id),
     sendFile(conversation, file, caption) {
       const { run } = liveOf(conversation).live.owner;
       post(conversation, { kind: "file", run, file, caption }, run);

@@ -6,6 +6,7 @@
  */
 import { type Button, type ButtonAction, type ButtonId, buttonLabel } from "../domain/button.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
+import type { Notice } from "../domain/notice.ts";
 import type { LiveRun, Outgoing, OutboxRow, StoredItem } from "../engine/ports.ts";
 import type { LaneRow } from "./lane-view.ts";
 import type { AskButton, ButtonView } from "./wire.ts";
@@ -38,6 +39,7 @@ export function findLiveButtons(
     }
     const choice = buttons.find(({ action }) => isChoice(action));
     if (choice !== undefined) newestLists.set(choice.action.kind, new Set(buttons.map(({ id }) => id)));
+    for (const kind of madeBy(body.notice)) newestLists.delete(kind);
     const offer = buttons.filter(({ action }) => action.kind === "held");
     if (offer.length > 0) held = offer.map(buttonView);
   }
@@ -57,6 +59,7 @@ export function findLiveButtons(
       case "force-release":
         return run?.owner.run === action.owner.run && (action.kind === "stop" || run.state === "quarantined");
       case "run-again":
+      case "continue-with":
         return ["interrupted", "failed", "cancelled"].includes(states.get(action.item) ?? "");
       case "clear-queue":
         return (lane?.queued ?? 0) > 0;
@@ -105,6 +108,22 @@ function isChoice({ kind }: ButtonAction): boolean {
   return ["switch", "model", "permissions", "resume", "fork"].includes(kind);
 }
 
+/** What a notice tells to be chosen: the list before it stands for a choice that was made. */
+function madeBy(notice: Notice): readonly ButtonAction["kind"][] {
+  switch (notice.kind) {
+    case "agent-chosen":
+      return ["switch", "model"];
+    case "model-chosen":
+      return ["model"];
+    case "permissions-chosen":
+      return ["permissions"];
+    case "session-taken":
+      return ["resume", "fork"];
+    default:
+      return [];
+  }
+}
+
 type ItemAction = ButtonAction & { kind: "steer" | "stop-and-run" | "cancel" | "move-first" };
 
 /** The order in which a waiting message's buttons stand, whichever notice brought them. */
@@ -141,6 +160,7 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
   switch (action.kind) {
     case "steer":
     case "run-again":
+    case "continue-with":
       return "main";
     case "held":
       return action.how === "discard" ? "quiet" : "main";

@@ -334,6 +334,15 @@ describe("accessible", () => {
     "a failed run": { play: scenes.failed, hash: atWebsite },
     "an interrupted run": { play: scenes.interrupted, hash: atWebsite },
     "a Telegram conversation": { play: scenes.past, hash: `#/c/${encodeURIComponent(reports)}` },
+    "an approval": { play: async (at) => void (await scenes.asking(at)), hash: atWebsite },
+    "an edit to approve": { play: async (at) => void (await scenes.asking(at, scenes.editAsk)), hash: atWebsite },
+    "a tool to approve": { play: async (at) => void (await scenes.asking(at, scenes.hidingAsk)), hash: atWebsite },
+    "a plan": { play: async (at) => void (await scenes.asking(at, scenes.planAsk)), hash: atWebsite },
+    "a question with many choices": { play: scenes.askingMany, hash: atWebsite },
+    "closed asks": { play: scenes.closedAsks, hash: atWebsite },
+    "a run that changes files": { play: scenes.changing, hash: atWebsite },
+    "a run that changed and sent files": { play: scenes.changed, hash: atWebsite },
+    "lists to choose from": { play: scenes.choices, hash: atWebsite },
     "the list": { play: scenes.queued, hash: "#/" }, // narrow: the list alone
   };
 
@@ -349,6 +358,9 @@ describe("accessible", () => {
       ] as const) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize(viewport);
+        await page
+          .locator("details")
+          .evaluateAll((all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
         expect(await violations(page)).toEqual([]);
       }
     });

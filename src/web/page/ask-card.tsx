@@ -35,6 +35,9 @@ export function AskCard({ model, entry }: { model: Model; entry: AskEntry }) {
   const step = entry.state.kind === "open" ? entry.state.answers.length : "closed";
   const hasActed = useKeptFocus(entry.ask, step);
   if (outcome === null) return <OpenAsk model={model} entry={entry} acted={() => (hasActed.current = true)} />;
+  const answer = entry.state.kind === "answered" ? entry.state.answer : null;
+  const given = answer?.kind === "answers" ? answer.answers : null;
+  const reason = answer?.kind === "deny" ? answer.reason : null;
   return (
     <details class={`ask-closed ask-${outcome.mark}`}>
       <summary id={`ask-${entry.ask}`}>
@@ -48,7 +51,16 @@ export function AskCard({ model, entry }: { model: Model; entry: AskEntry }) {
           </span>
         )}
       </summary>
-      <Asked ask={entry.about} />
+      {given === null || entry.about.kind !== "questions" ? (
+        <Asked ask={entry.about} />
+      ) : (
+        <Given questions={entry.about.questions} answers={given} />
+      )}
+      {reason !== null && (
+        <p class="ask-reason">
+          You wrote: <SeenWords text={reason} />
+        </p>
+      )}
     </details>
   );
 }
@@ -247,15 +259,7 @@ function Questions({
   const done = entry.buttons.find(({ step }) => step.kind === "ticked");
   return (
     <>
-      {state.answers.length > 0 && (
-        <ol class="ask-given">
-          {state.answers.map((given, index) => (
-            <li key={index}>
-              <SeenWords text={questions[index]?.text ?? ""} /> <strong>{given.join(", ")}</strong>
-            </li>
-          ))}
-        </ol>
-      )}
+      {state.answers.length > 0 && <Given questions={questions} answers={state.answers} />}
       <p class="ask-count">
         {questions.length > 1 && (
           <span>
@@ -300,6 +304,21 @@ function Questions({
         />
       )}
     </>
+  );
+}
+
+function Given({ questions, answers }: { questions: readonly Question[]; answers: readonly (readonly string[])[] }) {
+  return (
+    <ol class="ask-given">
+      {answers.map((given, index) => (
+        <li key={index}>
+          <SeenWords text={questions[index]?.text ?? ""} />{" "}
+          <strong>
+            <SeenWords text={given.length === 0 ? "none" : given.join(", ")} />
+          </strong>
+        </li>
+      ))}
+    </ol>
   );
 }
 

@@ -99,7 +99,7 @@ function answerWords(ask: Ask, answer: AskAnswer, subject: string) {
       return {
         mark: "done",
         head: "Answered",
-        rest: answer.answers.map((given) => given.join(", ")).join(" \u00B7 "),
+        rest: answer.answers.map((given) => given.join(", ") || "none").join(" \u00B7 "),
       } as const;
     default:
       return answer satisfies never;

@@ -9,7 +9,7 @@ export function Choices({ model, lane }: { model: Model; lane: LaneView }) {
   const parts = [
     { command: "/switch", what: "Agent", value: driver },
     { command: "/model", what: "Model", value: name },
-    { command: "/permissions", what: "Permissions", value: permissions },
+    { command: "/permissions", what: "May do", value: `permissions: ${permissions}` },
   ];
   if (lane.channel !== "web") {
     return <p class="choices choices-read">{parts.map(({ value }) => value).join(" \u00B7 ")}</p>;
@@ -20,9 +20,11 @@ export function Choices({ model, lane }: { model: Model; lane: LaneView }) {
         <li key={command}>
           <button type="button" title={`${what}: change with ${command}`} onClick={() => model.sendCommand(command)}>
             <span class="hidden">{what}: </span>
-            {value}
-            <span class="choice-mark" aria-hidden="true">
-              {"\u25BE"}
+            <span class="choice">
+              {value}
+              <span class="choice-mark" aria-hidden="true">
+                {"\u25BE"}
+              </span>
             </span>
           </button>
         </li>

@@ -66,7 +66,11 @@ function Asking({ view }: { view: ConversationView | null }) {
     <div class="asking">
       <p>
         <strong>{askTitle(first.about)}</strong>{" "}
-        {open.length > 1 ? `And ${open.length - 1} more.` : "Nothing of it happens before you answer."}
+        {open.length > 1
+          ? `And ${open.length - 1} more.`
+          : first.about.kind === "questions"
+            ? "It waits for your answer."
+            : "Nothing of it happens before you answer."}
       </p>
       <button type="button" class="small" onClick={() => showAsk(first.ask)}>
         Show

@@ -17,19 +17,19 @@ export type DiffFile = {
 };
 
 export function readDiff(text: string): readonly DiffFile[] {
-  const files: { path: string | null; lines: DiffLine[]; hasHead: boolean }[] = [];
+  const files: { path: string | null; lines: DiffLine[]; hasHunk: boolean }[] = [];
   let old = 0;
   let fresh = 0;
 
   function file(): (typeof files)[number] {
     const last = files.at(-1);
     if (last !== undefined) return last;
-    files.push({ path: null, lines: [], hasHead: false });
+    files.push({ path: null, lines: [], hasHunk: true });
     return file();
   }
 
   function begin(path: string | null): void {
-    files.push({ path, lines: [], hasHead: true });
+    files.push({ path, lines: [], hasHunk: false });
   }
 
   for (const line of linesOf(text)) {
@@ -44,12 +44,12 @@ export function readDiff(text: string): readonly DiffFile[] {
     const hunk = /^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@/.exec(line);
     if (hunk !== null) {
       [old, fresh] = [Number(hunk[1] ?? 1), Number(hunk[2] ?? 1)];
+      file().hasHunk = true;
       file().lines.push({ kind: "hunk", text: line });
     } else if (line.startsWith("diff --git ")) {
       begin(/ b\/(.+)$/.exec(line)?.[1] ?? null);
     } else if (line.startsWith("--- ")) {
-      const last = files.at(-1);
-      if (last === undefined || last.lines.length > 0 || !last.hasHead) begin(null);
+      if (files.at(-1)?.hasHunk !== false) begin(null);
       file().path ??= pathOf(line);
     } else if (line.startsWith("+++ ")) {
       file().path = pathOf(line) ?? file().path;
