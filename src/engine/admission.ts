@@ -15,19 +15,18 @@ import type { Lane, Receipt } from "./ports.ts";
 import { admitPress } from "./presses.ts";
 import { admitPrompt } from "./prompts.ts";
 import { offerHeld } from "./waiting-line.ts";
-import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admit(
   work: Work,
   items: readonly InboxItem[],
   chosen: { readonly workspace: string } | undefined,
-  settings: EngineSettings,
 ): Promise<Receipt[]> {
   const receipts: Receipt[] = [];
   const late = new Set<ConversationId>();
   for (const item of items) {
-    const lane = await openLane(work, item.conversation, chosen, settings);
-    receipts.push(await admitOne(work, item, lane, late, settings));
+    const lane = await openLane(work, item.conversation, chosen);
+    receipts.push(await admitOne(work, item, lane, late));
     await work.claim();
   }
   for (const conversation of late) await offerHeld(work, conversation, "downtime");
@@ -38,23 +37,21 @@ async function openLane(
   work: Work,
   conversation: ConversationId,
   chosen: { workspace: string } | undefined,
-  settings: EngineSettings,
 ): Promise<Lane> {
   const known = await work.tx.lane(conversation);
   if (known !== null) return known;
-  await work.tx.openLane(conversation, chosen?.workspace ?? settings.workspace, chosen !== undefined, work.newId());
+  await work.tx.openLane(
+    conversation,
+    chosen?.workspace ?? work.settings.workspace,
+    chosen !== undefined,
+    work.newId(),
+  );
   const lane = await work.tx.lane(conversation);
   if (lane === null) throw new Error(`the lane of ${conversation} could not be opened`);
   return lane;
 }
 
-async function admitOne(
-  work: Work,
-  item: InboxItem,
-  lane: Lane,
-  late: Set<ConversationId>,
-  settings: EngineSettings,
-): Promise<Receipt> {
+async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<ConversationId>): Promise<Receipt> {
   work.touched.add(item.conversation);
   const { request } = item;
   switch (request.kind) {
@@ -63,11 +60,11 @@ async function admitOne(
         const ask = await work.tx.askOfMessage(item.conversation, item.repliesTo);
         if (ask !== null) return admitReply(work, item, ask, request.prompt.text);
       }
-      return admitPrompt(work, item, request, lane, late, settings);
+      return admitPrompt(work, item, request, lane, late);
     case "command":
-      return admitCommand(work, item, request.command, lane, settings);
+      return admitCommand(work, item, request.command, lane);
     case "press":
-      return admitPress(work, item, request, settings);
+      return admitPress(work, item, request);
     case "answer": {
       if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
       return fresh(item, await answerAsk(work, item.conversation, request.ask, { kind: "text", text: request.text }));

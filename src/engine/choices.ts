@@ -34,29 +34,24 @@ export function driverNameOf(lane: Lane, settings: EngineSettings): string {
   return lane.driver ?? settings.driverName;
 }
 
-/** The settlement of the command belongs to the answer, which comes later. */
-export function consult(work: Work, item: InboxItem, id: ItemId, question: Question): void {
+/** The row of what asked for it (a command, a press) is `running` until the answer is stored. */
+export async function consult(work: Work, item: InboxItem, id: ItemId, question: Question): Promise<void> {
+  await work.tx.moveItem(id, "done", "running");
   work.after.push({ kind: "consult", item, id, question });
 }
 
-export async function offerAgents(work: Work, to: Addressee, lane: Lane, settings: EngineSettings): Promise<Notice> {
-  const current = driverNameOf(lane, settings);
+export async function offerAgents(work: Work, to: Addressee, lane: Lane): Promise<Notice> {
+  const current = driverNameOf(lane, work.settings);
   const buttons: Button[][] = [];
-  for (const driver of settings.driverNames) {
+  for (const driver of work.settings.driverNames) {
     if (driver !== current) buttons.push([await addButton(work, lane.conversation, { kind: "switch", driver })]);
   }
-  return reply(work, to, { kind: "agents", current, names: settings.driverNames }, buttons);
+  return reply(work, to, { kind: "agents", current, names: work.settings.driverNames }, buttons);
 }
 
-export async function choosePermissions(
-  work: Work,
-  to: Addressee,
-  lane: Lane,
-  text: string | null,
-  settings: EngineSettings,
-): Promise<Notice> {
+export async function choosePermissions(work: Work, to: Addressee, lane: Lane, text: string | null): Promise<Notice> {
   const { conversation } = lane;
-  const now = lane.permissions ?? settings.permissions;
+  const now = lane.permissions ?? work.settings.permissions;
   if (text === null) {
     const others = permissionModes.filter((mode) => mode !== now);
     const row: Button[] = [];
@@ -80,9 +75,8 @@ export async function setModel(
   lane: Lane,
   driver: string,
   model: ModelChoice,
-  settings: EngineSettings,
 ): Promise<Notice> {
-  const current = driverNameOf(lane, settings);
+  const current = driverNameOf(lane, work.settings);
   if (current !== driver)
     return reply(work, to, { kind: "not-a-choice", what: "agents at work here", given: driver, choices: [current] });
   await work.tx.sessionFor(lane.conversation, driver, work.newId());
@@ -96,7 +90,6 @@ export async function takeSession(
   to: Addressee,
   lane: Lane,
   session: { readonly driver: string; readonly resume: string; readonly title: string | null },
-  settings: EngineSettings,
 ): Promise<Notice> {
   const { driver, resume, title } = session;
   const holder = await work.tx.holderOf(driver, resume);
@@ -105,7 +98,7 @@ export async function takeSession(
     const copy = await addButton(work, lane.conversation, { kind: "fork", driver, resume, title });
     return reply(work, to, { kind: "session-held", title: other?.title ?? null }, [[copy]]);
   }
-  return enter(work, to, lane, { driver, resume, title, how: "resumed" }, settings);
+  return enter(work, to, lane, { driver, resume, title, how: "resumed" });
 }
 
 async function enter(
@@ -113,13 +106,12 @@ async function enter(
   to: Addressee,
   lane: Lane,
   { how, ...session }: { driver: string; resume: string; title: string | null; how: "resumed" | "forked" },
-  settings: EngineSettings,
 ): Promise<Notice> {
   const { driver, resume, title } = session;
   await work.tx.takeSession(lane.conversation, { ...session, id: work.newId() });
   await work.tx.chooseDriver(lane.conversation, driver);
   if (!isRunActive(lane)) work.after.push({ kind: "forget", session: lane.session.id });
-  const terminal = settings.terminalCommand(driver, resume);
+  const terminal = work.settings.terminalCommand(driver, resume);
   return reply(work, to, { kind: "session-taken", how, driver, title, terminal, isRunActive: isRunActive(lane) });
 }
 
@@ -152,7 +144,7 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       if (models.kind === "unavailable") return cannot(models.fault);
       return question.kind === "models"
         ? (work, to, now) => offerModels(work, to, now, current, models.value)
-        : chooseModel(question.choice, current, models.value, settings);
+        : chooseModel(question.choice, current, models.value);
     }
     case "sessions": {
       const driver = await about.open(current);
@@ -167,7 +159,7 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       const copy = await driver.fork(question.resume, lane.workspace, signal);
       if (copy.kind === "unavailable") return cannot(copy.fault);
       const session = { driver: question.driver, resume: copy.value, title: question.title, how: "forked" as const };
-      return (work, to, now) => enter(work, to, now, session, settings);
+      return (work, to, now) => enter(work, to, now, session);
     }
     default:
       return question satisfies never;
@@ -247,12 +239,7 @@ async function offerModels(
   );
 }
 
-function chooseModel(
-  choice: ModelChoice,
-  driver: string,
-  models: readonly AgentModel[],
-  settings: EngineSettings,
-): Reply {
+function chooseModel(choice: ModelChoice, driver: string, models: readonly AgentModel[]): Reply {
   const model = models.find((one) => one.id.toLowerCase() === choice.id.toLowerCase());
   const refuse = (what: string, given: string, choices: readonly string[]): Reply => {
     return (work, to) => reply(work, to, { kind: "not-a-choice", what, given, choices });
@@ -266,7 +253,7 @@ function chooseModel(
   const effort = choice.effort?.toLowerCase() ?? null;
   if (effort !== null && !model.efforts.includes(effort))
     return refuse(`efforts of ${model.id}`, effort, model.efforts);
-  return (work, to, lane) => setModel(work, to, lane, driver, { id: model.id, effort }, settings);
+  return (work, to, lane) => setModel(work, to, lane, driver, { id: model.id, effort });
 }
 
 async function offerSessions(

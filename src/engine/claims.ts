@@ -17,26 +17,24 @@ import { addButton, say, type Work } from "./work.ts";
  */
 const statusDelayMs = 400;
 
-export type ClaimSettings = { readonly runsMax: number; readonly driverFor: (lane: Lane) => Driver };
-
 /** Claims all that can start now. */
-export async function claimReady(work: Work, settings: ClaimSettings): Promise<Claim[]> {
+export async function claimReady(work: Work, driverFor: (lane: Lane) => Driver): Promise<Claim[]> {
   const claims: Claim[] = [];
   // Bound: every claim takes one of runsMax slots.
   for (;;) {
-    const next = await work.tx.nextReady(settings.runsMax);
+    const next = await work.tx.nextReady(work.settings.runsMax);
     if (next === null) return claims;
-    claims.push(await claim(work, next, settings));
+    claims.push(await claim(work, next, driverFor));
   }
 }
 
 async function claim(
   work: Work,
   next: { lane: Lane; item: StoredItem; slot: number },
-  settings: ClaimSettings,
+  driverFor: (lane: Lane) => Driver,
 ): Promise<Claim> {
   const { item, slot } = next;
-  const driver = settings.driverFor(next.lane);
+  const driver = driverFor(next.lane);
   // Each agent has its own session here: one of another agent cannot be resumed.
   const lane =
     next.lane.session.driver === driver.name
@@ -69,20 +67,20 @@ async function addStatus(work: Work, lane: Lane, owner: Claim["owner"]): Promise
 }
 
 /** Prompts of this transaction that did not start are told their place and what they wait for. */
-export async function tellWaiting(work: Work, runsMax: number): Promise<void> {
+export async function tellWaiting(work: Work): Promise<void> {
   for (const id of work.waiting) {
     const item = await work.tx.item(id);
     if (item?.state !== "queued") continue;
     const lane = await work.tx.lane(item.conversation);
-    if (lane !== null) await acknowledge(work, item, lane, runsMax);
+    if (lane !== null) await acknowledge(work, item, lane);
   }
 }
 
-async function acknowledge(work: Work, item: StoredItem, lane: Lane, runsMax: number): Promise<void> {
+async function acknowledge(work: Work, item: StoredItem, lane: Lane): Promise<void> {
   const { conversation, id } = item;
   const queued = await work.tx.items(conversation, "queued");
   const position = queued.findIndex((other) => other.id === id) + 1;
-  const waitsFor = (await work.tx.waitsFor(conversation, runsMax))?.kind ?? "run";
+  const waitsFor = (await work.tx.waitsFor(conversation, work.settings.runsMax))?.kind ?? "run";
   const buttons = [[await addButton(work, conversation, { kind: "cancel", item: id })]];
   if (lane.state.kind === "running") {
     const steer = await addButton(work, conversation, { kind: "steer", item: id });

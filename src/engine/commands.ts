@@ -6,16 +6,10 @@ import type { Lane, Receipt } from "./ports.ts";
 import { laneFacts, laneReports, newestTranscript, usageReport } from "./reports.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
 import { entriesOf } from "./waiting-line.ts";
-import { addButton, type EngineSettings, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
+import { addButton, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
 
-export async function admitCommand(
-  work: Work,
-  item: InboxItem,
-  command: Command,
-  lane: Lane,
-  settings: EngineSettings,
-): Promise<Receipt> {
-  const isPending = (command.name === "stop" && command.scope === "all") || needsAgent(command, lane);
+export async function admitCommand(work: Work, item: InboxItem, command: Command, lane: Lane): Promise<Receipt> {
+  const isPending = command.name === "stop" && command.scope === "all";
   const state = command.name === "unknown" ? "rejected" : isPending ? "running" : "done";
   const id = await work.tx.addItem(item, state, work.atMs);
   if (id === null) return seenBefore(item);
@@ -23,9 +17,9 @@ export async function admitCommand(
     case "start":
       await reply(work, item, {
         kind: "welcome",
-        driver: settings.driverName,
+        driver: work.settings.driverName,
         workspace: lane.workspace,
-        isDemo: settings.driverName === "demo",
+        isDemo: work.settings.driverName === "demo",
       });
       break;
     case "help":
@@ -35,7 +29,7 @@ export async function admitCommand(
       await reply(work, item, { kind: "unknown-command", text: command.text });
       break;
     case "status":
-      await sayStatus(work, item, settings);
+      await sayStatus(work, item);
       break;
     case "queue":
       await sayQueue(work, item, lane);
@@ -47,24 +41,24 @@ export async function admitCommand(
       await beginSession(work, item, lane, command.title);
       break;
     case "switch":
-      if (command.driver === null) await offerAgents(work, item, lane, settings);
-      else consult(work, item, id, { kind: "switch", driver: command.driver });
+      if (command.driver === null) await offerAgents(work, item, lane);
+      else await consult(work, item, id, { kind: "switch", driver: command.driver });
       break;
     case "model": {
       const { choice } = command;
-      consult(work, item, id, choice === null ? { kind: "models" } : { kind: "choose-model", choice });
+      await consult(work, item, id, choice === null ? { kind: "models" } : { kind: "choose-model", choice });
       break;
     }
     case "permissions":
-      await choosePermissions(work, item, lane, command.mode, settings);
+      await choosePermissions(work, item, lane, command.mode);
       break;
     case "resume":
-      consult(work, item, id, { kind: "sessions", search: command.search });
+      await consult(work, item, id, { kind: "sessions", search: command.search });
       break;
     case "fork": {
       const { driver, resume } = lane.session;
       if (driver === null || resume === null) await reply(work, item, { kind: "nothing-to-fork" });
-      else consult(work, item, id, { kind: "fork", driver, resume, title: lane.title });
+      else await consult(work, item, id, { kind: "fork", driver, resume, title: lane.title });
       break;
     }
     case "usage":
@@ -72,14 +66,14 @@ export async function admitCommand(
       break;
     case "context": {
       const context = (await newestTranscript(work, lane))?.context ?? null;
-      await reply(work, item, { kind: "context", driver: driverNameOf(lane, settings), context });
+      await reply(work, item, { kind: "context", driver: driverNameOf(lane, work.settings), context });
       break;
     }
     case "debug":
-      await reply(work, item, { kind: "debug", facts: await laneFacts(work, lane, settings) });
+      await reply(work, item, { kind: "debug", facts: await laneFacts(work, lane) });
       break;
     case "logs":
-      await reply(work, item, { kind: "logs", entries: settings.recentErrors(), atMs: work.atMs });
+      await reply(work, item, { kind: "logs", entries: work.settings.recentErrors(), atMs: work.atMs });
       break;
     default:
       command satisfies never;
@@ -87,26 +81,11 @@ export async function admitCommand(
   return fresh(item, null);
 }
 
-/** Its answer has to be asked of the agent first: the command's row stays `running` until then. */
-function needsAgent(command: Command, lane: Lane): boolean {
-  switch (command.name) {
-    case "switch":
-      return command.driver !== null;
-    case "model":
-    case "resume":
-      return true;
-    case "fork":
-      return lane.session.resume !== null;
-    default:
-      return false;
-  }
-}
-
-async function sayStatus(work: Work, item: InboxItem, settings: EngineSettings): Promise<void> {
-  const lanes = await laneReports(work, settings.runsMax);
+async function sayStatus(work: Work, item: InboxItem): Promise<void> {
+  const lanes = await laneReports(work);
   const hasBackground = lanes.some((lane) => lane.background.length > 0);
   const buttons = hasBackground ? [[await addButton(work, item.conversation, { kind: "end-background" })]] : [];
-  const notice = { kind: "status" as const, lanes, runsMax: settings.runsMax, version: settings.version };
+  const notice = { kind: "status" as const, lanes, runsMax: work.settings.runsMax, version: work.settings.version };
   await say(work, item.conversation, notice, { dedupe: `item:${item.key}:status`, buttons, replyTo: item.message });
 }
 

@@ -79,11 +79,11 @@ export function createEngine(deps: EngineDeps): Engine {
   };
 
   async function boot(): Promise<void> {
-    const left = await commit((work) => deposeEarlierLife(work, settings.workspace));
+    const left = await commit((work) => deposeEarlierLife(work));
     const recovery = { processes: deps.processes, clock, log, commit };
     const { watched } = await endEarlierLife(recovery, left, closed.signal);
     own(watched);
-    await commit((work) => holdWhatWaitedLong(work, settings.downtimeMs));
+    await commit(holdWhatWaitedLong);
     phase = "open"; // only now: what is to be held is durably held before anything is claimed
     await commit(async (work) => void work.waiting.push(...waitingSinceStart));
   }
@@ -95,7 +95,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const dead = items.some(asksForStatus) ? await deadBackground() : [];
     return commit(async (work) => {
       await work.tx.dropAdopted(dead);
-      return admit(work, items, chosen, settings);
+      return admit(work, items, chosen);
     });
   }
 
@@ -116,7 +116,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const claimed: LiveRun[] = [];
     const claim = async (work: Work): Promise<void> => {
       if (phase !== "open") return;
-      const claims = await claimReady(work, { runsMax: settings.runsMax, driverFor: deps.driverFor });
+      const claims = await claimReady(work, deps.driverFor);
       claimed.push(...claims.map(hold));
     };
     try {
@@ -133,7 +133,7 @@ export function createEngine(deps: EngineDeps): Engine {
         await work.claim();
         // Before that nothing can be claimed, so nothing truly waits: the boot's last transaction tells those that it does not claim.
         if (phase === "booting") waitingSinceStart.push(...work.waiting);
-        else await tellWaiting(work, settings.runsMax);
+        else await tellWaiting(work);
         return { value, work };
       });
       for (const run of claimed) own(seeThrough(run));

@@ -213,7 +213,7 @@ export function createHostTools(deps: HostToolDeps): HostTools {
   }
 
   async function status(): Promise<HostToolResult> {
-    const lanes = await commit((work) => laneReports(work, settings.runsMax));
+    const lanes = await commit(laneReports);
     const { runsMax, version } = settings;
     return ok(describeNotice({ kind: "status", lanes, runsMax, version }, "web"));
   }

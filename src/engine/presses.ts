@@ -10,20 +10,15 @@ import type { Receipt } from "./ports.ts";
 import { admitPrompt } from "./prompts.ts";
 import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
 import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
-import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { fresh, reply, seenBefore, type Work } from "./work.ts";
 
-export async function admitPress(
-  work: Work,
-  item: InboxItem,
-  request: Request & { kind: "press" },
-  settings: EngineSettings,
-): Promise<Receipt> {
+export async function admitPress(work: Work, item: InboxItem, request: Request & { kind: "press" }): Promise<Receipt> {
   const id = await work.tx.addItem(item, "done", work.atMs);
   if (id === null) return seenBefore(item);
   const use = await work.tx.useButton(request.button, item.conversation, work.atMs);
   switch (use.kind) {
     case "used":
-      return fresh(item, await act(work, item, id, use.action, settings));
+      return fresh(item, await act(work, item, id, use.action));
     case "spent":
       return fresh(item, "Already done.");
     case "expired":
@@ -36,13 +31,7 @@ export async function admitPress(
 }
 
 /** Carries out a button's action; returns the words for the person who pressed. */
-async function act(
-  work: Work,
-  item: InboxItem,
-  id: ItemId,
-  action: ButtonAction,
-  settings: EngineSettings,
-): Promise<string> {
+async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction): Promise<string> {
   switch (action.kind) {
     case "stop":
       return pressStop(work, item, id, action.owner);
@@ -62,7 +51,7 @@ async function act(
       return `${plural(cancelled, "message")} cancelled.`;
     }
     case "run-again":
-      return pressRunAgain(work, item, action.item, settings);
+      return pressRunAgain(work, item, action.item);
     case "held":
       return pressHeld(work, item, action.how);
     case "end-background":
@@ -79,16 +68,15 @@ async function act(
     case "model":
     case "permissions":
     case "resume":
-      return pressChoice(work, item, action, settings);
+      return pressChoice(work, item, action);
     default:
       return action satisfies never;
   }
 }
 
-/** The press is answered at once; its row waits for the agent. */
+/** The press is answered at once. */
 async function pressConsult(work: Work, item: InboxItem, id: ItemId, question: Question): Promise<string> {
-  await work.tx.moveItem(id, "done", "running");
-  consult(work, item, id, question);
+  await consult(work, item, id, question);
   return "One moment\u2026";
 }
 
@@ -97,19 +85,18 @@ async function pressChoice(
   work: Work,
   item: InboxItem,
   action: ButtonAction & { kind: "model" | "permissions" | "resume" },
-  settings: EngineSettings,
 ): Promise<string> {
   const lane = await work.tx.lane(item.conversation);
   if (lane === null) return "That conversation is gone.";
   switch (action.kind) {
     case "model":
-      await setModel(work, item, lane, action.driver, action.model, settings);
+      await setModel(work, item, lane, action.driver, action.model);
       return "";
     case "permissions":
       await setPermissions(work, item, lane, action.mode);
       return "";
     case "resume":
-      await takeSession(work, item, lane, action, settings);
+      await takeSession(work, item, lane, action);
       return "";
     default:
       return action satisfies never;
@@ -157,7 +144,7 @@ async function pressMoveFirst(work: Work, conversation: ConversationId, id: Item
   return "It is next in line.";
 }
 
-async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: EngineSettings): Promise<string> {
+async function pressRunAgain(work: Work, item: InboxItem, id: ItemId): Promise<string> {
   const before = await work.tx.item(id);
   if (before === null || before.conversation !== item.conversation || before.request.kind !== "prompt")
     return "That message is gone.";
@@ -168,7 +155,7 @@ async function pressRunAgain(work: Work, item: InboxItem, id: ItemId, settings: 
   const request = { kind: "prompt" as const, prompt, placement: "queue" as const };
   const key = `again:${item.key}` as ItemKey;
   const again: InboxItem = { ...item, key, message: before.message, request, sentAtMs: work.atMs };
-  await admitPrompt(work, again, request, lane, new Set(), settings);
+  await admitPrompt(work, again, request, lane, new Set());
   return "Queued again.";
 }
 

@@ -6,7 +6,7 @@ import { excerpt } from "../domain/notice.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { carryOut } from "./stops.ts";
 import { laneCapacity } from "./waiting-line.ts";
-import { type EngineSettings, fresh, reply, seenBefore, type Work } from "./work.ts";
+import { fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admitPrompt(
   work: Work,
@@ -14,14 +14,13 @@ export async function admitPrompt(
   request: Request & { kind: "prompt" },
   lane: Lane,
   late: Set<ConversationId>,
-  settings: EngineSettings,
 ): Promise<Receipt> {
   const queued = (await work.tx.items(item.conversation, "queued")).length;
   const held = (await work.tx.items(item.conversation, "held")).length;
   const queue = { queued: queued + held, capacity: laneCapacity };
   const decision = decide(lane.state, { kind: "prompt", placement: request.placement }, queue);
   const isRefused = decision.effects.some((effect) => effect.kind === "reject-full");
-  const isLate = work.atMs - item.sentAtMs > settings.downtimeMs;
+  const isLate = work.atMs - item.sentAtMs > work.settings.downtimeMs;
   const id = await work.tx.addItem(item, isRefused ? "rejected" : isLate ? "held" : "queued", work.atMs);
   if (id === null) return seenBefore(item);
   if (isRefused) {

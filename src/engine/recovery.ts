@@ -22,8 +22,8 @@ export type RecoveryDeps = {
 };
 
 /** The first transaction of a life: returns the runs that an earlier life left unsettled, re-owned by this one. */
-export async function deposeEarlierLife(work: Work, workspace: string): Promise<readonly LiveRun[]> {
-  await work.tx.moveDefaultLanes(workspace);
+export async function deposeEarlierLife(work: Work): Promise<readonly LiveRun[]> {
+  await work.tx.moveDefaultLanes(work.settings.workspace);
   const adopted = await work.tx.adopted(null);
   await work.tx.dropAdopted(adopted.map((one) => one.process)); // they carry the marker and are ended as orphans
   for (const item of await work.tx.unansweredCommands()) await tellUnanswered(work, item);
@@ -37,12 +37,12 @@ async function tellUnanswered(work: Work, item: StoredItem): Promise<void> {
   await reply(work, item, { kind: "unanswered", command });
 }
 
-/** Puts what waited longer than `downtimeMs` on hold and offers it, once per conversation. */
-export async function holdWhatWaitedLong(work: Work, downtimeMs: number): Promise<void> {
+/** Puts what waited longer than the bound for downtime on hold and offers it, once per conversation. */
+export async function holdWhatWaitedLong(work: Work): Promise<void> {
   for (const lane of await work.tx.lanes()) {
     if (lane.queued === 0) continue;
     const queued = await work.tx.items(lane.conversation, "queued");
-    const old = queued.filter((item) => work.atMs - item.acceptedAtMs > downtimeMs);
+    const old = queued.filter((item) => work.atMs - item.acceptedAtMs > work.settings.downtimeMs);
     for (const item of old) await work.tx.moveItem(item.id, "queued", "held");
     if (old.length > 0) await offerHeld(work, lane.conversation, "downtime");
   }

@@ -3,16 +3,17 @@ import { duration, type LaneReport, type Notice } from "../domain/notice.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { driverNameOf } from "./choices.ts";
 import type { Lane, LiveRun } from "./ports.ts";
-import type { EngineSettings, Work } from "./work.ts";
+import type { Work } from "./work.ts";
 
-export async function laneReports(work: Work, runsMax: number): Promise<LaneReport[]> {
+export async function laneReports(work: Work): Promise<LaneReport[]> {
   const live = new Map<string, LiveRun>();
   for (const run of await work.tx.liveRuns()) live.set(run.owner.conversation, run);
   const adopted = await work.tx.adopted(null);
   const reports: LaneReport[] = [];
   for (const lane of await work.tx.lanes()) {
     const run = live.get(lane.conversation);
-    const wait = run === undefined && lane.queued > 0 ? await work.tx.waitsFor(lane.conversation, runsMax) : null;
+    const wait =
+      run === undefined && lane.queued > 0 ? await work.tx.waitsFor(lane.conversation, work.settings.runsMax) : null;
     reports.push({
       conversation: lane.conversation,
       title: lane.title,
@@ -57,13 +58,12 @@ export function dayOf(atMs: number): string {
 export async function laneFacts(
   work: Work,
   lane: Lane,
-  settings: EngineSettings,
 ): Promise<readonly { readonly name: string; readonly value: string }[]> {
   const { state, session, model } = lane;
   const run = state.kind === "idle" ? null : await work.tx.run(state.owner);
   const queued = await work.tx.items(lane.conversation, "queued");
   const held = await work.tx.items(lane.conversation, "held");
-  const wait = await work.tx.waitsFor(lane.conversation, settings.runsMax);
+  const wait = await work.tx.waitsFor(lane.conversation, work.settings.runsMax);
   const asks = run === null ? [] : await work.tx.openAsks(run.owner.run);
   const facts: readonly (readonly [string, string | null])[] = [
     ["Conversation", lane.conversation],
@@ -71,13 +71,13 @@ export async function laneFacts(
     ["State", `${state.kind}, epoch ${lane.epoch}`],
     ["Run", run && `${run.owner.run}, ${run.driver}, slot ${run.slot}, for ${duration(work.atMs - run.startedAtMs)}`],
     ["Asks a person", asks.length === 0 ? null : `${asks.length}`],
-    ["Agent", driverNameOf(lane, settings)],
+    ["Agent", driverNameOf(lane, work.settings)],
     ["Session", `${session.id}${session.resume === null ? "" : `, the agent's ${session.resume}`}`],
     ["Model", model && `${model.id}${model.effort === null ? "" : ` (${model.effort})`}`],
-    ["Permissions", lane.permissions ?? settings.permissions],
+    ["Permissions", lane.permissions ?? work.settings.permissions],
     ["Waiting", `${queued.length}, on hold ${held.length}`],
     ["Waits for", wait && (wait.kind === "workspace" ? `the directory, used by ${wait.holder}` : wait.kind)],
-    ["Signalbox", settings.version],
+    ["Signalbox", work.settings.version],
   ];
   return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
 }

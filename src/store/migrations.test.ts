@@ -11,7 +11,7 @@ function schemaOf(database: DatabaseSync): string[] {
 
 test("a database of the first version keeps its rows and gets the schema of a new one", () => {
   using old = new DatabaseSync(":memory:", { enableForeignKeyConstraints: true });
-  old.exec(`${migrations[0] ?? ""}; PRAGMA application_id = ${0x73696762}; PRAGMA user_version = 1`);
+  old.exec(`${migrations[0] ?? ""}; PRAGMA application_id = 1936287586; PRAGMA user_version = 1`);
   old.exec(`
     INSERT INTO workspace VALUES ('/w', NULL);
     INSERT INTO session (id, conversation, resume, opened_at_ms) VALUES ('s', 'web:a', 'memory', 1), ('unused', 'web:a', NULL, 2);

@@ -69,6 +69,6 @@ function readLimits(sql: Sql): readonly AgentLimits[] {
 }
 
 function readTranscript(sql: Sql, where: string, value: string): Transcript | null {
-  const row = sql.get<{ transcript: string | null }>(`SELECT transcript FROM run WHERE ${where}`, value);
-  return row?.transcript == null ? null : (JSON.parse(row.transcript) as Transcript);
+  const text = sql.get<{ transcript: string | null }>(`SELECT transcript FROM run WHERE ${where}`, value)?.transcript;
+  return text === undefined || text === null ? null : (JSON.parse(text) as Transcript);
 }
