@@ -61,6 +61,8 @@ export type ScriptedDriverOptions = {
   readonly name?: string;
   /** Called with each new turn inside `start`, before `start` returns: may emit, end, obey. Must not throw. */
   readonly onTurn?: (turn: ScriptedTurn) => void;
+  /** Its line for the terminal, without the session; none: null. */
+  readonly terminal?: string;
   /** None: it has no catalogue. */
   readonly models?: readonly AgentModel[] | Promise<readonly AgentModel[]>;
 };
@@ -90,6 +92,7 @@ export function createScriptedDriver(options: ScriptedDriverOptions = {}): Scrip
       ? {}
       : { models: async () => ({ kind: "known" as const, value: await (options.models ?? []) }) }),
     sessions: () => Promise.resolve({ kind: "known", value: sessions }),
+    terminalCommand: (resume) => (options.terminal === undefined ? null : `${options.terminal} ${resume}`),
     fork: (resume) => Promise.resolve({ kind: "known", value: `copy of ${resume}` }),
     setSessions(next) {
       sessions = next;

@@ -34,6 +34,7 @@ export type Command =
   | { readonly name: "permissions"; readonly mode: string | null }
   | { readonly name: "resume"; readonly search: string | null }
   | { readonly name: "fork" }
+  | { readonly name: "terminal" }
   | { readonly name: "usage" }
   | { readonly name: "context" }
   | { readonly name: "debug" }

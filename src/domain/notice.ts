@@ -115,6 +115,8 @@ export type Notice =
     }
   | { readonly kind: "session-held"; readonly title: string | null }
   | { readonly kind: "nothing-to-fork" }
+  /** `line` goes on with the present session in a terminal; null where the agent has no such thing, or no memory yet. */
+  | { readonly kind: "terminal"; readonly driver: string; readonly line: string | null; readonly isRunActive: boolean }
   | {
       readonly kind: "not-a-choice";
       readonly what: string;
@@ -156,6 +158,7 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "switch", description: "Work with another agent" },
   { command: "resume", description: "Go on with an earlier session, also one from the terminal" },
   { command: "fork", description: "Work in a copy of this session" },
+  { command: "terminal", description: "Go on with this session in the terminal" },
   { command: "context", description: "How full the agent's memory is" },
   { command: "usage", description: "Tokens, cost and limits" },
   { command: "logs", description: "The newest errors" },
@@ -243,6 +246,8 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return sessionTaken(notice);
     case "session-held":
       return `Another conversation${notice.title === null ? "" : ` (\u201c${notice.title}\u201d)`} works in that session. Two at once would damage it, so nothing was changed. You can work in a copy of it.`;
+    case "terminal":
+      return terminal(notice);
     case "nothing-to-fork":
       return "This session has no memory yet, so there is nothing to copy. Nothing was changed.";
     case "not-a-choice":
@@ -392,6 +397,14 @@ function sessions(notice: Notice & { kind: "sessions" }): string {
   });
   const more = notice.more > 0 ? [`\u2026 and ${notice.more} more; /resume <words> searches.`] : [];
   return [`Sessions of ${notice.driver} in this directory${found}:`, ...lines, ...more].join("\n");
+}
+
+function terminal({ driver, line, isRunActive }: Notice & { kind: "terminal" }): string {
+  if (line === null) return `This session of ${driver} cannot be continued in the terminal (yet).`;
+  const head = isRunActive
+    ? "Wait until the running turn is over; two at once would damage the session. Then, on the machine:"
+    : "On the machine that Signalbox runs on:";
+  return `${head}\n${line}\nWhat happens there is part of the session: your next message here goes on from it.`;
 }
 
 function sessionTaken(notice: Notice & { kind: "session-taken" }): string {

@@ -87,6 +87,7 @@ export function readCommand(word: string, rest: string): Command {
     case "sessions":
       return { name: "resume", search: argument(rest) };
     case "fork":
+    case "terminal":
     case "usage":
     case "context":
     case "debug":

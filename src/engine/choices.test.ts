@@ -212,3 +212,21 @@ test("a used-up account is told with the time it ends, and another agent can go 
   expect(other.turns[0]?.request.prompt.text).toMatch(/I found the bug in lexer\.ts[^]*fix the parser$/);
   expect(other.turns[0]?.request.session.resume).toBeNull();
 });
+
+test("/terminal gives the exact line, and the agent lets go of the session so that there is one writer", async () => {
+  const driver = createScriptedDriver({ terminal: "agent --resume" });
+  await using house = await createHouse({ driver });
+  await house.command("a", { name: "terminal" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "terminal", line: null });
+  await house.send("a", "one");
+  driver.turns[0]?.emit({ kind: "session", resume: "s1" });
+  await house.settled();
+  await house.command("a", { name: "terminal" });
+  expect(await lastNotice(house)).toMatchObject({ isRunActive: true });
+  expect(driver.forgotten).toEqual([]);
+  driver.turns[0]?.finish("1");
+  await house.settled();
+  await house.command("a", { name: "terminal" });
+  expect(await lastNotice(house)).toMatchObject({ line: "cd /projects/a && agent --resume s1", isRunActive: false });
+  expect(driver.forgotten).toEqual([driver.turns[0]?.request.session.id]);
+});

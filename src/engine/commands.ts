@@ -61,6 +61,9 @@ export async function admitCommand(work: Work, item: InboxItem, command: Command
       else await consult(work, item, id, { kind: "fork", driver, resume, title: lane.title });
       break;
     }
+    case "terminal":
+      await tellTerminal(work, item, lane);
+      break;
     case "usage":
       await reply(work, item, await usageReport(work, lane));
       break;
@@ -119,4 +122,18 @@ async function beginSession(work: Work, item: InboxItem, lane: Lane, title: stri
   if (!isRunActive) work.after.push({ kind: "forget", session: lane.session.id });
   const ended = await endBackground(work, item.conversation, item.conversation);
   await reply(work, item, { kind: "new-session", isRunActive, ended });
+}
+
+/** An agent that keeps the session open would be a second writer of it: it lets go first, unless a turn is running. */
+async function tellTerminal(work: Work, item: InboxItem, lane: Lane): Promise<void> {
+  const { driver, id, resume } = lane.session;
+  const isRunActive = lane.state.kind !== "idle";
+  const command = driver === null || resume === null ? null : work.settings.terminalCommand(driver, resume);
+  const line = command === null ? null : `cd ${shellQuoted(lane.workspace)} && ${command}`;
+  if (line !== null && !isRunActive) work.after.push({ kind: "forget", session: id });
+  await reply(work, item, { kind: "terminal", driver: driver ?? driverNameOf(lane, work.settings), line, isRunActive });
+}
+
+function shellQuoted(path: string): string {
+  return /^[\w/.@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
