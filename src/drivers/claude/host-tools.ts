@@ -3,12 +3,14 @@
  *
  * 1. It speaks the few messages of the protocol that a client of tools needs, so that JSON Schemas go through as they are and no schema library is
  *    loaded.
- * 2. Every call is handed on to whoever serves at that moment; it is answered once, and its signal fires when the CLI takes the call back.
+ * 2. A call acts for the turn that is attached when it is made, and for no other; none starts without a turn, or after its stop. Its signal
+ *    fires when the CLI takes the call back and when the turn has ended.
  * 3. The list may change between turns: the CLI is told, and `offer` waits until it has asked again.
  */
 import type { McpSdkServerConfigWithInstance } from "@anthropic-ai/claude-agent-sdk";
 import type { HostTool, HostToolResult } from "../../domain/host-tool.ts";
-import type { Clock } from "../../engine/ports.ts";
+import type { Clock, HostTools } from "../../engine/ports.ts";
+import { stopped } from "./permissions.ts";
 
 /** The model sees its tools as `mcp__signalbox__<name>`. */
 export const hostServerName = "signalbox";
@@ -19,8 +21,13 @@ export type HostToolServer = {
   offer(tools: readonly HostTool[]): Promise<void>;
 };
 
-/** Never rejects. */
-export type HostCall = (name: string, input: unknown, signal: AbortSignal) => Promise<HostToolResult>;
+/** The turn that calls are made for. */
+export type HostToolUser = {
+  readonly isStopping: boolean;
+  readonly tools: HostTools;
+  /** Fires when the turn has ended. */
+  readonly over: AbortSignal;
+};
 
 /** The CLI asks again within 30 ms of being told (measured). One that does not in this time goes on with the list it has. */
 const relistMsMax = 1_000;
@@ -33,7 +40,11 @@ type Transport = {
   send(message: object): Promise<void>;
 };
 
-export function createHostToolServer(call: HostCall, first: readonly HostTool[], clock: Clock): HostToolServer {
+export function createHostToolServer(
+  userOf: () => HostToolUser | null,
+  first: readonly HostTool[],
+  clock: Clock,
+): HostToolServer {
   let transport: Transport | null = null;
   let tools = first;
   let listed = Promise.withResolvers<void>();
@@ -65,7 +76,7 @@ export function createHostToolServer(call: HostCall, first: readonly HostTool[],
       case "tools/call": {
         const control = new AbortController();
         calls.set(id, control);
-        const result = await call(String(params["name"]), params["arguments"] ?? {}, control.signal);
+        const result = await act(String(params["name"]), params["arguments"] ?? {}, control.signal);
         calls.delete(id);
         return { content: [{ type: "text", text: result.text }], isError: result.kind === "failed" };
       }
@@ -74,6 +85,12 @@ export function createHostToolServer(call: HostCall, first: readonly HostTool[],
       default:
         return null;
     }
+  }
+
+  async function act(name: string, input: unknown, signal: AbortSignal): Promise<HostToolResult> {
+    const user = userOf();
+    if (!user || user.isStopping) return { kind: "failed", text: stopped };
+    return user.tools.call(name, input, AbortSignal.any([signal, user.over]));
   }
 
   /** What the SDK asks of a server is only that it can be connected. */

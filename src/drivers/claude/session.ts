@@ -21,8 +21,7 @@ import type {
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
 import type { Ask, AskAnswer } from "../../domain/ask.ts";
-import type { HostToolResult } from "../../domain/host-tool.ts";
-import type { Clock, HostTools } from "../../engine/ports.ts";
+import type { Clock } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
 import { spawnAgent } from "../agent-process.ts";
@@ -30,6 +29,7 @@ import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { decode } from "./decode.ts";
 import type { McpTrouble, Wire, WireTask } from "./decode.ts";
 import { createHostToolServer, hostServerName } from "./host-tools.ts";
+import type { HostToolUser } from "./host-tools.ts";
 import { createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
 import { modelsOf } from "./models.ts";
@@ -56,18 +56,14 @@ export type SessionDeps = {
 };
 
 /** The turn that is attached. None of these may throw. */
-export type TurnSink = {
+export type TurnSink = HostToolUser & {
   wire(wire: Wire): void;
   show(event: AgentEvent): void;
-  readonly isStopping: boolean;
   died(exit: AgentExit): void;
   /** Null when nobody wants to know any more; never rejects. */
   ask(ask: Ask, signal: AbortSignal): Promise<AskAnswer | null>;
   /** What the agent has said before the tool that it is about to use. */
   readonly said: string;
-  readonly tools: HostTools;
-  /** Fires when the turn has ended. */
-  readonly over: AbortSignal;
 };
 
 /** "dead": nobody is there to be told. */
@@ -142,7 +138,7 @@ export function createSession(
   const calls = new Map<string, { readonly directory: string; readonly mode: ClaudeMode }>();
   /** MCP servers whose trouble was told. */
   let troubled: ReadonlySet<string> = new Set();
-  const hostTools = createHostToolServer(callHostTool, options.tools, deps.clock);
+  const hostTools = createHostToolServer(() => sink, options.tools, deps.clock);
 
   const beforeTool: HookCallback = async (call) => {
     const turn = sink;
@@ -243,12 +239,6 @@ export function createSession(
     const outcome = await Promise.race([settling, process.exited.then(() => ({ kind: "dead" }) as const)]);
     pending.delete(done);
     return outcome;
-  }
-
-  async function callHostTool(name: string, toolInput: unknown, signal: AbortSignal): Promise<HostToolResult> {
-    const turn = sink;
-    if (!turn || turn.isStopping) return { kind: "failed", text: stopped };
-    return turn.tools.call(name, toolInput, AbortSignal.any([signal, turn.over]));
   }
 
   async function consume(): Promise<void> {
