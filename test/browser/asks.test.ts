@@ -113,6 +113,21 @@ describe("an approval", () => {
     expect(stateOf(id)).toEqual({ kind: "answered", answer: { kind: "allow", scope: "once" } });
   });
 
+  it("keeps the words that were begun when the page is left or loaded again", async () => {
+    await scenes.asking(kit);
+    const page = await visit();
+    const words = page.getByRole("textbox", { name: "Why not, or what to do instead" });
+    await words.fill("Half a reason");
+    await page.getByRole("button", { name: /Telegram/ }).click();
+    await card(page).waitFor({ state: "detached" });
+    await page.goBack();
+    await words.waitFor();
+    expect(await words.inputValue()).toBe("Half a reason");
+    await page.reload();
+    await words.waitFor();
+    expect(await words.inputValue()).toBe("Half a reason");
+  });
+
   it("shows a button that was pressed as spent, and a double click presses it once", async () => {
     const id = await scenes.asking(kit);
     kit.engine.forgetAsk(id);
@@ -255,6 +270,23 @@ describe("an open ask is not missed", () => {
     await bar.waitFor({ state: "detached" });
     await lane.getByText("asks you").waitFor({ state: "detached" });
     await expect.poll(() => page.title()).not.toMatch(/asks you/);
+  });
+
+  it("in the title of a tab that nobody has looked at for long", async () => {
+    if (opened.kind === "missing") return;
+    await scenes.running(kit);
+    const page = await (await opened.browser.newContext()).newPage();
+    await page.clock.install();
+    await page.goto(kit.listening.newLink());
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.evaluate(() => {
+      Object.defineProperty(document, "visibilityState", { value: "hidden" });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await page.clock.runFor(31_000);
+    kit.engine.ask(website, scenes.toolAsk);
+    await page.clock.runFor(21_000);
+    await expect.poll(() => page.title()).toMatch(/asks you/);
   });
 
   it("on a phone: the way back to the list says so, and the card's buttons are as large as a finger", async () => {

@@ -298,6 +298,7 @@ function Questions({
           key={number}
           model={model}
           ask={entry.ask}
+          question={number}
           acted={acted}
           label={question.options.length === 0 ? "Your answer" : "Another answer, in your words"}
           send="Answer"
@@ -363,21 +364,24 @@ function Option({
 
 type Sending = { kind: "idle" } | { kind: "sending" } | { kind: "failed"; why: string };
 
-/** The words stay until the card says what came of them. */
+/** The words stay until the server has them, also when the page is left. */
 function Words({
   model,
   ask,
+  question = 0,
   acted,
   label,
   send,
 }: {
   model: Model;
   ask: string;
+  question?: number;
   acted: () => void;
   label: string;
   send: string;
 }) {
-  const [text, setText] = useState("");
+  const draft = `${ask}:${question}`;
+  const text = model.answers.textOf(draft);
   const [sending, setSending] = useState<Sending>({ kind: "idle" });
   const submit = (): void => {
     if (text.trim() === "" || sending.kind === "sending") return;
@@ -385,6 +389,7 @@ function Words({
     setSending({ kind: "sending" });
     // Owns the answer: what went wrong is told beside the words. Never rejects.
     void model.answer(ask, text).then((failure) => {
+      if (failure === null) model.answers.write(draft, "");
       setSending(failure === null ? { kind: "idle" } : { kind: "failed", why: `${failure.happened} ${failure.next}` });
     });
   };
@@ -401,7 +406,7 @@ function Words({
         aria-label={label}
         placeholder={label}
         value={text}
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => model.answers.write(draft, event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
           event.preventDefault();

@@ -1,7 +1,8 @@
 /**
  * The event stream of this tab: kept open, re-opened, and closed while nobody looks.
  *
- * 1. Browsers allow six connections to a host: a hidden tab gives its own back, and catches up when it is shown again.
+ * 1. Browsers allow six connections to a host: a hidden tab gives its own back, and catches up when it is shown again. Until then
+ *    it looks now and then, because its title says whether somebody waits for an answer.
  * 2. A stream that is silent for longer than three pings is dead, whatever the browser thinks.
  */
 import type { RunProgress, StreamEvents } from "../wire.ts";
@@ -15,6 +16,8 @@ export type ConnectionDeps = {
   /** Everything may be different. */
   reset(): void;
   linkChanged(link: Link): void;
+  /** Nobody looks, and there is no stream: time to see what the title should say. */
+  glance(): void;
   /** The server refused the stream; the model finds out why. */
   refused(): void;
 };
@@ -24,6 +27,8 @@ export type Connection = { open(since: string): void; close(): void };
 const silenceMaxMs = 45_000;
 const hiddenMaxMs = 30_000;
 const retryGapMs = 2_000;
+/** A question that a hidden tab tells of 20 s late is still answered in time, and 64 hidden tabs ask three times a second. */
+const glanceGapMs = 20_000;
 
 export function createConnection(deps: ConnectionDeps): Connection {
   const { window } = deps;
@@ -31,6 +36,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
   let cursor: string | null = null;
   let silence = 0;
   let hidden = 0;
+  let glances = 0;
   let retry = 0;
 
   function connect(): void {
@@ -84,12 +90,19 @@ export function createConnection(deps: ConnectionDeps): Connection {
 
   function visibilityChanged(): void {
     window.clearTimeout(hidden);
+    window.clearInterval(glances);
     if (window.document.visibilityState === "visible") {
       if (source === null) connect();
       return;
     }
     // A bound: switching tabs for a moment costs nothing.
-    hidden = window.setTimeout(disconnect, hiddenMaxMs);
+    hidden = window.setTimeout(leave, hiddenMaxMs);
+  }
+
+  function leave(): void {
+    disconnect();
+    // Pacing of what a hidden tab asks.
+    glances = window.setInterval(() => deps.glance(), glanceGapMs);
   }
 
   return {
@@ -101,6 +114,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     close() {
       window.document.removeEventListener("visibilitychange", visibilityChanged);
       window.clearTimeout(hidden);
+      window.clearInterval(glances);
       disconnect();
     },
   };

@@ -7,6 +7,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
 import type { Accepted, AnswerBody, LaneView, PressBody, SendBody, StopBody } from "../wire.ts";
+import { type AnswerDrafts, createAnswerDrafts } from "./answer-drafts.ts";
 import { createDrafts } from "./drafts.ts";
 import { conversationPath, type Failure, newKey, request } from "./request.ts";
 import { readRoute, type Route, writeRoute } from "./route.ts";
@@ -24,6 +25,7 @@ export type Model = Pick<Snapshots, "link" | "overview" | "view" | "run" | "prog
   /** What is in the box. */
   readonly draft: Signal<string>;
   readonly workspace: Signal<string>;
+  readonly answers: AnswerDrafts;
   /** The first Escape was pressed; a second one stops. */
   readonly isStopArmed: ReadonlySignal<boolean>;
   start(): void;
@@ -181,6 +183,7 @@ export function createModel(window: Window): Model {
     ...{ link, overview, view, run, progress, nowMs },
     ...{ route, toast, pressed, deeds, draft, workspace, isStopArmed },
     unsent: unsent.all,
+    answers: createAnswerDrafts(window),
     start() {
       drafts.show();
       window.addEventListener("hashchange", () => show(readRoute(window.location.hash)));

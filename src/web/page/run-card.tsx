@@ -6,6 +6,7 @@ import { ContextFill } from "./context-fill.tsx";
 import { Changes } from "./diff.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
+import { Seen } from "./seen.tsx";
 import { compact, elapsed } from "./time.ts";
 
 /** Tools that stay in sight while a run works; the rest is counted. */
@@ -74,7 +75,9 @@ export function Tool({ tool }: { tool: ToolRecord }) {
       </span>
       <span class="hidden">{label}: </span>
       <span class="tool-name">{tool.name}</span>
-      <code class="tool-target">{tool.target}</code>
+      <code class="tool-target">
+        <Seen text={tool.target} />
+      </code>
     </li>
   );
 }

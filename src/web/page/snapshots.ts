@@ -114,6 +114,7 @@ export function createSnapshots({ window, place, begun, seen, troubled }: Snapsh
     linkChanged(now) {
       if (link.value !== "signed-out" || now === "live") link.value = now;
     },
+    glance: () => refreshLanes(),
     refused: () => refreshLanes(),
   });
 
