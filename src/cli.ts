@@ -125,18 +125,24 @@ may go on for a grace, then they are stopped with proof. A second Ctrl-C skips t
 Settings come from the environment, or from config.json in SIGNALBOX_HOME under the name in brackets:
   SIGNALBOX_HOME                 state: database, logs, config.json (default ~/.signalbox)
   SIGNALBOX_WORKSPACE            [workspace] where agents work (default SIGNALBOX_HOME/workspace)
-  SIGNALBOX_DRIVER               [driver] claude or demo (default: the first that is installed and logged in, else demo)
+  SIGNALBOX_DRIVER               [driver] claude, codex, demo or a name of [agents] (default: the first that is ready, else demo)
   SIGNALBOX_PERMISSIONS          [permissions] plan, ask, edit or bypass (default ask)
   SIGNALBOX_MAX_RUNS             [maxRuns] runs at once, 1 to 100 (default 4)
   SIGNALBOX_WEB                  [web] host:port of the page, or off (default 127.0.0.1:8474)
   SIGNALBOX_WEB_ALLOW_REMOTE     [webAllowRemote] true: the page may be reached from other machines (default false)
   SIGNALBOX_LOG                  [log] debug, info, warn, error or silent (default info)
   SIGNALBOX_CLAUDE_PATH          [claude.path] the Claude Code executable (default: found on PATH, then in node_modules)
+  SIGNALBOX_CODEX_PATH           [codex.path] the Codex executable (default: found on PATH)
+  SIGNALBOX_RETRIES              [retries] how often a run tries again after trouble that passes, 0 to 2 (default 2)
+  SIGNALBOX_STALL_MINUTES        [stallMinutes] an agent silent for longer, with no tool running, is stopped (default 10)
+  SIGNALBOX_MAX_RUN_MINUTES      [maxRunMinutes] a run is stopped after it (default: no limit)
+  SIGNALBOX_MAX_RUN_COST_USD     [maxRunCostUsd] a run is stopped at it (default: no limit)
   SIGNALBOX_DOWNTIME_MINUTES     [downtimeMinutes] what waited longer while off is offered, not run (default 10)
   SIGNALBOX_DRAIN_GRACE_SECONDS  [drainGraceSeconds] how long turns may go on at shutdown (default 20)
   TELEGRAM_BOT_TOKEN             [telegram.token] from @BotFather
   TELEGRAM_ALLOWED_USERS         [telegram.allowedUsers] who may use the bot: numeric ids, separated by commas
-  TELEGRAM_API_ROOT              [telegram.apiRoot] (default https://api.telegram.org)`;
+  TELEGRAM_API_ROOT              [telegram.apiRoot] (default https://api.telegram.org)
+Only in the file: [agents] agents of the Agent Client Protocol, like "agents": { "gemini": {} } (docs/agents.md)`;
 }
 
 function doctorHelp(): string {
