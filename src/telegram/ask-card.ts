@@ -7,7 +7,18 @@
  */
 import type { Ask, AskAnswer, AskedAction, AskState, FileEdit, Question } from "../domain/ask.ts";
 import { excerpt } from "../domain/notice.ts";
-import { code, concat, cutMiddle, entitiesMax, type FormattedText, plain, pre, styled } from "./formatted-text.ts";
+import { visibleWords } from "../lib/visible.ts";
+import {
+  code,
+  concat,
+  cutMiddle,
+  entitiesMax,
+  type FormattedText,
+  partCharsMax,
+  plain,
+  pre,
+  styled,
+} from "./formatted-text.ts";
 import { clip, type RenderMarkdown } from "./render.ts";
 import { readable, visibleLine, visibleText } from "./visible.ts";
 
@@ -17,23 +28,27 @@ export type Whole = { readonly name: string; readonly content: string };
 export type AskCard = { readonly text: FormattedText; readonly whole: Whole | null };
 
 /** What is asked; the rest of a message (4,096 units) is for our words, directories and reasons. In UTF-16 units. */
-const bodyCharsMax = 3000;
+const bodyCharsMax = 2400;
+/** What a card holds, with room for the words that say what is not shown. */
+const cardCharsMax = partCharsMax - 100;
 /** More are counted: the blocks of more would be too short to read. */
 const filesShownMax = 5;
 /** On this much of a question, its options and what was answered before, a person decides; an agent that writes more gets a file. */
 const questionCharsMax = 1500;
 const optionCharsMax = 120;
 const answeredCharsMax = 100;
-/** A path is read whole; a longer one is not read. In UTF-16 units. */
-const pathCharsMax = 300;
-const reasonCharsMax = 400;
+/** A path is read whole; a longer one is not read. Of many files, each has its share. In UTF-16 units. */
+const pathCharsMax = 400;
+const reasonCharsMax = 500;
 /** What stays of it in a closed card. */
 const closedCharsMax = 500;
 
 export function renderAsk(ask: Ask, state: AskState, renderMarkdown: RenderMarkdown): AskCard {
   const card = state.kind === "open" ? openCard(ask, state, renderMarkdown) : { text: closed(ask, state), whole: null };
+  // A dozen long options, say: what they are has gone as a file.
+  const text = cutMiddle(card.text, cardCharsMax, notShown);
   // Telegram drops what goes beyond: the formatting of a long plan's end.
-  return { ...card, text: { ...card.text, entities: card.text.entities.slice(0, entitiesMax) } };
+  return { ...card, text: { ...text, entities: text.entities.slice(0, entitiesMax) } };
 }
 
 function openCard(ask: Ask, state: AskState & { kind: "open" }, renderMarkdown: RenderMarkdown): AskCard {
@@ -53,7 +68,9 @@ function openCard(ask: Ask, state: AskState & { kind: "open" }, renderMarkdown: 
 
 function approvalCard({ action, reason }: Ask & { kind: "approval" }): AskCard {
   const { title, body, whole } = actionCard(action);
-  const why = reason === null ? [] : [plain(`\nThe agent says: ${oneLine(reason, reasonCharsMax)}`)];
+  const words = clip(visibleWords(reason ?? "").trim(), reasonCharsMax);
+  // Quoted: an agent's lines must not look like ours.
+  const why = words === "" ? [] : [plain("\nThe agent says:\n"), styled("blockquote", words)];
   const hint = concat(plain("\n\n"), styled("italic", "A reply to this message denies it, with your words."));
   return { text: concat(title, plain("\n"), body, ...why, hint), whole };
 }
@@ -86,14 +103,16 @@ function actionCard(action: AskedAction): { title: FormattedText; body: Formatte
 
 function editCard(files: readonly FileEdit[]): { title: FormattedText; body: FormattedText; whole: Whole | null } {
   const shown = files.slice(0, filesShownMax);
-  const charsMax = Math.floor(bodyCharsMax / Math.max(1, shown.length));
+  const share = (charsMax: number): number => Math.floor(charsMax / Math.max(1, shown.length));
+  const charsMax = share(bodyCharsMax);
+  const nameCharsMax = share(pathCharsMax);
   const diffs = files.map((file) => ({ path: file.path, diff: visibleText(file.diff) }));
   const blocks = diffs
     .slice(0, filesShownMax)
-    .flatMap((file) => [plain("\n"), path(file.path), plain("\n"), block(file.diff, "diff", charsMax)]);
+    .flatMap((file) => [plain("\n"), path(file.path, nameCharsMax), plain("\n"), block(file.diff, "diff", charsMax)]);
   const more = files.length - shown.length;
   if (more > 0) blocks.push(plain(`\n\u2026 and ${more} more; all of them are in the file above.`));
-  const isCut = more > 0 || diffs.some(({ diff }) => diff.length > charsMax);
+  const isCut = more > 0 || diffs.some((file) => file.diff.length > charsMax || file.path.length > nameCharsMax);
   const content = diffs.map((file) => `--- ${visibleLine(file.path)}\n${file.diff}\n`).join("\n");
   return {
     title: styled("bold", files.length === 1 ? "Make this edit?" : `Make these edits in ${files.length} files?`),
@@ -118,8 +137,8 @@ function wholeOf(name: string, content: string, charsMax: number): Whole | null 
   return content.length > charsMax ? { name, content } : null;
 }
 
-function path(text: string): FormattedText {
-  return code(clip(visibleLine(text), pathCharsMax) || "?");
+function path(text: string, charsMax = pathCharsMax): FormattedText {
+  return code(clip(visibleLine(text), charsMax) || "?");
 }
 
 // ---------------------------------------------------------------- plans
@@ -156,7 +175,10 @@ function questionCard(questions: readonly Question[], { answers }: AskState & { 
   );
   return {
     text,
-    whole: questions.some(isCut) ? { name: "questions.txt", content: questions.map(inFull).join("\n\n") } : null,
+    whole:
+      text.text.length > cardCharsMax || questions.some(isCut)
+        ? { name: "questions.txt", content: questions.map(inFull).join("\n\n") }
+        : null,
   };
 }
 

@@ -32,7 +32,7 @@ export function pre(text: string, language: string | null): FormattedText {
   return { text, entities: [language === null ? entity : { ...entity, language }] };
 }
 
-export function styled(type: "bold" | "italic", text: string): FormattedText {
+export function styled(type: "bold" | "italic" | "blockquote", text: string): FormattedText {
   return { text, entities: text.trim() === "" ? [] : [{ type, offset: 0, length: text.length }] };
 }
 

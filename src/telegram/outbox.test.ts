@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { noFiles } from "../../test/no-files.ts";
+import { type Ask, type AskId, type AskState, openAsk } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { telegramConversation } from "../domain/conversation.ts";
 import type { RunId, RunOutcome } from "../domain/run.ts";
@@ -481,6 +482,148 @@ describe("the live status", () => {
     await world.clock.advance(1_000);
     const typed = world.telegram.calls.filter(({ method }) => method === "typing");
     expect(typed.map(({ chat }) => chat)).toEqual([-1005]);
+  });
+});
+
+describe("what an agent asks", () => {
+  const ask: Ask = {
+    ...{ kind: "approval", reason: null, scopes: ["once"] },
+    action: { kind: "command", command: "rm -rf build", directory: null },
+  };
+  const allow = { id: "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBB" as ButtonId } as const;
+  const card = (state: AskState, isFirst = false, more: Partial<Outgoing & { kind: "ask" }> = {}): Outgoing => ({
+    ...{ kind: "ask", run, id: "q" as AskId, ask, state, replaces: isFirst ? null : "ask:q" },
+    buttons:
+      state.kind === "open"
+        ? [
+            [
+              {
+                ...allow,
+                action: { kind: "answer", ask: "q" as AskId, step: { kind: "deny" }, label: " De\u202Eny\n" },
+              },
+            ],
+          ]
+        : [],
+    ...more,
+  });
+  const allowed: AskState = { kind: "answered", answer: { kind: "allow", scope: "once" } };
+
+  it("is one card, and what came of it is drawn over it, without buttons", async () => {
+    const world = createWorld();
+    const first = await world.say(card(openAsk, true));
+    const last = await world.say(card(allowed));
+    expect(world.telegram.calls.map(({ method, message, labels }) => [method, message, labels])).toEqual([
+      ["text", null, ["Deny"]],
+      ["edit", 101, []],
+    ]);
+    expect(world.telegram.seen[1]).toBe("edit 1: ✔ Allowed once\nrm -rf build");
+    expect([world.outbox.row(first), world.outbox.row(last)]).toMatchObject([
+      { state: "sent", message: "101" },
+      { state: "sent", message: "101" },
+    ]);
+  });
+
+  it("has the whole of a long command in a file before it; the card is what is drawn over", async () => {
+    const world = createWorld();
+    const action = { kind: "command", command: "x".repeat(5_000), directory: null } as const;
+    await world.say(card(openAsk, true, { ask: { ...ask, action } as Ask }));
+    await world.say(card(allowed));
+    expect(world.telegram.calls.map(({ method, message }) => [method, message])).toEqual([
+      ["file", null],
+      ["text", null],
+      ["edit", 102],
+    ]);
+  });
+
+  it("is not drawn over a message that was never sent, or is gone", async () => {
+    const world = createWorld();
+    expect(world.outbox.row(await world.say(card(allowed))).state).toBe("superseded");
+    await world.say(card(openAsk, true));
+    world.telegram.meet = once(({ method }) => method === "edit", {
+      ...{ kind: "rejected", code: 400, why: "message-gone", description: "Bad Request: message to edit not found" },
+    });
+    expect(world.outbox.row(await world.say(card(allowed))).state).toBe("superseded");
+  });
+
+  it("is drawn over without formatting when Telegram refuses that, and again after an unknown outcome", async () => {
+    const world = createWorld();
+    await world.say(card(openAsk, true));
+    world.telegram.meet = once(({ method, entities }) => method === "edit" && entities > 0, {
+      ...{ kind: "rejected", code: 400, why: "formatting", description: "Bad Request: can't parse entities" },
+    });
+    expect(world.outbox.row(await world.say(card(allowed))).state).toBe("sent");
+    expect(world.telegram.calls.slice(1).map(({ method, entities }) => [method, entities])).toEqual([
+      ["edit", 1],
+      ["edit", 0],
+    ]);
+    world.telegram.meet = once(({ method }) => method === "edit", { kind: "unknown", detail: "ECONNRESET" });
+    const again = await world.say(card({ kind: "expired" }));
+    await world.clock.advance(5_000);
+    expect(world.outbox.row(again).state).toBe("sent");
+    expect(world.telegram.seen.slice(-2)).toEqual(Array(2).fill(expect.stringMatching(/^edit 1: \u231B Expired/)));
+  });
+
+  it("is waited for in silence: no typing, and no seconds that are counted", async () => {
+    const world = createWorld();
+    await world.showRun();
+    world.engine.show(run, alice, { transcript: { phase: { kind: "asking" } } });
+    await world.clock.advance(3_000);
+    expect(world.telegram.seen.at(-1)).toMatch(/^edit 1: \u270B Waiting for your answer\u2026\n/);
+    const before = world.telegram.calls.length;
+    await world.clock.advance(60_000);
+    expect(world.telegram.calls).toHaveLength(before);
+    world.engine.show(run, alice, { transcript: { phase: { kind: "thinking" } } });
+    await world.clock.advance(5_000);
+    expect(new Set(world.telegram.calls.slice(before).map(({ method }) => method))).toEqual(
+      new Set(["typing", "edit"]),
+    );
+  });
+});
+
+describe("files", () => {
+  const file = (name: string, bytes = 10): Outgoing => ({
+    ...{ kind: "file", run, file: { id: "copy", name, bytes }, caption: "Look\u202E" },
+  });
+
+  it("leave as what they are called and with their caption; pictures are shown, unless they are too large", async () => {
+    const world = createWorld();
+    world.copies.set("copy", "/home/outgoing/copy");
+    for (const body of [file("a.csv"), file("b.PNG"), file("c.jpg", 11_000_000), file("d.gif")]) await world.say(body);
+    expect(world.telegram.files).toMatchObject([
+      { name: "a.csv", shownAs: "document", content: { kind: "stored", path: "/home/outgoing/copy" } },
+      { name: "b.PNG", shownAs: "photo" },
+      { name: "c.jpg", shownAs: "document" },
+      { name: "d.gif", shownAs: "document" },
+    ]);
+    expect(world.telegram.seen[0]).toBe("file 1: Look");
+  });
+
+  it("go as a document when Telegram does not take the picture", async () => {
+    const world = createWorld();
+    world.copies.set("copy", "/home/outgoing/copy");
+    world.telegram.meet = once(({ method }) => method === "file", {
+      ...{ kind: "rejected", code: 400, why: "other", description: "Bad Request: PHOTO_INVALID_DIMENSIONS" },
+    });
+    expect(world.outbox.row(await world.say(file("banner.png"))).state).toBe("sent");
+    expect(world.telegram.files.map(({ shownAs }) => shownAs)).toEqual(["photo", "document"]);
+  });
+
+  it("are sent once more after an unknown outcome, and say so", async () => {
+    const world = createWorld();
+    world.copies.set("copy", "/home/outgoing/copy");
+    world.telegram.meet = once(({ method }) => method === "file", { kind: "unknown", detail: "ETIMEDOUT" });
+    await world.say(file("a.csv"));
+    await world.clock.advance(5_000);
+    expect(world.telegram.seen).toEqual(["file 1: Look", "file 1: (possibly repeated) Look"]);
+  });
+
+  it("whose copy is gone are not sent, and what waits behind them is", async () => {
+    const world = createWorld();
+    const gone = await world.say(file("a.csv"));
+    await world.say(answer("done"));
+    expect(world.outbox.row(gone).state).toBe("undeliverable");
+    expect(world.telegram.seen).toEqual(["text 1: done"]);
+    expect(world.log.lines.map(({ text }) => text).join()).toContain("the copy of a file is gone");
   });
 });
 

@@ -137,6 +137,19 @@ describe("what is said", () => {
     });
   });
 
+  it.each([
+    ["/model@box_bot opus high", { name: "model", choice: { id: "opus", effort: "high" } }],
+    ["/model", { name: "model", choice: null }],
+    ["/permissions@Box_bot ask", { name: "permissions", mode: "ask" }],
+    ["/switch codex", { name: "switch", driver: "codex" }],
+    ["/resume the login bug", { name: "resume", search: "the login bug" }],
+    ["/fork@box_bot", { name: "fork" }],
+    ["/new  Login bug", { name: "new", title: "Login bug" }],
+  ])("reads %s, in a group as well", (text, command) => {
+    expect(read(message({ text }))).toMatchObject({ item: { request: { kind: "command", command } } });
+    expect(read(inGroup(text))).toMatchObject({ item: { request: { kind: "command", command } } });
+  });
+
   it("ignores a command for another bot", () => {
     expect(read(message({ text: "/stop@other_bot" })).kind).toBe("ignored");
   });
@@ -234,6 +247,30 @@ describe("groups and topics", () => {
     expect(conversation({ chat: forum, message_thread_id: 44, is_topic_message: true })).toBe("telegram:-1006:44");
     expect(conversation({ chat: group, message_thread_id: 44 })).toBe("telegram:-1005");
     expect(conversation({ message_thread_id: 3, is_topic_message: true })).toBe("telegram:7:3");
+  });
+});
+
+describe("replies", () => {
+  const ours = { message_id: 30, from: { id: me.id, is_bot: true, first_name: "Box" }, chat: privateChat };
+  const repliesTo = (fields: Record<string, unknown>) => {
+    const reading = read(message({ text: "the second one", ...fields }));
+    return reading.kind === "item" ? reading.item.repliesTo : reading.kind;
+  };
+
+  it("name the message of ours that they answer, and no other's", () => {
+    expect(repliesTo({ reply_to_message: ours })).toBe("30");
+    expect(repliesTo({ reply_to_message: { ...ours, from: ada } })).toBeUndefined();
+    expect(repliesTo({ reply_to_message: { ...ours, from: { ...ours.from, id: 98 } } })).toBeUndefined();
+    expect(repliesTo({})).toBeUndefined();
+    expect(
+      repliesTo({ reply_to_message: { ...ours, forum_topic_created: { name: "T", icon_color: 1 } } }),
+    ).toBeUndefined();
+  });
+
+  it("in a group are for the bot when they answer it, and nobody else's words count", () => {
+    const inTeam = { chat: group, reply_to_message: { ...ours, chat: group } };
+    expect(repliesTo(inTeam)).toBe("30");
+    expect(repliesTo({ ...inTeam, from: mallory })).toBe("denied");
   });
 });
 

@@ -15,7 +15,7 @@ import type {
   Receipt,
   RunSnapshot,
 } from "../engine/ports.ts";
-import type { Keyboard, Outcome, TelegramClient } from "./client.ts";
+import type { FileMessage, Keyboard, Outcome, TelegramClient } from "./client.ts";
 
 // ---------------------------------------------------------------- time
 
@@ -290,6 +290,8 @@ export type ScriptedTelegram = TelegramClient & {
   readonly calls: readonly Call[];
   /** Calls that a person would see, as "text 1: hello". */
   readonly seen: readonly string[];
+  /** Every attempt. */
+  readonly files: readonly FileMessage[];
   /** What becomes of a call; null for success. Set by a test. */
   meet: (call: Call) => Promise<Outcome<never>> | Outcome<never> | null;
 };
@@ -297,6 +299,7 @@ export type ScriptedTelegram = TelegramClient & {
 /** A Bot API that does what it is told, and remembers. Message ids count from 101. */
 export function createScriptedTelegram(): ScriptedTelegram {
   const calls: Call[] = [];
+  const files: FileMessage[] = [];
   let nextMessage = 101;
   const met = async <T>(call: Partial<Call> & Pick<Call, "method">, value: () => T): Promise<Outcome<T>> => {
     const whole: Call = { chat: 0, thread: null, text: "", message: null, labels: [], entities: 0, ...call };
@@ -306,6 +309,7 @@ export function createScriptedTelegram(): ScriptedTelegram {
   const labels = (keyboard: Keyboard): string[] => keyboard.flat().map(({ label }) => label);
   const telegram: ScriptedTelegram = {
     calls,
+    files,
     get seen() {
       return calls
         .filter(({ method }) => method === "text" || method === "edit" || method === "file")
@@ -325,9 +329,12 @@ export function createScriptedTelegram(): ScriptedTelegram {
         },
         () => nextMessage++,
       ),
-    sendFile: (to, file) => met({ method: "file", ...to, text: file.caption.text }, () => nextMessage++),
-    editText: (to, message, text, keyboard) =>
-      met({ method: "edit", ...to, message, text: text.text, labels: labels(keyboard) }, () => null),
+    sendFile(to, file) {
+      files.push(file);
+      return met({ method: "file", ...to, text: file.caption.text }, () => nextMessage++);
+    },
+    editText: (to, message, { text, entities }, keyboard) =>
+      met({ method: "edit", ...to, message, text, labels: labels(keyboard), entities: entities.length }, () => null),
     showTyping: (to) => met({ method: "typing", ...to }, () => null),
     answerPress: (_query, text) => met({ method: "press", text: text ?? "" }, () => null),
     setCommands: () => met({ method: "commands" }, () => null),

@@ -10,7 +10,9 @@ const ask: Ask = { kind: "plan", plan: "1. think" };
 const id = (name: string): AskId => name as AskId;
 
 export function choicesContract(newDatabase: NewDatabase): void {
-  describe("what a conversation chose", () => choices(newDatabase));
+  describe("what a conversation chose", () => {
+    choices(newDatabase);
+  });
 }
 
 function choices(newDatabase: NewDatabase): void {
