@@ -144,3 +144,21 @@ test("words of one's own are no answer where only the options are understood", a
   expect((await house.answer("a", ask.id, "c")).toast).toBe("That is not one of the options. Choose one of them.");
   expect(turnOf(house).answers).toEqual([]);
 });
+
+test.each([
+  ["Go, ask before edits", "ask"],
+  ["Go, edit freely", "edit"],
+] as const)(
+  "a plan that is allowed with \u201c%s\u201d leaves planning for the turns after it as well",
+  async (label, mode) => {
+    await using house = await createHouse();
+    await house.command("a", { name: "permissions", mode: "plan" });
+    await house.send("a", "go");
+    turnOf(house).emit({ kind: "asked", id: "p", ask: { kind: "plan", plan: "1. fix it" } });
+    await house.settled();
+    await house.press("a", "answer", { how: label });
+    turnOf(house).finish("done");
+    await house.send("a", "more");
+    expect(house.driver.turns.map((turn) => turn.request.permissions)).toEqual(["plan", mode]);
+  },
+);

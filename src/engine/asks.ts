@@ -6,7 +6,16 @@
  */
 import type { Button } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import { type Ask, type AskId, type AskState, type AskStep, decideAsk, openAsk, type Question } from "../domain/ask.ts";
+import {
+  type Ask,
+  type AskAnswer,
+  type AskId,
+  type AskState,
+  type AskStep,
+  decideAsk,
+  openAsk,
+  type Question,
+} from "../domain/ask.ts";
 import type { RunOwner } from "../domain/run.ts";
 import type { StoredAsk } from "./ports.ts";
 import { addButton, type Work } from "./work.ts";
@@ -49,12 +58,19 @@ export async function answerAsk(work: Work, conversation: ConversationId, id: As
       await put(work, asked, decision.state);
       return decision.toast;
     case "answered":
+      await leavePlanning(work, asked, decision.answer);
       await put(work, asked, { kind: "answered", answer: decision.answer });
       work.after.push({ kind: "answer", owner: asked.owner, ask: id, agentId: asked.agentId, answer: decision.answer });
       return decision.toast;
     default:
       return decision satisfies never;
   }
+}
+
+/** The agent leaves its planning for this turn; the conversation's next ones must not fall back into it. */
+async function leavePlanning(work: Work, { ask, owner }: StoredAsk, answer: AskAnswer): Promise<void> {
+  if (ask.kind !== "plan" || answer.kind !== "allow") return;
+  await work.tx.choosePermissions(owner.conversation, answer.scope === "session" ? "edit" : "ask");
 }
 
 async function put(work: Work, asked: StoredAsk, state: AskState): Promise<void> {
