@@ -66,4 +66,5 @@ test("a diff that was cut in the middle loses no line, and goes on with the next
     "\u2026 80 lines left out \u2026",
     " diff of it",
   ]);
+  expect(files[1]?.lines.map(({ text }) => text)).toEqual(["@@ -1 +1 @@", "+b"]);
 });
