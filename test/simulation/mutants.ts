@@ -118,9 +118,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/engine.ts",
-        find: "return commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen, settings);\n    });",
+        find: "return commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen);\n    });",
         replace:
-          "void commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen, settings);\n    }).catch(() => {});\n    return [];",
+          "void commit(async (work) => {\n      await work.tx.dropAdopted(dead);\n      return admit(work, items, chosen);\n    }).catch(() => {});\n    return [];",
       },
     ],
   },
@@ -130,8 +130,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/claims.ts",
-        find: "claims.push(await claim(work, next, settings));",
-        replace: "claims.push(await claim(work, next, settings));\n    return claims;",
+        find: "claims.push(await claim(work, next, driverFor));",
+        replace: "claims.push(await claim(work, next, driverFor));\n    return claims;",
       },
     ],
   },
@@ -299,7 +299,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/recovery.ts",
-        find: "work.atMs - item.acceptedAtMs > downtimeMs",
+        find: "work.atMs - item.acceptedAtMs > work.settings.downtimeMs",
         replace: "item.acceptedAtMs < 0",
       },
     ],
