@@ -108,6 +108,16 @@ describe("open questions", () => {
     expect(last({ options: options("a".repeat(50)) })).toContain(`• ${"a".repeat(50)}`);
   });
 
+  it("go whole as a file when their options together are too long for a message", () => {
+    const option = { label: "l".repeat(120), description: "d".repeat(120) };
+    const { text, whole } = draw(
+      questions({ text: "w".repeat(1500), options: Array.from({ length: 12 }, () => option) }),
+    );
+    expect(text.text.length).toBeLessThanOrEqual(partCharsMax);
+    expect(text.text).toMatch(/\d+ characters not shown; the file above has all/);
+    expect(whole?.content).toContain(option.description);
+  });
+
   it("go whole as a file when one of them is too long to be shown", () => {
     const { whole } = draw(questions({ text: "Short?" }, { text: "long ".repeat(1000), options: options("a") }));
     expect(whole?.content).toBe(`Short?\n\n${"long ".repeat(1000)}\n- a`);

@@ -213,14 +213,16 @@ test("a stranger's tap and a stranger's reply answer nothing (T4)", async ({ sce
 test("files of the workspace are sent, secrets are not (V6, T8)", async ({ scene, person }) => {
   const name = own(person, "report.csv");
   writeFileSync(join(scene.home.workspace, name), "a;b\n1;2\n");
+  writeFileSync(join(scene.home.workspace, "shot.png"), Buffer.from("89504e470d0a1a0a", "hex"));
   writeFileSync(join(scene.home.workspace, ".env"), "KEY=canary");
   const send = (path: string) => ({ tool: "mcp__signalbox__send_file", input: { path, caption: "The numbers" } });
-  person.sends(scripted([[send(name)], [send(".env")], [send("../outside.txt")], ["sent"]]));
+  person.sends(scripted([[send(name)], [send("shot.png")], [send(".env")], [send("../outside.txt")], ["sent"]]));
   await scene.answered(person, "sent");
   await scene.delivered();
   const files = person.chat().fromBot.filter(({ document }) => document !== undefined);
   expect(files.map(({ text, document }) => [text, document?.name])).toEqual([["The numbers", name]]);
   expect(Buffer.from(files[0]?.document?.bytes ?? "").toString()).toBe("a;b\n1;2\n");
+  expect(person.chat().fromBot.filter(({ photo }) => photo)).toHaveLength(1);
   expect(heard(scene)).toContain("Its name says that it may hold a secret. It was not sent.");
   expect(heard(scene)).not.toContain("canary");
 });

@@ -94,11 +94,17 @@ function bytesTo(text: string, unit: number): number {
   return Buffer.byteLength(text.slice(0, unit + 1));
 }
 
-/** Blanks at both ends go, carriage returns go, entities move along, and entities that hold only blanks go as well. */
+/** What the server takes out of every text (TDLib's clean_input_string): what reorders it, and marks that grow over lines. */
+const takenOut = /[\r\u2028-\u202e\u030a\u0333\u033f]/g;
+/** What it writes as a space. */
+const blanked = /[\0-\t\v\f\x0e-\x1f]/g;
+
+/** Blanks at both ends go, what is taken out goes, entities move along, and entities that hold only blanks go as well. */
 function trim({ text, entities }: FormattedText, mutations: ReadonlySet<Mutation>): FormattedText {
   if (mutations.has("no-trim")) return { text, entities };
-  const normal = text.replaceAll("\r", "");
-  const shift = (unit: number) => unit - (text.slice(0, unit).length - text.slice(0, unit).replaceAll("\r", "").length);
+  const gone = mutations.has("nothing-taken-out") ? /\r/g : takenOut;
+  const normal = text.replaceAll(gone, "").replaceAll(blanked, " ");
+  const shift = (unit: number) => text.slice(0, unit).replaceAll(gone, "").length;
   const end = normal.trimEnd().length;
   // Leading blanks go only as far as the first entity.
   const firstEntity = entities[0] === undefined ? end : shift(entities[0].offset);

@@ -21,6 +21,7 @@ export const mutationsKnown = {
   "length-in-bytes": "F4 length is counted in bytes",
   "blank-text-accepted": "F4 a text of blanks is accepted",
   "no-trim": "F4 texts are stored untrimmed",
+  "nothing-taken-out": "F4 marks that reorder or deface a text stay in it",
   "entity-beyond-end-accepted": "F4 an entity may reach past the end of the text",
   "entity-splits-symbol-accepted": "F4 an entity may cut a surrogate pair",
   "nested-code-accepted": "F4 pre and code may hold other entities",

@@ -80,6 +80,16 @@ export const writingRules: readonly Rule[] = [
     },
   },
   {
+    sentence: "F4 what reorders a text or grows over its lines is taken out, and entities move along",
+    mutations: ["nothing-taken-out"],
+    async check(emulator) {
+      const entities = [{ type: "bold", offset: 6, length: 4 }];
+      const message = await send(emulator, "a\u202Eb\u030A\tcbold", { entities });
+      assert.equal(message.text, "ab cbold");
+      assert.deepEqual(message.entities, [{ type: "bold", offset: 4, length: 4 }]);
+    },
+  },
+  {
     sentence: "F4 a text is stored trimmed, and its entities move along",
     mutations: ["no-trim"],
     async check(emulator) {
