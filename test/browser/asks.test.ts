@@ -148,6 +148,7 @@ describe("an approval", () => {
     const page = await visit();
     const shown = await card(page).getByRole("group", { name: "Command" }).innerText();
     expect(shown).toBe("ls -la \u27E8U+202E\u27E9# fr- mr\u27E8U+202C\u27E9\u27E8U+200B\u27E9; rm -rf ~");
+    await card(page).getByText("Careful: there are characters in it that cannot be seen.").waitFor();
   });
 
   it("of an edit shows each file's lines by their signs, and scrolls inside its box", async () => {

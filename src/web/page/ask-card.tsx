@@ -15,7 +15,7 @@ import { FileChange } from "./diff.tsx";
 import { readDiff } from "./diff-lines.ts";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
-import { Seen, SeenWords } from "./seen.tsx";
+import { hasMarks, Seen, SeenWords } from "./seen.tsx";
 
 type AskEntry = Entry & { kind: "ask" };
 
@@ -228,11 +228,16 @@ function wholeFile(diff: string) {
 
 function Exactly({ label, text }: { label: string; text: string }) {
   return (
-    <pre class="exactly" tabIndex={0} role="group" aria-label={label}>
-      <code>
-        <Seen text={text} />
-      </code>
-    </pre>
+    <>
+      <pre class="exactly" tabIndex={0} role="group" aria-label={label}>
+        <code>
+          <Seen text={text} />
+        </code>
+      </pre>
+      {hasMarks(text) && (
+        <p class="ask-warning">Careful: there are characters in it that cannot be seen. They are marked here.</p>
+      )}
+    </>
   );
 }
 

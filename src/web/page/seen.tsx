@@ -11,6 +11,11 @@ export function SeenWords({ text }: { text: string }) {
   return <Marked text={visibleWords(text)} />;
 }
 
+/** Whether `Seen` marks anything in it. */
+export function hasMarks(text: string): boolean {
+  return splitAtMarks(visibleText(text)).length > 1;
+}
+
 function Marked({ text }: { text: string }) {
   return (
     <>
