@@ -199,7 +199,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/presses.ts",
-        find: "await admitPrompt(work, again, request, lane, new Set(), settings);",
+        find: "await admitPrompt(work, again, request, lane, new Set());",
         replace: 'await work.tx.addItem(again, "queued", work.atMs);',
       },
     ],
