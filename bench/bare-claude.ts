@@ -8,15 +8,14 @@ import { findCli } from "../src/drivers/claude/locate.ts";
 import { MARKER_VARIABLE } from "../src/lib/process-scan.ts";
 import type { Home } from "../test/e2e/home.ts";
 import type { ModelServer } from "../test/model/model-server.ts";
-
-export type WarmClaude = AsyncDisposable & {
-  /** Resolves with the result of the turn, which an interrupt ends as well. One turn at a time. */
-  turn(prompt: string): Promise<void>;
-  interrupt(): Promise<void>;
-};
+import type { BareAgent, BarePermissions } from "./agent.ts";
 
 /** Resolves when the process has answered its first turn: it is warm then. */
-export async function startWarmClaude(home: Home, model: ModelServer): Promise<WarmClaude> {
+export async function startWarmClaude(
+  home: Home,
+  model: ModelServer,
+  permissions: BarePermissions = { kind: "bypass" },
+): Promise<BareAgent> {
   const prompts: SDKUserMessage[] = [];
   let changed = Promise.withResolvers<void>();
   let hasEnded = false;
@@ -32,19 +31,19 @@ export async function startWarmClaude(home: Home, model: ModelServer): Promise<W
       }
     }
   }
-  const running = query({ prompt: input(), options: optionsOf(home, model) });
+  const running = query({ prompt: input(), options: optionsOf(home, model, permissions) });
   const read = (async () => {
     for await (const message of running) if (message.type === "result") result.resolve();
   })().catch(() => undefined); // it ends with an error when it is closed in the middle of something
-  const warm: WarmClaude = {
+  const warm: BareAgent = {
     async turn(prompt) {
       result = Promise.withResolvers();
       prompts.push({ type: "user", message: { role: "user", content: prompt }, parent_tool_use_id: null });
       changed.resolve();
       await result.promise;
     },
-    async interrupt() {
-      await running.interrupt();
+    interrupt() {
+      running.interrupt().catch(() => undefined); // the turn's end and its child's are the evidence
     },
     async [Symbol.asyncDispose]() {
       hasEnded = true;
@@ -58,17 +57,17 @@ export async function startWarmClaude(home: Home, model: ModelServer): Promise<W
 }
 
 /** One turn by a process of its own, from its start to the result; resolves with the milliseconds once the process has ended. */
-export async function coldTurnMs(home: Home, model: ModelServer, prompt: string): Promise<number> {
+export async function coldClaudeTurnMs(home: Home, model: ModelServer, prompt: string): Promise<number> {
   const begin = performance.now();
   let ms: number | null = null;
-  for await (const message of query({ prompt, options: optionsOf(home, model) })) {
+  for await (const message of query({ prompt, options: optionsOf(home, model, { kind: "bypass" }) })) {
     if (message.type === "result") ms ??= performance.now() - begin;
   }
   if (ms === null) throw new Error("a process of Claude Code ended without a result");
   return ms;
 }
 
-function optionsOf(home: Home, model: ModelServer): Options {
+function optionsOf(home: Home, model: ModelServer, permissions: BarePermissions): Options {
   const path = "/usr/bin:/bin:/usr/sbin:/sbin";
   const cli = findCli(null, path);
   if (cli.kind === "missing") throw new Error("Claude Code is not installed");
@@ -77,8 +76,7 @@ function optionsOf(home: Home, model: ModelServer): Options {
     pathToClaudeCodeExecutable: cli.value,
     includePartialMessages: true,
     settingSources: ["user", "project"],
-    permissionMode: "bypassPermissions",
-    allowDangerouslySkipPermissions: true,
+    ...permissionOptions(permissions),
     env: {
       PATH: path,
       HOME: home.path,
@@ -95,6 +93,18 @@ function optionsOf(home: Home, model: ModelServer): Options {
       DISABLE_AUTOUPDATER: "1",
       // Claude Code refuses to skip permissions as root anywhere else.
       IS_SANDBOX: "1",
+    },
+  };
+}
+
+function permissionOptions(permissions: BarePermissions): Options {
+  if (permissions.kind === "bypass")
+    return { permissionMode: "bypassPermissions", allowDangerouslySkipPermissions: true };
+  return {
+    permissionMode: "default",
+    async canUseTool(_tool, updatedInput) {
+      await permissions.allowed();
+      return { behavior: "allow", updatedInput };
     },
   };
 }

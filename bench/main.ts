@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: what Signalbox costs, each figure beside its floor. `npm run bench -- warm stop` measures those sections alone;
+ * `npm run bench`: what Signalbox costs, each figure beside its floor. `npm run bench -- warm stop` measures those sections alone
+ * (`codex` is every section whose name begins with it, and so on);
  * `--save` keeps the numbers in bench/results/<date>.json, else they are in bench/results/latest.tmp.json, which is not committed.
  *
  * 1. Everything is on loopback, in homes of its own, with telemetry off, and nothing is left behind.
@@ -11,24 +12,26 @@ import { parseArgs } from "node:util";
 import { control } from "./control.ts";
 import type { Section } from "./figure.ts";
 import { start } from "./start.ts";
-import { stop } from "./stop.ts";
+import { codexStop, stop } from "./stop.ts";
 import { heading, loadNow, type Measured, sectionText, toJson } from "./table.ts";
 import { throughput } from "./throughput.ts";
-import { first, warm } from "./turns.ts";
+import { codexWarm, first, warm } from "./turns.ts";
 import { wake } from "./wake.ts";
 
-const sections: readonly Section[] = [warm, first, stop, wake, throughput, start, control];
+const sections: readonly Section[] = [warm, first, stop, codexWarm, codexStop, wake, throughput, start, control];
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: { save: { type: "boolean" } }, allowPositionals: true });
-  const unknown = positionals.filter((name) => !sections.some((section) => section.name === name));
+  const unknown = positionals.filter((name) => !sections.some((section) => isNamed(section, name)));
   if (unknown.length > 0) {
     console.error(`unknown: ${unknown.join(" ")}. Sections: ${sections.map(({ name }) => name).join(" ")}`);
     return 2;
   }
-  const chosen = sections.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  const chosen = sections.filter(
+    (section) => positionals.length === 0 || positionals.some((name) => isNamed(section, name)),
+  );
   const measured: Measured[] = [];
   let failures = 0;
   console.log(heading());
@@ -46,6 +49,10 @@ async function main(): Promise<number> {
   }
   console.log(`\nThe same as JSON: ${save(measured, values.save === true)}`);
   return failures === 0 ? 0 : 1;
+}
+
+function isNamed(section: Section, name: string): boolean {
+  return section.name === name || section.name.startsWith(`${name}-`);
 }
 
 async function measure(section: Section): Promise<Measured> {

@@ -11,9 +11,13 @@ import { createEmulator, type Emulator } from "../test/emulator/emulator.ts";
 import { type Bridge, startBridge } from "../test/e2e/bridge.ts";
 import { createHome, type Home } from "../test/e2e/home.ts";
 import { createModelServer, type ModelServer } from "../test/model/model-server.ts";
+import { scripted } from "../test/model/script.ts";
+import { type BareAgent, type BarePermissions, type BenchAgent, claude } from "./agent.ts";
 import { cpuTicks } from "./proc.ts";
+import { timed } from "./spread.ts";
 
 export type Stage = AsyncDisposable & {
+  readonly agent: BenchAgent;
   readonly emulator: Emulator;
   readonly model: ModelServer;
   readonly home: Home;
@@ -21,9 +25,17 @@ export type Stage = AsyncDisposable & {
   readonly people: readonly Person[];
   /** Starts the program in `home`; to be disposed before the stage. */
   bridge(): Promise<Bridge>;
+  /** The agent alone, in `bareHome`, after its first turn; it may do everything unless told. */
+  startBare(permissions?: BarePermissions): Promise<BareAgent>;
 };
 
-export async function openStage(peopleCount: number): Promise<Stage> {
+export type StageOptions = {
+  readonly peopleCount: number;
+  readonly agent?: BenchAgent;
+  readonly permissions?: "bypass" | "ask";
+};
+
+export async function openStage({ peopleCount, agent = claude, permissions = "bypass" }: StageOptions): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const emulator = stack.use(await createEmulator());
   const model = stack.use(await createModelServer());
@@ -32,16 +44,20 @@ export async function openStage(peopleCount: number): Promise<Stage> {
   const people = Array.from({ length: peopleCount }, (_, index) =>
     emulator.user({ firstName: `Person ${index}`, started: true }),
   );
+  for (const each of [home, bareHome]) agent.prepare(each, model);
+  // The log as it is unless told: writing every detail of it is not what people run.
+  const settings = { SIGNALBOX_LOG: "info", SIGNALBOX_DRIVER: agent.driver, SIGNALBOX_PERMISSIONS: permissions };
+  const env = { ...settings, ...agent.variables(home) };
   const owned = stack.move();
   return {
+    agent,
     emulator,
     model,
     home,
     bareHome,
     people,
-    // The log as it is unless told: writing every detail of it is not what people run.
-    bridge: () =>
-      startBridge({ home, emulator, model, driver: "claude", users: people, env: { SIGNALBOX_LOG: "info" } }),
+    bridge: () => startBridge({ home, emulator, model, driver: "claude", users: people, env }),
+    startBare: (bare = { kind: "bypass" }) => agent.startWarm(bareHome, model, bare),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -73,12 +89,12 @@ const restMs = 400;
 const restWithinMs = 20_000;
 
 /** Until an agent of this home was started and has used no processor time for a while: it is prepared, as far as one can see. */
-export async function untilAgentRests(home: Home): Promise<void> {
+export async function untilAgentRests({ home, agent }: Pick<Stage, "home" | "agent">): Promise<void> {
   const until = performance.now() + restWithinMs;
   let before = -1;
   let since = performance.now();
   while (performance.now() < until) {
-    const agents = (await home.processes()).filter(({ name }) => name.startsWith("claude"));
+    const agents = (await home.processes()).filter(({ name }) => name.startsWith(agent.processName));
     const ticks = agents.reduce((sum, { pid }) => sum + cpuTicks(pid), 0);
     if (agents.length === 0 || ticks !== before) since = performance.now();
     if (performance.now() - since >= restMs) return;
@@ -86,4 +102,22 @@ export async function untilAgentRests(home: Home): Promise<void> {
     await pause(50);
   }
   throw new Error("no agent was prepared");
+}
+
+/** From the update at Telegram to the answer there. */
+export async function bridgeTurnMs(stage: Stage, person: Person, answer: string): Promise<number> {
+  const answered = delivered(stage, person, answer);
+  const { ms } = await timed(() => {
+    person.sends(scripted([[answer]]));
+    return answered;
+  });
+  stage.emulator.journal.clear();
+  return ms;
+}
+
+/** People take turns. */
+export function personOf({ people }: Stage, round: number): Person {
+  const person = people[round % people.length];
+  if (person === undefined) throw new Error("there are no people");
+  return person;
 }

@@ -10,6 +10,7 @@ import { createEmulator } from "../test/emulator/emulator.ts";
 import { type Bridge, type BridgeOptions, spawnBridge } from "../test/e2e/bridge.ts";
 import { createHome, type Home } from "../test/e2e/home.ts";
 import { createModelServer } from "../test/model/model-server.ts";
+import { claude as claudeCode } from "./agent.ts";
 import { atMost, type Figure, type Section } from "./figure.ts";
 import { cpuTicks, residentMb } from "./proc.ts";
 import { spreadOf } from "./spread.ts";
@@ -131,7 +132,7 @@ async function measureMemory(say: (line: string) => void): Promise<readonly Figu
       ["claude", claude],
     ] as const) {
       const life = await live({ ...options, driver });
-      if (driver === "claude") await untilAgentRests(home);
+      if (driver === "claude") await untilAgentRests({ home, agent: claudeCode });
       await untilRests(life.bridge.pid);
       sizes.push(residentMb(life.bridge.pid));
       if (driver === "demo") {

@@ -1,17 +1,18 @@
 /**
- * Stopping a running shell command of the real Claude Code: from the person's /stop to the child's death (seen from outside), and to
- * "Stopped" at Telegram. The floor is the SDK's interrupt on a bare warm CLI, which proves nothing.
+ * Stopping a running shell command of a real agent: from the person's /stop to the child's death (seen from outside), and to "Stopped" at
+ * Telegram. The floor is the bare warm agent's own interrupt (Claude Code: that of its SDK; Codex: turn/interrupt and
+ * thread/backgroundTerminals/clean), which proves nothing.
  */
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Person } from "../test/emulator/people.ts";
 import { scripted } from "../test/model/script.ts";
-import { startWarmClaude, type WarmClaude } from "./bare-claude.ts";
-import { atMost, type Section } from "./figure.ts";
+import { type BareAgent, type BenchAgent, claude, codex } from "./agent.ts";
+import { atMost, type Figure, type Section } from "./figure.ts";
 import { type HeldChild, type HeldChildren, listenForChildren } from "./held-child.ts";
 import { spreadOf } from "./spread.ts";
-import { delivered, openStage, type Stage } from "./stage.ts";
+import { delivered, openStage, personOf, type Stage } from "./stage.ts";
 
 const rounds = 32;
 const stubbornRounds = 6;
@@ -24,61 +25,70 @@ type Stopped = { readonly deadMs: number; readonly toldMs: number };
 export const stop: Section = {
   name: "stop",
   title: "stopping a running shell command",
-  async measure(say) {
-    await using stage = await openStage(peopleCount);
-    await using children = await listenForChildren();
-    await using _bridge = await stage.bridge();
-    await using bare = await startWarmClaude(stage.bareHome, stage.model);
-    const ours: Stopped[] = [];
-    const floor: Stopped[] = [];
-    for (let round = -peopleCount; round < rounds; round += 1) {
-      say(`stop: round ${round + 1} of ${rounds}`);
-      const paced = pause(roundMs);
-      const one = await stopOurs(stage, children, personOf(stage, round + peopleCount), "plain");
-      const other = await stopBare(bare, children.child("plain"));
-      if (round >= 0) ours.push(one); // before that, processes were cold
-      if (round >= 0) floor.push(other);
-      await paced;
-    }
-    const proofs = proofsMs(stage).slice(peopleCount);
-    const stubborn: Stopped[] = [];
-    for (let round = 0; round < stubbornRounds; round += 1) {
-      say(`stop: stubborn round ${round + 1} of ${stubbornRounds}`);
-      stubborn.push(await stopOurs(stage, children, personOf(stage, round), "stubborn"));
-    }
-    const spread = (of: readonly Stopped[], what: keyof Stopped) => spreadOf(of.map((one) => one[what]));
-    return [
-      {
-        name: "/stop sent to the child's death",
-        unit: "ms",
-        spread: spread(ours, "deadMs"),
-        beside: [{ name: "interrupt() of the bare warm CLI to the child's death", spread: spread(floor, "deadMs") }],
-        targets: [atMost("median", 120), atMost("p99", 400)],
-      },
-      {
-        name: '/stop sent to "Stopped" delivered',
-        unit: "ms",
-        spread: spread(ours, "toldMs"),
-        beside: [{ name: "interrupt() of the bare warm CLI to its result", spread: spread(floor, "toldMs") }],
-        targets: [atMost("median", 120), atMost("p99", 400)],
-      },
-      {
-        name: "the stop on the row to the settled proof",
-        unit: "ms",
-        spread: spreadOf(proofs),
-        beside: [],
-        targets: [atMost("median", 120), atMost("p99", 400)],
-      },
-      {
-        name: 'a child that ignores TERM: /stop sent to "Stopped" delivered',
-        unit: "ms",
-        spread: spread(stubborn, "toldMs"),
-        beside: [],
-        targets: [atMost("max", 2_500)],
-      },
-    ];
-  },
+  measure: (say) => measureStops(claude, say),
 };
+
+export const codexStop: Section = {
+  name: "codex-stop",
+  title: "Codex: stopping a running shell command",
+  measure: (say) => measureStops(codex, say),
+};
+
+async function measureStops(agent: BenchAgent, say: (line: string) => void): Promise<readonly Figure[]> {
+  await using stage = await openStage({ peopleCount, agent });
+  await using children = await listenForChildren();
+  await using _bridge = await stage.bridge();
+  await using bare = await stage.startBare();
+  const ours: Stopped[] = [];
+  const floor: Stopped[] = [];
+  for (let round = -peopleCount; round < rounds; round += 1) {
+    say(`stop ${agent.driver}: round ${round + 1} of ${rounds}`);
+    const paced = pause(roundMs);
+    const one = await stopOurs(stage, children, personOf(stage, round + peopleCount), "plain");
+    const other = await stopBare(bare, children.child("plain"));
+    if (round >= 0) ours.push(one); // before that, processes were cold
+    if (round >= 0) floor.push(other);
+    await paced;
+  }
+  const proofs = proofsMs(stage).slice(peopleCount);
+  const stubborn: Stopped[] = [];
+  for (let round = 0; round < stubbornRounds; round += 1) {
+    say(`stop ${agent.driver}: stubborn round ${round + 1} of ${stubbornRounds}`);
+    stubborn.push(await stopOurs(stage, children, personOf(stage, round), "stubborn"));
+  }
+  const { bareName } = agent;
+  const spread = (of: readonly Stopped[], what: keyof Stopped) => spreadOf(of.map((one) => one[what]));
+  return [
+    {
+      name: "/stop sent to the child's death",
+      unit: "ms",
+      spread: spread(ours, "deadMs"),
+      beside: [{ name: `the interrupt of ${bareName} to the child's death`, spread: spread(floor, "deadMs") }],
+      targets: [atMost("median", 120), atMost("p99", 400)],
+    },
+    {
+      name: '/stop sent to "Stopped" delivered',
+      unit: "ms",
+      spread: spread(ours, "toldMs"),
+      beside: [{ name: `the interrupt of ${bareName} to the turn's end`, spread: spread(floor, "toldMs") }],
+      targets: [atMost("median", 120), atMost("p99", 400)],
+    },
+    {
+      name: "the stop on the row to the settled proof",
+      unit: "ms",
+      spread: spreadOf(proofs),
+      beside: [],
+      targets: [atMost("median", 120), atMost("p99", 400)],
+    },
+    {
+      name: 'a child that ignores TERM: /stop sent to "Stopped" delivered',
+      unit: "ms",
+      spread: spread(stubborn, "toldMs"),
+      beside: [],
+      targets: [atMost("max", 2_500)],
+    },
+  ];
+}
 
 async function stopOurs(
   stage: Stage,
@@ -101,7 +111,7 @@ async function stopOurs(
   return { deadMs, toldMs };
 }
 
-async function stopBare(bare: WarmClaude, child: HeldChild): Promise<Stopped> {
+async function stopBare(bare: BareAgent, child: HeldChild): Promise<Stopped> {
   const turn = bare.turn(scripted([[{ tool: "Bash", input: { command: child.command } }], ["never said"]]));
   await child.started;
   const begin = performance.now();
@@ -109,7 +119,7 @@ async function stopBare(bare: WarmClaude, child: HeldChild): Promise<Stopped> {
     await moment;
     return performance.now() - begin;
   };
-  void bare.interrupt(); // the turn's end and the child's are the evidence
+  bare.interrupt();
   const [deadMs, toldMs] = await Promise.all([since(child.gone), since(turn)]);
   return { deadMs, toldMs };
 }
@@ -125,10 +135,4 @@ function proofsMs({ home }: Stage): readonly number[] {
   } finally {
     database.close();
   }
-}
-
-function personOf({ people }: Stage, round: number): Person {
-  const person = people[round % people.length];
-  if (person === undefined) throw new Error("there are no people");
-  return person;
 }
