@@ -30,7 +30,7 @@ function actionTitle(action: AskedAction): string {
 }
 
 /** What it is about, in one line. */
-export function askSubject(ask: Ask): string {
+function askSubject(ask: Ask): string {
   switch (ask.kind) {
     case "approval":
       return actionSubject(ask.action);
