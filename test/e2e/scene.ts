@@ -18,7 +18,7 @@ export type SceneOptions = {
   /** Of every life; see BridgeOptions. */
   readonly env?: Env | ((home: Home) => Env);
   /** Before the first start. */
-  readonly before?: (home: Home) => void;
+  readonly before?: (home: Home, model: ModelServer) => void;
   readonly emulator?: EmulatorOptions;
 };
 
@@ -82,7 +82,7 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
   }
 
   try {
-    before?.(home);
+    before?.(home, model);
     await start();
   } catch (error) {
     await stack.disposeAsync().catch(() => undefined); // the first failure is the one to be told

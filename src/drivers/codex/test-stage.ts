@@ -75,6 +75,13 @@ export async function createCodexStage(): Promise<CodexStage> {
   };
 }
 
+/** Writes a user's settings of Codex into a folder, for a model on loopback; returns what finds them. */
+export function prepareCodex(folder: string, baseUrl: string): Readonly<Record<string, string>> {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "config.toml"), settingsFor(baseUrl));
+  return { CODEX_HOME: folder, SCRIPTED_MODEL_KEY: "sk-test" };
+}
+
 /** Nothing of it leaves the machine: a provider on loopback, no analytics, no plugins to synchronise, no look for updates. */
 function settingsFor(baseUrl: string): string {
   return `
