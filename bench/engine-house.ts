@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { type ConversationId, webConversation } from "../src/domain/conversation.ts";
 import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
 import type { RunId } from "../src/domain/run.ts";
+import { noProcesses } from "../src/drivers/no-processes.ts";
 import { withoutCatalogue } from "../src/drivers/without-catalogue.ts";
 import { createWorkspaces } from "../src/drivers/workspaces.ts";
 import { createEngine } from "../src/engine/engine.ts";
@@ -60,6 +61,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
       recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
+      pool: () => null,
       version: "bench",
     },
   });
@@ -121,6 +123,7 @@ export function createEmptyDriver(onStart: (request: TurnRequest) => void): Driv
       return emptyTurn();
     },
     prewarm: () => undefined,
+    pool: () => noProcesses,
     forget: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

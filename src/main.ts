@@ -89,6 +89,7 @@ async function serve(house: House): Promise<number> {
         recentErrors: () => log.recent(),
         terminalCommand: (driver, resume) =>
           agents.loaded.find(({ name }) => name === driver)?.terminalCommand(resume) ?? null,
+        pool: (driver) => agents.loaded.find(({ name }) => name === driver)?.pool() ?? null,
       },
     }),
   );

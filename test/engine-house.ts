@@ -118,6 +118,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null, ...options.limits },
       terminalCommand: (name, resume) => drivers.find((one) => one.name === name)?.terminalCommand(resume) ?? null,
+      pool: (name) => drivers.find((one) => one.name === name)?.pool() ?? null,
       version: "0",
     },
   });

@@ -13,8 +13,9 @@ import type { Fault } from "../src/domain/faults.ts";
 import type { Prompt } from "../src/domain/inbox-item.ts";
 import type { Evidence, ProcessRef } from "../src/domain/run.ts";
 import { createTurnEvents } from "../src/drivers/turn-events.ts";
+import { noProcesses } from "../src/drivers/no-processes.ts";
 import { withoutCatalogue } from "../src/drivers/without-catalogue.ts";
-import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../src/engine/ports.ts";
+import type { Driver, InterruptLevel, PoolCounts, Quiet, Turn, TurnRequest } from "../src/engine/ports.ts";
 
 export type ScriptedTurn = {
   readonly request: TurnRequest;
@@ -65,6 +66,8 @@ export type ScriptedDriverOptions = {
   readonly terminal?: string;
   /** None: it has no catalogue. */
   readonly models?: readonly AgentModel[] | Promise<readonly AgentModel[]>;
+  /** None: it keeps no processes. */
+  readonly pool?: PoolCounts;
 };
 
 const strength: readonly InterruptLevel[] = ["ask", "terminate", "kill"];
@@ -118,6 +121,7 @@ export function createScriptedDriver(options: ScriptedDriverOptions = {}): Scrip
     prewarm(workspace) {
       prewarmed.push(workspace);
     },
+    pool: () => options.pool ?? noProcesses,
     forget(session) {
       forgotten.push(session);
       return Promise.resolve();

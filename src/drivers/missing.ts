@@ -1,6 +1,7 @@
 /** An agent that a conversation chose and the configuration does not name any more: its runs say so. */
 import type { Fault } from "../domain/faults.ts";
 import type { Driver, Turn } from "../engine/ports.ts";
+import { noProcesses } from "./no-processes.ts";
 import { createTurnEvents } from "./turn-events.ts";
 import { withoutCatalogue } from "./without-catalogue.ts";
 
@@ -13,6 +14,7 @@ export function createMissingDriver(name: string): Driver {
     health: () => Promise.resolve({ kind: "unavailable", fault }),
     start: () => failedTurn(fault),
     prewarm: () => undefined,
+    pool: () => noProcesses,
     forget: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };

@@ -186,6 +186,14 @@ test("/usage tells the run's, the session's and the day's tokens, and the accoun
   );
 });
 
+test("/debug tells how many processes the agent keeps, and how many turns met one", async () => {
+  const pool = { live: 2, idle: 1, takenWarm: 9, takenPrepared: 5, started: 3 };
+  await using house = await createHouse({ driver: createScriptedDriver({ pool }) });
+  await house.command("a", { name: "debug" });
+  const facts = [{ name: "Processes", value: "2 warm (1 idle), 14 of 17 turns met one" }];
+  expect(await lastNotice(house)).toMatchObject({ kind: "debug", facts: expect.arrayContaining(facts) });
+});
+
 test("/debug and /logs answer at once, also while a run is live", async () => {
   const { house } = await twoAgents();
   await using _house = house;

@@ -51,6 +51,18 @@ export type Asked<T> =
 /** What a quiet turn left running on purpose (a dev server): empty after a stop. */
 export type Quiet = { readonly adopted: readonly ProcessRef[] };
 
+/**
+ * The agent's processes, and how this life's turns met one: kept warm by an earlier turn of its session, prepared before there was a
+ * session, or started for the turn. `idle` are those of `live` that no turn is using.
+ */
+export type PoolCounts = {
+  readonly live: number;
+  readonly idle: number;
+  readonly takenWarm: number;
+  readonly takenPrepared: number;
+  readonly started: number;
+};
+
 export interface Driver extends AsyncDisposable {
   readonly name: string;
   /** Whether a turn could be started now; resolves, never rejects. Must be cheap: no model request. */
@@ -77,6 +89,7 @@ export interface Driver extends AsyncDisposable {
   start(request: TurnRequest): Turn;
   /** A hint that the next new session will be in `workspace`. Never throws, never blocks. */
   prewarm(workspace: string): void;
+  pool(): PoolCounts;
   /** The session will not be used again: its warm process may go. Resolves when it is gone, never rejects. */
   forget(session: string): Promise<void>;
   /** Ends every process of the driver, with proof as far as it can be had. */

@@ -2,7 +2,7 @@
 import { duration, type LaneReport, type Notice } from "../domain/notice.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { driverNameOf } from "./choices.ts";
-import type { Lane, LiveRun } from "./ports.ts";
+import type { Lane, LiveRun, PoolCounts } from "./ports.ts";
 import type { Work } from "./work.ts";
 
 export async function laneReports(work: Work): Promise<LaneReport[]> {
@@ -72,6 +72,7 @@ export async function laneFacts(
     ["Run", run && `${run.owner.run}, ${run.driver}, slot ${run.slot}, for ${duration(work.atMs - run.startedAtMs)}`],
     ["Asks a person", asks.length === 0 ? null : `${asks.length}`],
     ["Agent", driverNameOf(lane, work.settings)],
+    ["Processes", poolText(work.settings.pool(driverNameOf(lane, work.settings)))],
     ["Session", `${session.id}${session.resume === null ? "" : `, the agent's ${session.resume}`}`],
     ["Model", model && `${model.id}${model.effort === null ? "" : ` (${model.effort})`}`],
     ["Permissions", lane.permissions ?? work.settings.permissions],
@@ -80,4 +81,13 @@ export async function laneFacts(
     ["Signalbox", work.settings.version],
   ];
   return facts.flatMap(([name, value]) => (value === null ? [] : [{ name, value }]));
+}
+
+/** Null where there is no process and never was one: nothing is known that could help. */
+function poolText(pool: PoolCounts | null): string | null {
+  if (pool === null) return null;
+  const met = pool.takenWarm + pool.takenPrepared;
+  const turns = met + pool.started;
+  if (pool.live === 0 && turns === 0) return null;
+  return `${pool.live} warm (${pool.idle} idle), ${met} of ${turns} turns met one`;
 }

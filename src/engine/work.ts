@@ -12,7 +12,7 @@ import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { Question } from "./choices.ts";
 import type { RunLimits } from "./run-watch.ts";
-import { type Clock, isOutage, type Log, type NewId, type Receipt, type Tx } from "./ports.ts";
+import { type Clock, isOutage, type Log, type NewId, type PoolCounts, type Receipt, type Tx } from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
 export class Deposed extends Error {
@@ -161,6 +161,8 @@ export type EngineSettings = {
   readonly limits: RunLimits;
   /** The line that goes on with an agent's session in the terminal; null where there is none. */
   readonly terminalCommand: (driver: string, resume: string) => string | null;
+  /** Of the agent with this name; null where it was not loaded. */
+  readonly pool: (driver: string) => PoolCounts | null;
   /** The newest errors of this life, newest first. */
   readonly recentErrors: () => readonly LogEntry[];
   readonly version: string;

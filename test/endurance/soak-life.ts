@@ -93,6 +93,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
       recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
+      pool: () => null,
       version: "soak",
     },
   });

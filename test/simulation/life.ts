@@ -221,6 +221,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       recentErrors: () => [],
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
+      pool: () => null,
       version: "0",
     },
   });

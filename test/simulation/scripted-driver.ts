@@ -6,6 +6,7 @@
  */
 import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import type { Evidence, ProcessRef } from "../../src/domain/run.ts";
+import { noProcesses } from "../../src/drivers/no-processes.ts";
 import { withoutCatalogue } from "../../src/drivers/without-catalogue.ts";
 import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../src/engine/ports.ts";
 import type { Meet } from "./faults.ts";
@@ -49,6 +50,7 @@ export function createScriptedAgents(deps: AgentDeps): ScriptedAgents {
         return scripted.turn;
       },
       prewarm: () => {},
+      pool: () => noProcesses,
       forget: () => deps.scheduler.pending("machine", "forget session", life, () => {}),
       [Symbol.asyncDispose]: () => deps.scheduler.pending("machine", "close driver", life, () => {}),
     }),

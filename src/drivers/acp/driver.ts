@@ -13,6 +13,7 @@ import type { Fault } from "../../domain/faults.ts";
 import type { HostTool } from "../../domain/host-tool.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { Asked, Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
+import { noProcesses } from "../no-processes.ts";
 import { endProcesses } from "../../lib/process-group.ts";
 import type { Scan } from "../../lib/process-scan.ts";
 import { connect } from "./connection.ts";
@@ -359,6 +360,8 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     },
 
     prewarm,
+
+    pool: () => noProcesses,
 
     async forget(session) {
       await lines.get(session);

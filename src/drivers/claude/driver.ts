@@ -13,6 +13,7 @@ import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { ModelChoice } from "../../domain/agent-model.ts";
 import type { HostTool } from "../../domain/host-tool.ts";
 import type { Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
+import { noProcesses } from "../no-processes.ts";
 import { endProcesses } from "../../lib/process-group.ts";
 import type { Scan } from "../../lib/process-scan.ts";
 import { askCli, findCli, loadSdk, notLoggedIn } from "./locate.ts";
@@ -266,6 +267,8 @@ export function createClaudeDriver(deps: ClaudeDriverDeps): Driver {
     },
 
     prewarm,
+
+    pool: () => noProcesses,
 
     async forget(session) {
       await lines.get(session);

@@ -79,6 +79,9 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
   let idle = new AbortController();
   let current: CodexServer | null = null;
   let serial = 0;
+  /** The server that a turn has used, and how this life's turns met theirs. */
+  let used: CodexServer | null = null;
+  const met = { takenWarm: 0, takenPrepared: 0, started: 0 };
   let isDisposed = false;
 
   // ---- the server
@@ -165,9 +168,13 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
   // ---- threads
 
   async function acquire(request: TurnRequest): Promise<Acquired> {
+    const there = current?.isAlive === true ? current : null;
     const serving = await serve();
     if (serving.kind === "unavailable") return serving;
-    const opened = await open(request, serving.server);
+    const { server } = serving;
+    met[server !== there ? "started" : server === used ? "takenWarm" : "takenPrepared"] += 1;
+    used = server;
+    const opened = await open(request, server);
     if (opened.kind === "unavailable") return opened;
     const { thread, notice } = opened;
     threads.delete(request.session.id);
@@ -395,6 +402,11 @@ export function createCodexDriver(deps: CodexDriverDeps): Driver {
       serve().catch((error: unknown) => {
         deps.log.warn({ error }, "no server of Codex could be prepared");
       });
+    },
+
+    pool() {
+      const live = current?.isAlive === true ? 1 : 0;
+      return { live, idle: lines.size === 0 ? live : 0, ...met };
     },
 
     async forget(session) {

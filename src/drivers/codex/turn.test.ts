@@ -148,3 +148,18 @@ test("a server that nobody uses is ended, and started again for the next turn", 
     })
     .toBeGreaterThan(1);
 });
+
+test("the one server is counted, and how each turn met it", async () => {
+  const { driver, home } = stage();
+  expect(driver.pool()).toEqual({ live: 0, idle: 0, takenWarm: 0, takenPrepared: 0, started: 0 });
+  driver.prewarm(home);
+  expect(driver.pool()).toMatchObject({ live: 1, idle: 1 });
+  const first = play(driver, home, "one");
+  expect(driver.pool()).toMatchObject({ live: 1, idle: 0 });
+  await first.end;
+  await first.turn.quiet;
+  const second = play(driver, home, "two");
+  await second.end;
+  await second.turn.quiet;
+  await expect.poll(() => driver.pool()).toEqual({ live: 1, idle: 1, takenWarm: 1, takenPrepared: 1, started: 0 });
+});

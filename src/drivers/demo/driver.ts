@@ -15,6 +15,7 @@ import { withMarkers, type Scan } from "../../lib/process-scan.ts";
 import { refOf } from "../agent-process.ts";
 import { failedTurn } from "../missing.ts";
 import { endWithProof } from "../processes.ts";
+import { noProcesses } from "../no-processes.ts";
 import { withoutCatalogue } from "../without-catalogue.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import { quote, readPrompt, type DemoScript } from "./script.ts";
@@ -56,6 +57,7 @@ export function createDemoDriver(deps: DemoDeps): Driver {
       return turn;
     },
     prewarm: () => undefined,
+    pool: () => noProcesses,
     forget: () => Promise.resolve(),
     async [Symbol.asyncDispose]() {
       isDisposed = true;
