@@ -133,7 +133,7 @@ describe("refused, with a sentence for the agent:", () => {
 
   it("what is no regular file, without waiting for it", async () => {
     fs.mkdirSync(join(workspace, "folder"));
-    execFileSync("mkfifo", [join(workspace, "pipe")]);
+    execFileSync("/usr/bin/mkfifo", [join(workspace, "pipe")]);
     const server = createServer().listen(join(workspace, "socket"));
     await new Promise((resolve) => void server.once("listening", resolve));
     for (const name of ["folder", ".", "pipe", "socket"])

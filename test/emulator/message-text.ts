@@ -95,9 +95,9 @@ function bytesTo(text: string, unit: number): number {
 }
 
 /** What the server takes out of every text (TDLib's clean_input_string): what reorders it, and marks that grow over lines. */
-const takenOut = /[\r\u2028-\u202e\u030a\u0333\u033f]/g;
-/** What it writes as a space. */
-const blanked = /[\0-\t\v\f\x0e-\x1f]/g;
+const takenOut = /[\r\u2028-\u202e]|\u030a|\u0333|\u033f/g;
+/** What it writes as a space: controls of ASCII other than the line feed. */
+const blanked = /[^\P{ASCII}\x20-\x7f\n]/gu;
 
 /** Blanks at both ends go, what is taken out goes, entities move along, and entities that hold only blanks go as well. */
 function trim({ text, entities }: FormattedText, mutations: ReadonlySet<Mutation>): FormattedText {
