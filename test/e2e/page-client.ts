@@ -10,6 +10,10 @@ export type PageClient = {
   send(thread: string, text: string, workspace?: string): Promise<number>;
   stop(thread: string, scope: "conversation" | "all"): Promise<number>;
   press(thread: string, label: string): Promise<number>;
+  /** Answers the newest open ask in words. */
+  answer(thread: string, text: string): Promise<number>;
+  /** The file that the agent sent under this name, as the browser gets it. */
+  load(thread: string, name: string): Promise<Response>;
   view(thread: string): Promise<ConversationView>;
   overview(): Promise<Overview>;
   /** Until `look` finds something in the thread's view; looks again and again, since the view is a snapshot. */
@@ -59,6 +63,18 @@ export async function openPage(bridge: Bridge): Promise<PageClient> {
       const button = buttons.findLast((one) => one.label === label);
       if (button === undefined) throw new Error(`no button "${label}" in ${thread}`);
       return post(`${conversation(thread)}/presses`, { button: button.id });
+    },
+    async answer(thread, text) {
+      const { entries } = await view(thread);
+      const open = entries.findLast((entry) => entry.kind === "ask" && entry.state.kind === "open");
+      if (open?.kind !== "ask") throw new Error(`nothing is asked in ${thread}`);
+      return post(`${conversation(thread)}/answers`, { ask: open.ask, text });
+    },
+    async load(thread, name) {
+      const { entries } = await view(thread);
+      const file = entries.findLast((entry) => entry.kind === "file" && entry.name === name);
+      if (file?.kind !== "file") throw new Error(`no file ${name} in ${thread}`);
+      return fetch(`${conversation(thread)}/files/${file.file}`, { headers: { cookie } });
     },
     overview: () => get(`${origin}/api/overview`),
     until: (thread, look, what) =>
