@@ -53,9 +53,9 @@ export const claude: BenchAgent = {
 export const codex: BenchAgent = {
   driver: "codex",
   processName: "codex",
-  bareName: "the bare warm app-server by a JSON-RPC client of 100 lines",
+  bareName: "the bare warm app-server",
   coldName: "an app-server for each turn",
-  models: ["gpt-5.5", "gpt-5.4"],
+  models: ["gpt-5.5", "gpt-5.6-luna"],
   prepare: writeCodexSettings,
   variables: codexVariables,
   startWarm: startWarmCodex,

@@ -9,8 +9,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { claudeApprovals, codexApprovals } from "./approvals.ts";
 import { control } from "./control.ts";
+import { codexCrowd } from "./crowd.ts";
 import type { Section } from "./figure.ts";
+import { claudeModel, codexModel } from "./models.ts";
 import { start } from "./start.ts";
 import { codexStop, stop } from "./stop.ts";
 import { heading, loadNow, type Measured, sectionText, toJson } from "./table.ts";
@@ -18,7 +21,12 @@ import { throughput } from "./throughput.ts";
 import { codexWarm, first, warm } from "./turns.ts";
 import { wake } from "./wake.ts";
 
-const sections: readonly Section[] = [warm, first, stop, codexWarm, codexStop, wake, throughput, start, control];
+const sections: readonly Section[] = [
+  ...[warm, first, stop],
+  ...[codexWarm, codexStop, codexCrowd],
+  ...[claudeApprovals, codexApprovals, claudeModel, codexModel],
+  ...[wake, throughput, start, control],
+];
 
 process.exitCode = await main();
 

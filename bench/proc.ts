@@ -18,3 +18,12 @@ export function residentMb(pid: number): number {
   if (kb === undefined) throw new Error(`process ${pid} has no memory`);
   return Number(kb) / 1_024;
 }
+
+/** With spaces between its arguments; "" when there is no such process. */
+export function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return ""; // it is gone
+  }
+}
