@@ -146,6 +146,7 @@ function emptyTurn(): Turn {
 
 /** Directories that nobody checks or locks. */
 export const freeWorkspaces: Workspaces = {
+  choose: (typed) => Promise.resolve({ kind: "ok", path: typed }),
   hold: () => Promise.resolve({ kind: "held", lock: { [Symbol.asyncDispose]: () => Promise.resolve() } }),
 };
 

@@ -121,7 +121,9 @@ function driverOf({ driver, agents }: Settings, { nameOf }: Written): Config["dr
 
 /** Values of agents' own variables that are long enough to be keys: a short one ("1") would scrub half the log. */
 function agentSecrets(agents: Settings["agents"]): string[] {
-  return Object.values(agents).flatMap(({ env }) => Object.values(env).filter((value) => value.length >= secretCharsMin));
+  return Object.values(agents).flatMap(({ env }) =>
+    Object.values(env).filter((value) => value.length >= secretCharsMin),
+  );
 }
 
 /** No key of a model provider is shorter. */

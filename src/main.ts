@@ -14,7 +14,7 @@ import { ConfigError } from "./config/refusal.ts";
 import { createProcesses } from "./drivers/processes.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createEngine } from "./engine/engine.ts";
-import { type Clock, type Engine, type Files, type Store, StoreFault } from "./engine/ports.ts";
+import { type Clock, type Engine, type Files, type Store, StoreFault, type Workspaces } from "./engine/ports.ts";
 import { createOutgoingFiles } from "./media/outgoing-files.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
@@ -65,13 +65,14 @@ async function serve(house: House): Promise<number> {
   const environment = withMarkers(config.agentEnvironment, [instance, life]);
   const agents = parts.use(createAgents({ config, instance, environment, version, scan, clock, log }));
   const workspace = openWorkspace(config, log);
+  const workspaces = createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 });
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
   const { runsMax, permissions, limits, downtimeMs } = config;
   const engine = parts.use(
     createEngine({
       store,
       processes: createProcesses({ scan, instance, life }),
-      workspaces: createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 }),
+      workspaces,
       driverFor: (lane) => agents.serving(lane.driver),
       openDriver: (name) => agents.open(name),
       drivers: agents.loaded,
@@ -99,7 +100,7 @@ async function serve(house: House): Promise<number> {
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
   const choice = await agents.choose(stop.asked);
-  const around = { workspace, store, engine, files, choice, telegram, parts };
+  const around = { workspace, workspaces, store, engine, files, choice, telegram, parts };
   const page = config.web === null ? null : await openPage(house, config.web, around);
   // What conversations chose in an earlier life, before anything of them runs.
   for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
@@ -215,6 +216,7 @@ type Page = { newLink(): string };
 
 type PageParts = {
   readonly workspace: string;
+  readonly workspaces: Workspaces;
   readonly store: Store;
   readonly engine: Engine;
   readonly files: Files;
@@ -225,7 +227,7 @@ type PageParts = {
 
 async function openPage(house: House, listen: NonNullable<Config["web"]>, around: PageParts): Promise<Page> {
   const { config, clock, log, version } = house;
-  const { workspace, store, engine, files, choice, telegram } = around;
+  const { workspace, workspaces, store, engine, files, choice, telegram } = around;
   const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
   const { name } = choice.driver;
   let agentVersion: string | null = null;
@@ -241,6 +243,7 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
       listen,
       pageDir: pageDirectory(),
       files,
+      chooseWorkspace: (typed) => workspaces.choose(typed),
       permissions: config.permissions,
       workspaceDefault: workspace,
       runsMax: config.runsMax,

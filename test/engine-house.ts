@@ -100,6 +100,12 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       alive: (processes) => Promise.resolve(processes.filter((one) => !endedProcesses.includes(one))),
     },
     workspaces: {
+      choose: (typed) =>
+        Promise.resolve(
+          typed.startsWith("/")
+            ? { kind: "ok", path: typed }
+            : { kind: "refused", happened: "That is not a full path of a directory.", next: "Write the whole path." },
+        ),
       hold: () => Promise.resolve({ kind: "held", lock: { [Symbol.asyncDispose]: () => Promise.resolve() } }),
     },
     log: {

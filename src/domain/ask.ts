@@ -174,8 +174,11 @@ function answered(
   return { kind: "answered", answer: { kind: "answers", answers }, toast: "Answered." };
 }
 
-/** A command or a diff longer than this is cut in the middle and says so: a person decides on what they can read. In UTF-16 units. */
-export const askTextCharsMax = 20_000;
+/**
+ * The longest command, input or diff that an ask carries whole, in UTF-16 units: ten times the longest command line that was seen. What is
+ * longer is cut in the middle and says so; a channel that shows less adds the whole as a file.
+ */
+export const askTextCharsMax = 200_000;
 /** A card with more questions or options than this is not a question any more. */
 export const questionsMax = 8;
 export const optionsMax = 12;

@@ -29,6 +29,7 @@ export type ButtonAction =
   | { readonly kind: "model"; readonly driver: string; readonly model: ModelChoice; readonly label: string }
   /** What an agent could not go on with is given to another one. */
   | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
+  | { readonly kind: "project"; readonly typed: string; readonly label: string }
   | { readonly kind: "permissions"; readonly mode: PermissionMode }
   | {
       readonly kind: "resume";
@@ -68,6 +69,7 @@ export function buttonLabel(action: ButtonAction): string {
       return "Stop background tasks";
     case "answer":
     case "model":
+    case "project":
     case "resume":
       return action.label;
     case "switch":

@@ -31,6 +31,7 @@ export type Command =
   /** Null: shows the choices. */
   | { readonly name: "switch"; readonly driver: string | null }
   | { readonly name: "model"; readonly choice: ModelChoice | null }
+  | { readonly name: "project"; readonly typed: string | null }
   | { readonly name: "permissions"; readonly mode: string | null }
   | { readonly name: "resume"; readonly search: string | null }
   | { readonly name: "fork" }

@@ -93,6 +93,9 @@ export type Notice =
       readonly model: ModelChoice;
       readonly isRunActive: boolean;
     }
+  | { readonly kind: "project"; readonly workspace: string }
+  | { readonly kind: "project-chosen"; readonly workspace: string; readonly isRunActive: boolean }
+  | { readonly kind: "project-refused"; readonly happened: string; readonly next: string }
   | { readonly kind: "permissions"; readonly mode: PermissionMode }
   | { readonly kind: "permissions-chosen"; readonly mode: PermissionMode; readonly isRunActive: boolean }
   | {
@@ -142,8 +145,8 @@ export type Notice =
   | { readonly kind: "logs"; readonly entries: readonly LogEntry[]; readonly atMs: number }
   /** What the running agent tells through `notify`. */
   | { readonly kind: "from-agent"; readonly text: string }
-  /** What became of an answer in words. */
-  | { readonly kind: "answer-taken"; readonly text: string }
+  /** Why an answer in words was not taken. */
+  | { readonly kind: "answer-ignored"; readonly text: string }
   | { readonly kind: "unanswered"; readonly command: string }
   | { readonly kind: "shutting-down" };
 
@@ -154,6 +157,7 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "queue", description: "Show, cancel, reorder or clear waiting messages" },
   { command: "new", description: "Begin a new session with the agent" },
   { command: "model", description: "Choose the model, and how hard it thinks" },
+  { command: "project", description: "Work in another directory" },
   { command: "permissions", description: "What the agent may do without asking" },
   { command: "switch", description: "Work with another agent" },
   { command: "resume", description: "Go on with an earlier session, also one from the terminal" },
@@ -232,6 +236,12 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return models(notice);
     case "model-chosen":
       return `${from(notice.isRunActive)} ${notice.driver} uses ${modelName(notice.model)}.`;
+    case "project":
+      return `This conversation works in ${notice.workspace}. Another directory: /project <path>.`;
+    case "project-chosen":
+      return `${from(notice.isRunActive)} this conversation works in ${notice.workspace}, in a new session.`;
+    case "project-refused":
+      return `${notice.happened} Nothing was changed. ${notice.next}`;
     case "permissions":
       return [
         `Permissions: ${describePermissions(notice.mode)}.`,
@@ -263,7 +273,7 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     case "logs":
       return logs(notice);
     case "from-agent":
-    case "answer-taken":
+    case "answer-ignored":
       return notice.text;
     case "unanswered":
       return `Signalbox ended before ${notice.command} was answered. Nothing was changed; send it again.`;

@@ -81,6 +81,8 @@ export function readCommand(word: string, rest: string): Command {
       return { name: "switch", driver: argument(rest) };
     case "model":
       return { name: "model", choice: modelChoice(rest) };
+    case "project":
+      return { name: "project", typed: rest.trim() === "" ? null : rest.trim() };
     case "permissions":
       return { name: "permissions", mode: argument(rest) };
     case "resume":

@@ -1,15 +1,12 @@
 /**
- * The directory that a person typed for a new thread, checked before anything is stored: it exists, is a directory that
+ * The directory that a person typed for a conversation, checked before anything is stored: it exists, is a directory that
  * we may write, and is named by its real path (I1 compares real paths).
  */
 import { constants } from "node:fs";
 import { access, realpath, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-
-export type WorkspaceChoice =
-  | { readonly kind: "ok"; readonly path: string }
-  | { readonly kind: "refused"; readonly happened: string; readonly next: string };
+import type { WorkspaceChoice } from "../engine/ports.ts";
 
 /** PATH_MAX of Linux; a longer text is no path. In UTF-16 units. */
 const pathCharsMax = 4096;

@@ -10,6 +10,7 @@ import { access, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Fault } from "../domain/faults.ts";
 import type { WorkspaceHold, Workspaces } from "../engine/ports.ts";
+import { checkWorkspace } from "./workspace-choice.ts";
 import { tryFileLock } from "../lib/file-lock.ts";
 
 export type WorkspacesDeps = {
@@ -26,7 +27,7 @@ export function createWorkspaces({ tmpDir, uid }: WorkspacesDeps): Workspaces {
   const locks = join(tmpDir, `signalbox-locks-${uid}`);
   /** What this instance holds, by real path: `holds` runs share one lock. */
   const held = new Map<string, { readonly lock: AsyncDisposable; holds: number }>();
-  return { hold };
+  return { hold, choose: checkWorkspace };
 
   async function hold(path: string): Promise<WorkspaceHold> {
     const found = await check(path);

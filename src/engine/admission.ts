@@ -67,7 +67,8 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
       return admitPress(work, item, request);
     case "answer": {
       if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
-      return fresh(item, await answerAsk(work, item.conversation, request.ask, { kind: "text", text: request.text }));
+      const { toast } = await answerAsk(work, item.conversation, request.ask, { kind: "text", text: request.text });
+      return fresh(item, toast);
     }
     case "unsupported": {
       if ((await work.tx.addItem(item, "rejected", work.atMs)) === null) return seenBefore(item);
@@ -79,10 +80,10 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
   }
 }
 
-/** Words that answer an ask's message are for the agent that asked, not a prompt of their own. What came of them is told: a reply has no toast. */
+/** Words that answer an ask's message are for the agent that asked, not a prompt of their own. The card tells that they were taken. */
 async function admitReply(work: Work, item: InboxItem, ask: AskId, text: string): Promise<Receipt> {
   if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
-  const toast = await answerAsk(work, item.conversation, ask, { kind: "text", text });
-  await reply(work, item, { kind: "answer-taken", text: toast });
-  return fresh(item, toast);
+  const answered = await answerAsk(work, item.conversation, ask, { kind: "text", text });
+  if (answered.kind === "ignored") await reply(work, item, { kind: "answer-ignored", text: answered.toast });
+  return fresh(item, answered.toast);
 }

@@ -32,6 +32,11 @@ export async function withdrawAsk(work: Work, owner: RunOwner, agentId: string):
   if (asked !== undefined) await put(work, asked, { kind: "withdrawn" });
 }
 
+/** The turn that asked is over, and its run goes on with another one. */
+export async function withdrawAsks(work: Work, owner: RunOwner): Promise<void> {
+  for (const asked of await work.tx.openAsks(owner.run)) await put(work, asked, { kind: "withdrawn" });
+}
+
 /** The run is over: whatever it still wanted to know has expired. */
 export async function expireAsks(work: Work, owner: RunOwner): Promise<void> {
   for (const asked of await work.tx.openAsks(owner.run)) await put(work, asked, { kind: "expired" });
@@ -43,25 +48,28 @@ export async function answerCameLate(work: Work, id: AskId): Promise<void> {
   if (asked !== null) await put(work, asked, { kind: "late" });
 }
 
-/** Carries out what a person did with an ask of this conversation; returns the words for them. */
-export async function answerAsk(work: Work, conversation: ConversationId, id: AskId, step: AskStep): Promise<string> {
+/** What became of a person's answer. `toast` is for them; the card says it too when it was taken. */
+export type Answered = { readonly kind: "taken" | "ignored"; readonly toast: string };
+
+/** Carries out what a person did with an ask of this conversation. */
+export async function answerAsk(work: Work, conversation: ConversationId, id: AskId, step: AskStep): Promise<Answered> {
   const asked = await work.tx.ask(id);
   if (asked === null || asked.owner.conversation !== conversation)
-    return "This question does not belong here. Nothing was done.";
+    return { kind: "ignored", toast: "This question does not belong here. Nothing was done." };
   const decision = decideAsk(asked.ask, asked.state, step);
-  if (decision.kind === "ignored") return decision.toast;
+  if (decision.kind === "ignored") return decision;
   const live = await work.tx.run(asked.owner);
   if (live === null || (live.state !== "starting" && live.state !== "running"))
-    return "The run that asked is being stopped. Nothing was done.";
+    return { kind: "ignored", toast: "The run that asked is being stopped. Nothing was done." };
   switch (decision.kind) {
     case "open":
       await put(work, asked, decision.state);
-      return decision.toast;
+      return { kind: "taken", toast: decision.toast };
     case "answered":
       await leavePlanning(work, asked, decision.answer);
       await put(work, asked, { kind: "answered", answer: decision.answer });
       work.after.push({ kind: "answer", owner: asked.owner, ask: id, agentId: asked.agentId, answer: decision.answer });
-      return decision.toast;
+      return { kind: "taken", toast: decision.toast };
     default:
       return decision satisfies never;
   }

@@ -238,3 +238,34 @@ test("/terminal gives the exact line, and the agent lets go of the session so th
   expect(await lastNotice(house)).toMatchObject({ line: "cd /projects/a && agent --resume s1", isRunActive: false });
   expect(driver.forgotten).toEqual([driver.turns[0]?.request.session.id]);
 });
+
+test("/project moves the conversation's next run, into a new session of the same agent; the running turn stays where it is", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.send("a", "one");
+  await house.send("b", "elsewhere");
+  house.driver.turns[0]?.emit({ kind: "session", resume: "s1" });
+  await house.command("a", { name: "project", typed: "/projects/b" });
+  expect(await lastNotice(house)).toMatchObject({
+    kind: "project-chosen",
+    workspace: "/projects/b",
+    isRunActive: true,
+  });
+  house.driver.turns[0]?.finish("1");
+  await house.send("a", "two");
+  expect(house.driver.turns).toHaveLength(2); // the directory is taken by the other conversation (I1)
+  house.driver.turns[1]?.finish("done");
+  await house.settled();
+  expect(house.driver.turns[2]?.request).toMatchObject({ workspace: "/projects/b", session: { resume: null } });
+});
+
+test("a directory that cannot be used is told and changes nothing; the known ones are offered", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.command("a", { name: "project", typed: "relative" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "project-refused" });
+  await house.send("b", "elsewhere");
+  await house.command("a", { name: "project", typed: null });
+  await house.press("a", "project", { how: "projects/b" });
+  expect(await lastNotice(house)).toMatchObject({ kind: "project-chosen", workspace: "/projects/b" });
+});

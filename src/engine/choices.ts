@@ -12,13 +12,14 @@ import type { Fault } from "../domain/faults.ts";
 import type { InboxItem, ItemId, ItemKey } from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
-import type { Driver, Lane } from "./ports.ts";
+import type { Driver, Lane, Workspaces } from "./ports.ts";
 import { addButton, type Addressee, type EngineSettings, reply, type Work } from "./work.ts";
 
 /** What is asked of an agent on a person's behalf. */
 export type Question =
   | { readonly kind: "switch"; readonly driver: string }
   | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
+  | { readonly kind: "project"; readonly typed: string }
   | { readonly kind: "models" }
   | { readonly kind: "choose-model"; readonly choice: ModelChoice }
   | { readonly kind: "sessions"; readonly search: string | null }
@@ -29,6 +30,7 @@ const sessionsShownMax = 8;
 /** Asked of the agent: what a search goes through. */
 const sessionsReadMax = 200;
 const modelsShownMax = 12;
+const projectsShownMax = 6;
 
 export function driverNameOf(lane: Lane, settings: EngineSettings): string {
   return lane.driver ?? settings.driverName;
@@ -47,6 +49,28 @@ export async function offerAgents(work: Work, to: Addressee, lane: Lane): Promis
     if (driver !== current) buttons.push([await addButton(work, lane.conversation, { kind: "switch", driver })]);
   }
   return reply(work, to, { kind: "agents", current, names: work.settings.driverNames }, buttons);
+}
+
+/** The directories that other conversations work in: one of them is what a person most often means. */
+export async function offerProjects(work: Work, to: Addressee, lane: Lane): Promise<Notice> {
+  const known = new Set((await work.tx.lanes()).map((other) => other.workspace));
+  known.add(work.settings.workspace);
+  known.delete(lane.workspace);
+  const buttons: Button[][] = [];
+  for (const typed of [...known].slice(0, projectsShownMax)) {
+    const label = typed.split("/").slice(-2).join("/");
+    buttons.push([await addButton(work, lane.conversation, { kind: "project", typed, label })]);
+  }
+  return reply(work, to, { kind: "project", workspace: lane.workspace }, buttons);
+}
+
+async function setProject(work: Work, to: Addressee, lane: Lane, workspace: string): Promise<Notice> {
+  const isRunActive = lane.state.kind !== "idle";
+  if (workspace !== lane.workspace) {
+    await work.tx.chooseWorkspace(lane.conversation, workspace, work.newId());
+    if (!isRunActive) work.after.push({ kind: "forget", session: lane.session.id });
+  }
+  return reply(work, to, { kind: "project-chosen", workspace, isRunActive });
 }
 
 export async function choosePermissions(work: Work, to: Addressee, lane: Lane, text: string | null): Promise<Notice> {
@@ -122,6 +146,7 @@ export type Consultation = {
   readonly settings: EngineSettings;
   /** Null for an agent that is not known. Resolves, never rejects. */
   readonly open: (driver: string) => Promise<Driver | null>;
+  readonly workspaces: Pick<Workspaces, "choose">;
 };
 
 /** What is to be done with the agent's answer, in one transaction. Resolves with what the person was told. */
@@ -136,6 +161,12 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       return switched(about, question.driver, signal);
     case "continue-with":
       return switched(about, question.driver, signal, (work, to) => handOver(work, to, question.item, question.driver));
+    case "project": {
+      const chosen = await about.workspaces.choose(question.typed);
+      if (chosen.kind === "ok") return (work, to, now) => setProject(work, to, now, chosen.path);
+      const { happened, next } = chosen;
+      return (work, to) => reply(work, to, { kind: "project-refused", happened, next });
+    }
     case "models":
     case "choose-model": {
       const driver = await about.open(current);

@@ -1,7 +1,7 @@
 /** Commands: each is done, and answered, in the transaction that stores it (I7). */
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
 import { entriesShownMax } from "../domain/notice.ts";
-import { choosePermissions, consult, driverNameOf, offerAgents } from "./choices.ts";
+import { choosePermissions, consult, driverNameOf, offerAgents, offerProjects } from "./choices.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { laneFacts, laneReports, newestTranscript, usageReport } from "./reports.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
@@ -49,6 +49,10 @@ export async function admitCommand(work: Work, item: InboxItem, command: Command
       await consult(work, item, id, choice === null ? { kind: "models" } : { kind: "choose-model", choice });
       break;
     }
+    case "project":
+      if (command.typed === null) await offerProjects(work, item, lane);
+      else await consult(work, item, id, { kind: "project", typed: command.typed });
+      break;
     case "permissions":
       await choosePermissions(work, item, lane, command.mode);
       break;

@@ -158,7 +158,16 @@ export function createEngine(deps: EngineDeps): Engine {
         limits: settings.limits,
         tools: ({ workspace }, owner, ask) => {
           const { files, openDriver } = deps;
-          return createHostTools({ owner, workspace, commit, ask, files, openDriver, settings });
+          return createHostTools({
+            workspaces: deps.workspaces,
+            owner,
+            workspace,
+            commit,
+            ask,
+            files,
+            openDriver,
+            settings,
+          });
         },
         commit,
         progressed,
@@ -239,9 +248,9 @@ export function createEngine(deps: EngineDeps): Engine {
 
   /** The command's row is `running` until its answer is stored. */
   async function consult({ item, id, question }: After & { kind: "consult" }): Promise<void> {
-    const lane = await store.transact((tx) => tx.lane(item.conversation));
+    const lane = await persist(keeping, (work) => work.tx.lane(item.conversation), closed.signal);
     if (lane === null) return;
-    const about = { lane, settings, open: deps.openDriver };
+    const about = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces };
     const bound = new AbortController();
     const signal = AbortSignal.any([closed.signal, bound.signal]);
     // Bound: an agent that does not answer is reported as such by its driver.

@@ -24,6 +24,7 @@ export type HostToolDeps = {
   /** Null when the run was over before a person answered. */
   readonly ask: (ask: Ask, signal: AbortSignal) => Promise<AskAnswer | null>;
   readonly files: Files;
+  readonly workspaces: Consultation["workspaces"];
   readonly openDriver: (name: string) => Promise<Driver | null>;
   readonly settings: EngineSettings;
 };
@@ -183,11 +184,12 @@ export function createHostTools(deps: HostToolDeps): HostTools {
   }
 
   async function newSession(title: string | null): Promise<HostToolResult> {
+    const number = calls;
     await commit(async (work) => {
       await demandLive(work);
       await work.tx.newSession(owner.conversation, work.newId(), title);
       const notice: Notice = { kind: "new-session", isRunActive: true, ended: 0 };
-      await say(work, owner.conversation, notice, { dedupe: `run:${owner.run}:new-session:${calls}`, run: owner.run });
+      await say(work, owner.conversation, notice, { dedupe: `run:${owner.run}:new-session:${number}`, run: owner.run });
     });
     return ok("The person's next message begins a new session.");
   }
@@ -199,7 +201,7 @@ export function createHostTools(deps: HostToolDeps): HostTools {
       return work.tx.lane(owner.conversation);
     });
     if (lane === null) throw new Deposed(owner);
-    const about: Consultation = { lane, settings, open: deps.openDriver };
+    const about: Consultation = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces };
     const reply = await askAgent(about, { kind: "choose-model", choice: { id, effort } }, signal);
     const told = await commit(async (work) => {
       await demandLive(work);

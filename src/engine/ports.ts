@@ -132,7 +132,14 @@ export type WorkspaceHold =
   | { readonly kind: "held"; readonly lock: AsyncDisposable }
   | { readonly kind: "refused"; readonly fault: Fault };
 
+/** `happened` and `next` are sentences for the person. */
+export type WorkspaceChoice =
+  | { readonly kind: "ok"; readonly path: string }
+  | { readonly kind: "refused"; readonly happened: string; readonly next: string };
+
 export interface Workspaces {
+  /** The real path of the directory that a person typed, if agents can work there. Resolves, never rejects. */
+  choose(typed: string): Promise<WorkspaceChoice>;
   /**
    * Checks the directory and takes the operating system's lock on it against other instances. Within this instance the run's row
    * holds the directory already: a hold of a directory that this instance still holds (a run that was released by force is on its
@@ -328,6 +335,8 @@ export interface Tx {
   sessionFor(conversation: ConversationId, driver: string, fresh: string): Promise<Lane>;
   /** The conversation whose present session has this memory; null when there is none. */
   holderOf(driver: string, resume: string): Promise<ConversationId | null>;
+  /** The lane's next run works there (a real path), in a new session of the same agent: an agent's memory belongs to its directory. */
+  chooseWorkspace(conversation: ConversationId, workspace: string, session: string): Promise<void>;
   chooseDriver(conversation: ConversationId, driver: string): Promise<void>;
   choosePermissions(conversation: ConversationId, permissions: PermissionMode): Promise<void>;
   /** For the present session and those that begin after it. */

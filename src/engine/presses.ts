@@ -59,10 +59,11 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
         ? "No background task is left."
         : "Stopping\u2026";
     case "answer":
-      return answerAsk(work, item.conversation, action.ask, action.step);
+      return (await answerAsk(work, item.conversation, action.ask, action.step)).toast;
     case "switch":
       return pressConsult(work, item, id, { kind: "switch", driver: action.driver });
     case "fork":
+    case "project":
     case "continue-with":
       return pressConsult(work, item, id, action);
     case "model":

@@ -17,7 +17,7 @@ import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Clock, Driver, Lane, Log, Processes, RunSnapshot, Turn, Workspaces, HostTools } from "./ports.ts";
-import { raiseAsk, withdrawAsk } from "./asks.ts";
+import { raiseAsk, withdrawAsk, withdrawAsks } from "./asks.ts";
 import { proveQuiet, untilEnded } from "./quiescence.ts";
 import { type RunLimits, type WatchedTurn, watchTurn } from "./run-watch.ts";
 import { quarantine, settleQuiet } from "./settlement.ts";
@@ -84,13 +84,23 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   let turn: Turn | null = null;
   let resume = lane.session.resume;
   let heardAtMs = claim.startedAtMs;
+  /** How many turns failed before this one. Their agents' names for asks are used again: an ask is known by both. */
+  let retries = 0;
+  /** Of the present turn, as the rows know them. */
   const openAsks = new Set<string>();
+  const runningTools = new Set<string>();
+  /** What the present turn asks is stored in its order. */
+  let asksTold = Promise.resolve();
+  /** What was steered into any of its turns: a further one may not remember it. */
+  const steered: Prompt[] = [];
 
   const watched: WatchedTurn = {
     heardAtMs: () => heardAtMs,
-    isWaiting: () => openAsks.size > 0 || transcript.tools.some((tool) => tool.state === "running"),
+    isWaiting: () => openAsks.size > 0 || runningTools.size > 0,
   };
-  const toolAsks = createToolAsks(observe, stopAsked.signal);
+  const toolAsks = createToolAsks(observe, () => AbortSignal.any([stopAsked.signal, over.signal]));
+  // One for all its turns: what they may do is bounded for the run.
+  const tools = deps.tools(lane, owner, (ask, signal) => toolAsks.ask(ask, signal));
 
   const snapshot = (): RunSnapshot => ({
     owner,
@@ -126,14 +136,22 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   async function steer(prompt: Prompt): Promise<"accepted" | "too-late"> {
-    return turn === null || stopAsked.signal.aborted ? "too-late" : turn.steer(prompt);
+    if (turn === null || stopAsked.signal.aborted) return "too-late";
+    const taken = await turn.steer(prompt);
+    if (taken === "accepted") steered.push(prompt);
+    return taken;
   }
 
+  /** An ask of an earlier turn is not open here, whatever its row says. */
   async function answer(ask: string, given: AskAnswer): Promise<"accepted" | "too-late"> {
-    if (turn === null || stopAsked.signal.aborted) return "too-late";
-    openAsks.delete(ask);
+    if (turn === null || stopAsked.signal.aborted || !openAsks.delete(ask)) return "too-late";
     heardAtMs = clock.now();
-    return toolAsks.answer(ask, given) ? "accepted" : turn.answer(ask, given);
+    const id = ask.slice(nameOf("").length);
+    return toolAsks.answer(id, given) ? "accepted" : turn.answer(id, given);
+  }
+
+  function nameOf(ask: string): string {
+    return `${retries}/${ask}`;
   }
 
   async function runTurn(): Promise<void> {
@@ -147,10 +165,14 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   /** One turn, and further ones while what failed is likely to pass. Between two the lane stays taken, and nothing runs. */
   async function attempts(): Promise<LastWord | "released"> {
     let { prompt } = claim;
-    for (let retries = 0; ; retries += 1) {
-      const last = await turnUnderLock(prompt);
+    const adopted: ProcessRef[] = [];
+    for (;;) {
+      const turn = await turnUnderLock(prompt);
+      if (turn === "released") return turn;
+      adopted.push(...turn.adopted);
+      const last = { ...turn, adopted };
       // What was in quarantine has been told to a person, who decides what comes next.
-      if (last === "released" || last.end.kind !== "failed" || state === "quarantined") return last;
+      if (last.end.kind !== "failed" || state === "quarantined") return last;
       const { fault } = last.end;
       const facts = {
         retries,
@@ -163,11 +185,17 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       const cause = describeFault(fault);
       observe({ kind: "notice", text: `${cause} Trying again.` });
       observe({ kind: "retrying", fault, attempt: retries + 1, delayMs });
+      await keep((work) => withdrawAsks(work, owner));
       // Pacing: what failed is given this time to recover. A stop ends it.
       await clock.sleep(delayMs, stopAsked.signal);
-      if (stopAsked.signal.aborted || !(await isStillOurs())) return nothingStarted;
-      prompt = retryPrompt(claim.prompt, cause);
+      if (stopAsked.signal.aborted || !(await isStillOurs())) return { ...nothingStarted, adopted };
+      retries += 1;
+      prompt = retryPrompt(withSteered(), cause);
     }
+  }
+
+  function withSteered(): Prompt {
+    return { ...claim.prompt, text: [claim.prompt, ...steered].map(({ text }) => text).join("\n\n") };
   }
 
   async function isStillOurs(): Promise<boolean> {
@@ -212,7 +240,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       prompt,
       permissions: lane.permissions ?? deps.permissions,
       model: lane.model,
-      tools: deps.tools(lane, owner, (ask, signal) => toolAsks.ask(ask, signal)),
+      tools,
     };
     turn = driver.start(request);
     return await seeThrough(turn);
@@ -222,6 +250,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     over = new AbortController();
     cut = new AbortController();
     heardAtMs = clock.now();
+    openAsks.clear();
+    runningTools.clear();
     const turnOver = new AbortController();
     const ended = consume(started).finally(() => turnOver.abort());
     void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
@@ -232,7 +262,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     const { adopted } = await started.quiet;
     await started[Symbol.asyncDispose]();
     const end = await lastWord(ended);
-    openAsks.clear();
+    openAsks.clear(); // an answer finds none of this turn from here on
     const fault: unknown = cut.signal.aborted ? cut.signal.reason : null;
     return {
       end: fault !== null && end.kind !== "completed" ? { kind: "failed", fault: fault as Fault } : end,
@@ -265,12 +295,16 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     if (state === "starting" || event.kind === "session") confirm(resume);
     if (state === "starting") state = "running";
     heardAtMs = clock.now();
-    if (event.kind === "asked") {
-      openAsks.add(event.id);
-      tell((work) => raiseAsk(work, owner, event.id, event.ask));
+    if (event.kind === "tool-started") runningTools.add(event.tool.id);
+    else if (event.kind === "tool-ended") runningTools.delete(event.id);
+    else if (event.kind === "asked") {
+      const name = nameOf(event.id);
+      openAsks.add(name);
+      tellAsk((work) => raiseAsk(work, owner, name, event.ask));
     } else if (event.kind === "ask-withdrawn") {
-      openAsks.delete(event.id);
-      tell((work) => withdrawAsk(work, owner, event.id));
+      const name = nameOf(event.id);
+      openAsks.delete(name);
+      tellAsk((work) => withdrawAsk(work, owner, name));
     } else if (event.kind === "limits") tell(({ tx, atMs }) => tx.setLimits(driver.name, event.limits, atMs));
     else if (event.kind === "usage") checkCost(event.usage.costUsd);
     // The end is shown once it is the run's: there may be another attempt, and I8 wants proof first.
@@ -294,11 +328,21 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     });
   }
 
-  /** What the agent waits for must reach the person: tried until it is stored, or the run is over. */
   function tell(decide: (work: Work) => Promise<void>): void {
     persist(deps, decide, over.signal).catch((error: unknown) => {
-      log.warn({ run: owner.run, error }, "an ask of a run that is over was not stored");
+      log.warn({ run: owner.run, error }, "what a turn that is over said was not stored");
     });
+  }
+
+  /** What the agent waits for must reach the person: tried until it is stored, or the turn is over and asks nothing more. */
+  function tellAsk(decide: (work: Work) => Promise<void>): void {
+    const turnOver = over.signal;
+    const decideInTime = async (work: Work): Promise<void> => {
+      if (!turnOver.aborted) await decide(work);
+    };
+    asksTold = asksTold
+      .then(() => persist(deps, decideInTime, turnOver))
+      .catch((error: unknown) => log.warn({ run: owner.run, error }, "an ask of a turn that is over was not stored"));
   }
 
   async function waitInQuarantine(quiet: Promise<unknown>, evidence: Evidence): Promise<"quiet" | "released"> {

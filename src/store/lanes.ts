@@ -20,6 +20,7 @@ type LaneVerbs = Pick<
   | "takeSession"
   | "sessionFor"
   | "holderOf"
+  | "chooseWorkspace"
   | "chooseDriver"
   | "choosePermissions"
   | "chooseModel"
@@ -37,6 +38,12 @@ export function laneVerbs(sql: Sql, now: () => number): LaneVerbs {
     takeSession: async (conversation, session) => takeSession(sql, conversation, session, now()),
     sessionFor: async (conversation, driver, fresh) => sessionFor(sql, conversation, driver, fresh, now()),
     holderOf: async (driver, resume) => holderOf(sql, driver, resume),
+    chooseWorkspace: async (conversation, workspace, session) => {
+      addWorkspace(sql, workspace);
+      sql.run("UPDATE lane SET workspace = ?, is_chosen = 1 WHERE conversation = ?", workspace, conversation);
+      lanesMoved(sql);
+      newSession(sql, conversation, session, null, now());
+    },
     chooseDriver: async (conversation, driver) => {
       sql.run("UPDATE lane SET driver = ? WHERE conversation = ?", driver, conversation);
     },

@@ -16,7 +16,7 @@ import type { AskId } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { type InboxItem, type ItemKey, promptCharsMax, type Request as ItemRequest } from "../domain/inbox-item.ts";
 import { readText } from "../domain/typed-text.ts";
-import type { Engine, Files, History, Log } from "../engine/ports.ts";
+import type { Engine, Files, History, Log, Workspaces } from "../engine/ports.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
 import type { Events } from "./events.ts";
 import { attachment, findSent, openFile } from "./downloads.ts";
@@ -24,7 +24,6 @@ import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { Views } from "./views.ts";
 import type { Accepted, Problem, ProblemCode } from "./wire.ts";
-import { checkWorkspace } from "./workspace-choice.ts";
 
 /** The longest prompt with every character escaped as JSON (six bytes each), and room for the rest. */
 export const bodyBytesMax = promptCharsMax * 6 + 10_000;
@@ -42,6 +41,7 @@ export type AppDeps = {
   readonly history: Pick<History, "lanes" | "messages">;
   readonly page: PageFiles;
   readonly files: Pick<Files, "find">;
+  readonly chooseWorkspace: Workspaces["choose"];
   readonly log: Log;
   readonly now: () => number;
   readonly ready: () => Promise<Readiness>;
@@ -176,7 +176,7 @@ export function createApp(deps: AppDeps): Hono {
     if (body === null) return problem(c, 400, "bad-request");
     if (body.text.trim() === "") return problem(c, 400, "empty");
     if (body.text.length > promptCharsMax) return problem(c, 413, "too-long");
-    const workspace = body.workspace === undefined ? null : await checkWorkspace(body.workspace);
+    const workspace = body.workspace === undefined ? null : await deps.chooseWorkspace(body.workspace);
     if (workspace?.kind === "refused") return problem(c, 422, "workspace-invalid", workspace);
     return accept(c, id, body.key, readText(body.text), workspace?.path ?? null);
   });

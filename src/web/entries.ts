@@ -159,6 +159,7 @@ function toneOf(notice: Notice): Tone {
     case "unknown-command":
     case "agent-cannot":
     case "not-a-choice":
+    case "project-refused":
     case "session-held":
     case "unanswered":
       return "warning";
@@ -188,11 +189,14 @@ function toneOf(notice: Notice): Tone {
     case "model-chosen":
     case "permissions":
     case "permissions-chosen":
+    case "project":
+    case "project-chosen":
+    case "terminal":
     case "sessions":
     case "session-taken":
     case "nothing-to-fork":
     case "from-agent":
-    case "answer-taken":
+    case "answer-ignored":
     case "usage":
     case "context":
     case "debug":

@@ -342,6 +342,9 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         lane.permissions = action.mode;
         say(conversation, { kind: "permissions-chosen", mode: action.mode, isRunActive: lane.run !== null });
         return "";
+      case "project":
+        say(conversation, { kind: "project-chosen", workspace: action.typed, isRunActive: false });
+        return "";
       case "resume":
       case "fork": {
         const { driver, title } = action;

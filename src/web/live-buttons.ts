@@ -61,6 +61,8 @@ export function findLiveButtons(
       case "run-again":
       case "continue-with":
         return ["interrupted", "failed", "cancelled"].includes(states.get(action.item) ?? "");
+      case "project":
+        return action.typed !== lane?.workspace;
       case "clear-queue":
         return (lane?.queued ?? 0) > 0;
       case "held":
@@ -180,6 +182,7 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
     case "move-first":
     case "end-background":
     case "switch":
+    case "project":
     case "model":
     case "resume":
     case "fork":

@@ -80,7 +80,10 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
     case "context":
     case "debug":
     case "logs":
+    case "terminal":
       return `/${command.name}`;
+    case "project":
+      return withArgument("/project", command.typed);
     case "switch":
       return withArgument("/switch", command.driver);
     case "permissions":

@@ -1,4 +1,5 @@
 /** The real server on a free port of loopback, in front of the fake engine; and a browser that signed in. */
+import { checkWorkspace } from "../drivers/workspace-choice.ts";
 import { join } from "node:path";
 
 import { createFakeEngine, createStepClock, type FakeEngine, type StepClock } from "./fake-engine.test-kit.ts";
@@ -38,6 +39,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     engine,
     history: engine.history,
     files: { find: async (id) => kit.files.get(id) ?? null },
+    chooseWorkspace: checkWorkspace,
     clock,
     log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
     newId: () => `id-${(ids += 1)}-${crypto.randomUUID()}`,

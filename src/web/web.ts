@@ -8,7 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import type { PermissionMode } from "../domain/permission-mode.ts";
-import type { Clock, Engine, Files, History, Log, NewId } from "../engine/ports.ts";
+import type { Clock, Engine, Files, History, Log, NewId, Workspaces } from "../engine/ports.ts";
 import { createAccess, isEveryAddress } from "./access.ts";
 import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
@@ -27,6 +27,7 @@ export type WebDeps = {
   readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
   readonly history: History;
   readonly files: Pick<Files, "find">;
+  readonly chooseWorkspace: Workspaces["choose"];
   readonly clock: Clock;
   readonly log: Log;
   readonly newId: NewId;

@@ -10,7 +10,9 @@ import { labels } from "./look.ts";
 import { openScene } from "./scene.ts";
 import { sceneTest } from "./scene-test.ts";
 
-const test = sceneTest({ driver: "claude" });
+/** What the run does about trouble that passes is retries.test.ts in src/engine, and the last test of the model here. */
+const atOnce = { SIGNALBOX_RETRIES: "0" };
+const test = sceneTest({ driver: "claude", env: atOnce });
 
 describe("of the model", () => {
   test.for([
@@ -51,6 +53,15 @@ describe("of the model", () => {
 });
 
 describe("of the program and its directory", () => {
+  alone("what outlasts the agent's own patience is tried again by the run: told meanwhile, answered once", async () => {
+    await using scene = await openScene({ driver: "claude", env: { CLAUDE_CODE_MAX_RETRIES: "0" } });
+    const { owner } = scene.emulator;
+    owner.sends(scripted([[{ status: 529, type: "overloaded_error", times: 1 }, "made it"]]));
+    await scene.said(owner, /overloaded.*Trying again/s);
+    await scene.answered(owner, "made it", { withinMs: 30_000 });
+    expect(owner.chat().find("The run failed")).toBeUndefined();
+  });
+
   alone("an agent that is not there is named, with what to do", async () => {
     await using scene = await openScene({ driver: "claude", env: { SIGNALBOX_CLAUDE_PATH: "/nowhere/claude" } });
     const { owner } = scene.emulator;
@@ -64,7 +75,7 @@ describe("of the program and its directory", () => {
   alone("an agent that dies at its start is told, and works again once it is repaired", async () => {
     await using scene = await openScene({
       driver: "claude",
-      env: (home) => ({ SIGNALBOX_CLAUDE_PATH: join(home.path, "agent") }),
+      env: (home) => ({ ...atOnce, SIGNALBOX_CLAUDE_PATH: join(home.path, "agent") }),
       before: (home) => writeProgram(join(home.path, "agent"), "echo 'cannot start: bad weather' >&2; exit 1"),
     });
     const { owner } = scene.emulator;

@@ -234,6 +234,7 @@ function mortalProcesses(processes: Processes, isCrashed: () => boolean): Proces
 /** A dead process holds no lock: whoever ends the life gives back what is left in `locks`. */
 function mortalWorkspaces(workspaces: Workspaces, locks: Set<AsyncDisposable>): Workspaces {
   return {
+    choose: (typed) => workspaces.choose(typed),
     async hold(path) {
       const hold = await workspaces.hold(path);
       if (hold.kind === "refused") return hold;
