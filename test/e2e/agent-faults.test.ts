@@ -28,7 +28,8 @@ describe("of the model", () => {
       const failed = await scene.said(person, "The run failed.", { withinMs: 30_000 });
       expect(failed.text).toMatch(told);
       expect(failed.replyTo).toBe(sent.message_id);
-      expect(labels(failed)).toEqual([["Run again"]]);
+      expect(labels(failed).at(0)).toEqual(["Run again"]);
+      expect(labels(failed).flat().includes("Continue with codex")).toBe(status === 429);
       person.sends("are you well?");
       await scene.answered(person, "echo: are you well?");
     },

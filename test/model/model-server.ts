@@ -86,7 +86,8 @@ export async function createModelServer(): Promise<ModelServer> {
     await answer(response, wire, steps, {
       pass: (name) => gateOf(name).pass(response),
       failsAgain: (times) => {
-        const key = `${due.index} ${due.prompt}`;
+        // The script and not the whole prompt: a request that is made again with other words around it is the same one.
+        const key = `${due.index} ${JSON.stringify(scriptIn(due.prompt) ?? due.prompt)}`;
         const failed = failures.get(key) ?? 0;
         failures.set(key, failed + 1);
         return failed < times;
