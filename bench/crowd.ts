@@ -1,7 +1,8 @@
 /**
- * Fifty conversations on Codex: all of them send at once to a program that has just begun, and each has had its turn when it is looked
- * at. Counted are the processes that run `codex app-server`, at every look while the turns go on and after them; memory is what the
- * processes of Codex, and the program itself, really hold then (VmRSS), beside the same after the first conversation's turn.
+ * Fifty conversations on Codex: one has its turn in a program that has just begun, then the other 49 send at once (four run at a time,
+ * as the program does it unless told), and it is looked at when each has had its answer. Counted are the processes that run
+ * `codex app-server`, at every look while the turns go on and after them; memory is what the processes of Codex, and the program itself,
+ * really hold then (VmRSS), beside the same after the first conversation's turn.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { Person } from "../test/emulator/people.ts";
