@@ -8,6 +8,8 @@ export function note(seen: Set<string>, change: Change): void {
   if (change.what === "run-changed" && change.from !== change.to) seen.add(`run ${change.from} -> ${change.to}`);
   if (change.what === "run-changed" && change.outcome !== null) seen.add(`outcome ${change.outcome.kind}`);
   if (change.what === "said") seen.add(`said ${change.notice ?? change.kind}`);
+  if (change.what === "ask-added") seen.add(`ask ${change.ask.kind}`);
+  if (change.what === "ask-changed") seen.add(`ask ${change.from.kind} -> ${change.to.kind}`);
   if (change.what === "said-changed" && change.from !== change.to) seen.add(`message ${change.from} -> ${change.to}`);
 }
 
@@ -28,6 +30,14 @@ export function describeChange(change: Change): string | null {
       return `message ${change.id} to ${change.conversation}: ${change.notice ?? change.kind} ${change.run ?? ""}`;
     case "said-changed":
       return `message ${change.id} ${change.from} -> ${change.to}`;
+    case "choice":
+      return `${change.conversation} goes on with ${change.driver} in ${change.session}, ${change.permissions}`;
+    case "session":
+      return `session ${change.id} of ${change.driver}: ${change.resume} ${change.model?.id ?? ""}`;
+    case "ask-added":
+      return `ask ${change.id} (${change.agentId}) of ${change.run}: ${change.ask.kind}`;
+    case "ask-changed":
+      return `ask ${change.id} ${change.from.kind} -> ${change.to.kind}`;
     case "decision":
     case "counted":
     case "lane":

@@ -5,9 +5,11 @@
  * I5: what was acknowledged is in the database.
  * I7: an update is acknowledged as soon as the store allows; nothing else is waited for.
  */
+import type { AskId } from "../../src/domain/ask.ts";
 import type { ButtonId } from "../../src/domain/button.ts";
-import type { InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
-import type { ButtonRow, Mirror } from "./mirror.ts";
+import type { Command, InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
+import { channelOf } from "../../src/domain/conversation.ts";
+import type { AskRow, ButtonRow, Mirror } from "./mirror.ts";
 import type { Receipt } from "../../src/engine/ports.ts";
 import type { Meet } from "./faults.ts";
 import type { Life } from "./life.ts";
@@ -52,6 +54,8 @@ type Update = {
 type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
 
 const batchMax = 3;
+/** Answers to what is open that people give beside what they do anyway. */
+const answersMax = 8;
 /** How often an update reaches a life that was succeeded. */
 const ghostPolls = 0.1;
 /** Several channels call at once, and a poller that gave up a call may make the next one. */
@@ -69,19 +73,22 @@ export function createChat(deps: ChatDeps): Chat {
   let life: Life | null = null;
   const ghosts: Life[] = [];
   let actionsLeft = scenario.actionsMax;
+  let answersLeft = answersMax;
   let isCalm = false;
 
   // ---- people
 
   function type(): Choice {
-    const place = random.pick(scenario.places);
-    const request = drawRequest(place);
+    const asked = answersLeft > 0 && random.chance(scenario.answering) ? drawAsked() : null;
+    const place = asked ?? random.pick(scenario.places);
+    const request = asked === null ? drawRequest(place) : (drawAnswer(place) ?? drawRequest(place));
     return {
       kind: "chat",
       label: `${place.conversation} ${describe(request)}`,
       life: null,
       run: () => {
-        actionsLeft -= 1;
+        if (asked === null) actionsLeft -= 1;
+        else answersLeft -= 1;
         send(place, request);
       },
     };
@@ -92,10 +99,13 @@ export function createChat(deps: ChatDeps): Chat {
       const button = mirror.buttons.find((other) => other.id === request.button);
       if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
       if (button?.conversation !== place.conversation) deps.meet("a button is pressed in another conversation");
+      if (button?.action.kind === "answer") noteAnswer(place, mirror.asks.get(button.action.ask)!);
       note(button);
     }
     const number = updates.length + 1;
+    const repliesTo = request.kind === "prompt" && request.placement === "queue" ? drawReply(place) : null;
     const item: InboxItem = {
+      ...(repliesTo === null ? {} : { repliesTo }),
       key: `tg:update:${number}` as ItemKey,
       conversation: place.conversation,
       user: "7",
@@ -107,8 +117,76 @@ export function createChat(deps: ChatDeps): Chat {
     updates.push({ item, place, state: "waiting", sentTo: 0 });
   }
 
+  /** Mostly the newest ask of the conversation; at times one that is closed, or another conversation's. */
+  function drawAsk(place: Place): AskRow | null {
+    const open = [...mirror.openAsks].filter((ask) => ask.conversation === place.conversation);
+    if (open.length > 0 && random.chance(0.8)) return random.pick(open);
+    const all = [...mirror.asks.values()];
+    return all.length > 0 && random.chance(0.3) ? random.pick(all) : null;
+  }
+
+  function noteAnswer(place: Place, ask: AskRow): void {
+    if (ask.state.kind !== "open") deps.meet("an ask that is closed is answered");
+    if (ask.conversation !== place.conversation) deps.meet("an ask is answered in another conversation");
+  }
+
+  /** A place where an agent waits for a person. */
+  function drawAsked(): Place | null {
+    const asking = scenario.places.filter((place) =>
+      [...mirror.openAsks].some((ask) => ask.conversation === place.conversation),
+    );
+    return asking.length === 0 ? null : random.pick(asking);
+  }
+
+  /** By words, or by a button of its newest card or of an earlier one. */
+  function drawAnswer(place: Place): Request | null {
+    const ask = drawAsk(place);
+    if (ask === null) return null;
+    const buttons = mirror.buttons.filter(({ action }) => action.kind === "answer" && action.ask === ask.id);
+    if (buttons.length > 0 && random.chance(0.8)) {
+      return { kind: "press", button: random.pick(buttons.slice(-5)).id as ButtonId };
+    }
+    noteAnswer(place, ask);
+    deps.meet("an ask is answered by words");
+    return { kind: "answer", ask: ask.id as AskId, text: random.pick(["red", "Blue ", "no, other words"]) };
+  }
+
+  /** The message that shows an ask, as the messenger numbered it. */
+  function drawReply(place: Place): string | null {
+    if (channelOf(place.conversation) === "web" || mirror.asks.size === 0 || !random.chance(0.2)) return null;
+    const shown = [...mirror.said.values()].filter((row) => row.ask !== null && row.state === "sent");
+    return shown.length === 0 ? null : `m${random.pick(shown.slice(-6)).id}`;
+  }
+
+  function drawChoice(): Command {
+    return random.pick<Command>([
+      { name: "switch", driver: "alpha" },
+      { name: "switch", driver: "beta" },
+      { name: "switch", driver: "beta" },
+      { name: "switch", driver: "nobody" },
+      { name: "switch", driver: "alpha" },
+      { name: "switch", driver: null },
+      { name: "model", choice: null },
+      { name: "model", choice: { id: "big", effort: "high" } },
+      { name: "model", choice: { id: "small", effort: null } },
+      { name: "model", choice: { id: "huge", effort: null } },
+      { name: "permissions", mode: null },
+      { name: "permissions", mode: "plan" },
+      { name: "permissions", mode: "everything" },
+      { name: "resume", search: null },
+      { name: "resume", search: null },
+      { name: "resume", search: null },
+      { name: "fork" },
+      { name: "terminal" },
+      { name: "usage" },
+      { name: "context" },
+      { name: "debug" },
+    ]);
+  }
+
   function drawRequest(place: Place): Request {
     const press = drawPress(place);
+    const answer = mirror.asks.size === 0 ? null : drawAnswer(place);
     return random.weighted<Request>([
       { weight: 8, value: { kind: "prompt", placement: "queue", prompt: { text: "do" } } },
       { weight: 2, value: { kind: "prompt", placement: "interrupt", prompt: { text: "rather" } } },
@@ -121,6 +199,8 @@ export function createChat(deps: ChatDeps): Chat {
       { weight: 0.1, value: { kind: "command", command: { name: "start" } } },
       { weight: 0.2, value: { kind: "command", command: { name: "unknown", text: "/x" } } },
       { weight: 0.2, value: { kind: "unsupported", what: "A sticker" } },
+      { weight: scenario.choosing, value: { kind: "command", command: drawChoice() } },
+      { weight: answer === null ? 0 : 2, value: answer ?? { kind: "unsupported", what: "" } },
       { weight: press === null ? 0 : 5, value: press ?? { kind: "unsupported", what: "" } },
     ]);
   }
@@ -134,6 +214,9 @@ export function createChat(deps: ChatDeps): Chat {
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
     const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
+    const session = list.findLast(({ action }) => action.kind === "resume" || action.kind === "fork");
+    if (session !== undefined && random.chance(scenario.choosing / 20))
+      return { kind: "press", button: session.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
@@ -148,7 +231,7 @@ export function createChat(deps: ChatDeps): Chat {
     const action = button?.action;
     if (action?.kind === "force-release") released.add(action.owner.run);
     // A button works once, however often it is pressed.
-    if (action?.kind === "run-again" && !pressed.has(button!.id))
+    if ((action?.kind === "run-again" || action?.kind === "continue-with") && !pressed.has(button!.id))
       again.set(action.item, (again.get(action.item) ?? 0) + 1);
     if (button !== undefined) pressed.add(button.id);
     if (action?.kind === "move-first" || action?.kind === "stop-and-run") moved.add(action.item);

@@ -3,17 +3,26 @@
  * triggers write them down inside the same transaction, so what is rolled back was never there. Nothing here asks the engine.
  */
 import type { DatabaseSync } from "node:sqlite";
+import type { ModelChoice } from "../../src/domain/agent-model.ts";
+import type { Ask, AskState } from "../../src/domain/ask.ts";
 import type { ButtonAction } from "../../src/domain/button.ts";
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
+import type { PermissionMode } from "../../src/domain/permission-mode.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 
 export type RunState = "starting" | "running" | "stopping" | "quarantined" | "settled";
 
-/** `decision` separates one transaction of the engine from the next and names the life that made it. */
+/** An ask as a message shows it. */
+export type ShownAsk = { readonly id: string; readonly state: AskState };
+
+/**
+ * `decision` separates one transaction of the engine from the next and names the life that made it; `number` is that of the transaction,
+ * counted by whoever began it.
+ */
 export type Change =
-  | { readonly what: "decision"; readonly life: number }
+  | { readonly what: "decision"; readonly life: number; readonly number: number }
   /** The running count of admissions, as the database has it from here on. */
   | { readonly what: "counted"; readonly received: number }
   | {
@@ -46,6 +55,8 @@ export type Change =
       readonly item: ItemId;
       readonly slot: number;
       readonly incarnation: number;
+      readonly session: string;
+      readonly driver: string;
     }
   | {
       readonly what: "run-changed";
@@ -64,6 +75,30 @@ export type Change =
       readonly epochBefore: number;
       readonly epoch: number;
     }
+  /** What a conversation goes on with: null for what was never chosen. */
+  | {
+      readonly what: "choice";
+      readonly conversation: ConversationId;
+      readonly session: string;
+      readonly driver: string | null;
+      readonly permissions: PermissionMode | null;
+    }
+  | {
+      readonly what: "session";
+      readonly id: string;
+      readonly conversation: ConversationId;
+      readonly driver: string | null;
+      readonly resume: string | null;
+      readonly model: ModelChoice | null;
+    }
+  | {
+      readonly what: "ask-added";
+      readonly id: string;
+      readonly run: string;
+      readonly agentId: string;
+      readonly ask: Ask;
+    }
+  | { readonly what: "ask-changed"; readonly id: string; readonly from: AskState; readonly to: AskState }
   | {
       readonly what: "said";
       readonly id: number;
@@ -71,6 +106,7 @@ export type Change =
       readonly run: string | null;
       readonly kind: string;
       readonly notice: string | null;
+      readonly ask: ShownAsk | null;
       readonly dedupe: string;
       readonly state: OutboxState;
       readonly notBeforeMs: number;
@@ -93,7 +129,7 @@ export type Change =
 
 export interface Journal {
   /** To be called inside an open transaction of the engine. */
-  mark(life: number): void;
+  mark(life: number, number: number): void;
   /** What was committed since the last reading. */
   read(): readonly Change[];
   /** The start times of the processes that are recorded as left behind on purpose. */
@@ -115,6 +151,7 @@ type Row = readonly [
 ];
 
 const columns = "what, id, a, b, c, d, e, f, g";
+const session = "'session', NEW.id, NEW.conversation, NEW.driver, NEW.resume, NEW.model, NEW.effort, NULL, NULL";
 const triggers: readonly (readonly [name: string, event: string, values: string])[] = [
   ["counted", "UPDATE OF received ON instance", "'counted', NEW.received, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   [
@@ -131,7 +168,7 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
   [
     "run_added",
     "INSERT ON run",
-    "'run-added', NEW.id, NEW.conversation, NEW.workspace, NEW.item, NEW.slot, NEW.incarnation, NULL, NULL",
+    "'run-added', NEW.id, NEW.conversation, NEW.workspace, NEW.item, NEW.slot, NEW.incarnation, json_array(NEW.session, NEW.driver), NULL",
   ],
   [
     "run_changed",
@@ -145,10 +182,26 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
     "'lane', NEW.conversation, NEW.workspace, OLD.epoch, NEW.epoch, NULL, NULL, NULL, NULL",
   ],
   [
+    "choice_added",
+    "INSERT ON lane",
+    "'choice', NEW.conversation, NEW.session, NEW.driver, NEW.permissions, NULL, NULL, NULL, NULL",
+  ],
+  [
+    "choice_changed",
+    `UPDATE OF session, driver, permissions ON lane
+     WHEN (OLD.session, OLD.driver, OLD.permissions) IS NOT (NEW.session, NEW.driver, NEW.permissions)`,
+    "'choice', NEW.conversation, NEW.session, NEW.driver, NEW.permissions, NULL, NULL, NULL, NULL",
+  ],
+  ["session_added", "INSERT ON session", session],
+  ["session_changed", "UPDATE ON session", session],
+  ["ask_added", "INSERT ON ask", "'ask-added', NEW.id, NEW.run, NEW.agent_id, NEW.ask, NULL, NULL, NULL, NULL"],
+  ["ask_changed", "UPDATE ON ask", "'ask-changed', NEW.id, OLD.state, NEW.state, NULL, NULL, NULL, NULL, NULL"],
+  [
     "said",
     "INSERT ON outbox",
-    `'said', NEW.id, NEW.conversation, NEW.run, NEW.kind, NEW.body ->> '$.notice.kind', NEW.dedupe, NEW.state,
-     NEW.not_before_ms`,
+    `'said', NEW.id, NEW.conversation, NEW.run, NEW.kind,
+     iif(NEW.kind = 'ask', json_object('id', NEW.body ->> '$.id', 'state', NEW.body -> '$.state'), NEW.body ->> '$.notice.kind'),
+     NEW.dedupe, NEW.state, NEW.not_before_ms`,
   ],
   [
     "said_changed",
@@ -171,7 +224,7 @@ export function createJournal(database: DatabaseSync): Journal {
       `CREATE TEMP TRIGGER ${name} AFTER ${event} BEGIN INSERT INTO journal (${columns}) VALUES (${values}); END`,
     );
   }
-  const mark = database.prepare("INSERT INTO temp.journal (what, id) VALUES ('decision', ?)");
+  const mark = database.prepare("INSERT INTO temp.journal (what, id, a) VALUES ('decision', ?, ?)");
   const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
   readAll.setReturnArrays(true);
   const clear = database.prepare("DELETE FROM temp.journal");
@@ -180,8 +233,8 @@ export function createJournal(database: DatabaseSync): Journal {
     "SELECT (SELECT received FROM instance) AS received, (SELECT count(*) FROM inbox) AS rows",
   );
   return {
-    mark: (life) => {
-      mark.run(life);
+    mark: (life, number) => {
+      mark.run(life, number);
     },
     read: () => {
       const rows = readAll.all() as unknown as readonly Row[];
@@ -199,7 +252,7 @@ function toChange(row: Row): Change {
   const id = row[1] as never;
   switch (what) {
     case "decision":
-      return { what, life: Number(id) };
+      return { what, life: Number(id), number: Number(a) };
     case "counted":
       return { what, received: Number(id) };
     case "item-added": {
@@ -221,8 +274,10 @@ function toChange(row: Row): Change {
       return { what, id, from: a, to: b, run: c, rank: d, position: e };
     case "item-deleted":
       return { what, id };
-    case "run-added":
-      return { what, id, conversation: a, workspace: b, item: c, slot: d, incarnation: e };
+    case "run-added": {
+      const [session, driver] = JSON.parse(f) as [string, string];
+      return { what, id, conversation: a, workspace: b, item: c, slot: d, incarnation: e, session, driver };
+    }
     case "run-changed":
       return {
         what,
@@ -236,6 +291,16 @@ function toChange(row: Row): Change {
       };
     case "lane":
       return { what, conversation: id, workspace: a, epochBefore: b, epoch: c };
+    case "choice":
+      return { what, conversation: id, session: a, driver: b, permissions: c };
+    case "session": {
+      const model = d === null ? null : { id: d, effort: e };
+      return { what, id, conversation: a, driver: b, resume: c, model };
+    }
+    case "ask-added":
+      return { what, id, run: a, agentId: b, ask: JSON.parse(c) as Ask };
+    case "ask-changed":
+      return { what, id, from: JSON.parse(a) as AskState, to: JSON.parse(b) as AskState };
     case "said":
       return {
         what,
@@ -243,7 +308,8 @@ function toChange(row: Row): Change {
         conversation: a,
         run: b,
         kind: c,
-        notice: d,
+        notice: c === "ask" ? null : d,
+        ask: c === "ask" ? (JSON.parse(d) as ShownAsk) : null,
         dedupe: e,
         state: f,
         notBeforeMs: g,

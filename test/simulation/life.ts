@@ -5,14 +5,15 @@
  */
 import { noFiles } from "../no-files.ts";
 import type { DatabaseSync } from "node:sqlite";
-import type { Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
+import type { Driver, Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
+import type { AskId } from "../../src/domain/ask.ts";
 import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault, Meet } from "./faults.ts";
 import { emptyTranscript } from "../../src/domain/transcript.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
-import type { Scenario } from "./scenario.ts";
+import { agentNames, type Scenario } from "./scenario.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { ScriptedAgents } from "./scripted-driver.ts";
 import type { Subject } from "./subject.ts";
@@ -33,6 +34,13 @@ export type LifeDeps = {
   readonly scenario: Scenario;
   readonly workspace: string;
   readonly newId: () => string;
+  /** A number for the next transaction. */
+  readonly nextDecision: () => number;
+  /**
+   * The engine asks for a directory, in the very step in which it heard of the transaction `heard` (null: of none): what it knows of the
+   * run's row is that old.
+   */
+  readonly holding: (workspace: string, heard: number | null) => void;
   readonly commitFails: () => boolean;
   readonly outboxFails: () => "before" | "after" | null;
   /** Whether this run's settlement throws now. */
@@ -74,6 +82,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   const { number, scheduler, database, subject } = deps;
   let state: "alive" | "cut" | "ghost" | "ended" = "alive";
   let fuse: number | null = null;
+  let heard: { readonly decision: number; readonly step: number } | null = null;
 
   /** Counts one call of the engine; true when the program is dead by then. */
   function burn(): boolean {
@@ -112,8 +121,9 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   }
 
   function transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T> {
+    const decision = deps.nextDecision();
     const committed = store.transact(async (tx) => {
-      deps.journal.mark(number);
+      deps.journal.mark(number, decision);
       const cursed = deps.scenario.settlementFails > 0 ? cursedTx(tx) : tx;
       const value = await decide(fuse === null ? cursed : fusedTx(cursed));
       if (deps.commitFails()) {
@@ -122,7 +132,10 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       }
       return value;
     });
-    return news("decision", committed);
+    return news("decision", committed).then((value) => {
+      heard = { decision, step: scheduler.steps() };
+      return value;
+    });
   }
 
   function cursedTx(tx: Tx): Tx {
@@ -191,22 +204,37 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     alive: (refs) => bodily(() => processes.alive(refs)),
   };
   const workspaces = deps.machine.workspaces(number);
-  const gatedWorkspaces: Workspaces = { hold: (path) => bodily(() => workspaces.hold(path)) };
-  const driver = deps.agents.driver(number);
-  const gatedDriver = {
-    ...driver,
-    start: (request: Parameters<typeof driver.start>[0]) =>
-      burn() || state === "ghost" ? deadTurn() : driver.start(request),
+  const gatedWorkspaces: Workspaces = {
+    hold: (path) =>
+      bodily(() => {
+        deps.holding(path, heard?.step === scheduler.steps() ? heard.decision : null);
+        return workspaces.hold(path);
+      }),
+    choose: (typed) => bodily(() => workspaces.choose(typed)),
   };
+  const drivers = agentNames.map((name): Driver => {
+    const driver = deps.agents.driver(name, number);
+    return {
+      ...driver,
+      start: (request) => (burn() || state === "ghost" ? deadTurn() : driver.start(request)),
+      health: (signal) => bodily(() => driver.health(signal)),
+      models: (workspace, signal) => bodily(() => driver.models(workspace, signal)),
+      sessions: (workspace, limit, signal) => bodily(() => driver.sessions(workspace, limit, signal)),
+      fork: (resume, workspace, signal) => bodily(() => driver.fork(resume, workspace, signal)),
+    };
+  });
+  const driverOf = (name: string | null): Driver | null => drivers.find((driver) => driver.name === name) ?? null;
+  const [first] = drivers;
+  if (first === undefined) throw new Error("a world without agents");
   const clock = deps.clock.forLife(number);
 
   const engine = subject.createEngine({
     store: gatedStore,
     processes: gatedProcesses,
     workspaces: gatedWorkspaces,
-    driverFor: () => gatedDriver,
-    drivers: [gatedDriver],
-    openDriver: () => Promise.resolve(null),
+    driverFor: (lane) => driverOf(lane.driver) ?? first,
+    drivers,
+    openDriver: (name) => Promise.resolve(driverOf(name)),
     files: noFiles,
     clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
     newId: deps.newId,
@@ -216,10 +244,10 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       permissions: "bypass",
       workspace: deps.workspace,
       downtimeMs,
-      driverName: driver.name,
-      driverNames: [driver.name],
+      driverName: first.name,
+      driverNames: agentNames,
       recentErrors: () => [],
-      limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
+      limits: deps.scenario.limits,
       terminalCommand: () => null,
       pool: () => null,
       version: "0",
@@ -230,12 +258,13 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     const granted: string[] = [];
     const atMs = deps.clock.now();
     const write = store.transact(async (tx) => {
-      deps.journal.mark(number);
+      deps.journal.mark(number, deps.nextDecision());
       const verbs = {
         run: async () => (await tx.run(owner)) !== null,
         confirmRun: () => tx.confirmRun(owner, "late"),
         markStopping: () => tx.markStopping(owner, "user", atMs),
         quarantineRun: () => tx.quarantineRun(owner, { processes: [], note: "late" }),
+        addAsk: () => tx.addAsk(owner, { id: "late" as AskId, agentId: "q1", ask: { kind: "plan", plan: "late" } }),
         settleRun: () => tx.settleRun(owner, { kind: "finished" }, emptyTranscript, atMs),
       };
       for (const [name, verb] of Object.entries(verbs)) if (await isGranted(verb)) granted.push(name);

@@ -98,6 +98,7 @@ export function createMachine(deps: MachineDeps): Machine {
     }),
     workspaces: (life) => ({
       hold: (path) => scheduler.pending("machine", `hold ${path}`, life, () => hold(life, path)),
+      choose: (typed) => scheduler.pending("machine", `choose ${typed}`, life, () => ({ kind: "ok", path: typed })),
     }),
     endLife: (life) => {
       gone.add(life);

@@ -25,6 +25,8 @@ export interface Messenger {
   /** When the earliest message that may not go yet may go, by the wall clock. */
   nextDueMs(): number | null;
   isIdle(): boolean;
+  /** At rest what people see of each ask is how it stands. */
+  checkCards(): void;
 }
 
 type MessengerDeps = {
@@ -48,6 +50,8 @@ export function createMessenger(deps: MessengerDeps): Messenger {
   const { mirror, scheduler, random, clock, habits } = deps;
   const blocked = new Set<ConversationId>();
   const arrivals = new Map<number, number>();
+  /** What people see of each ask. */
+  const cards = new Map<string, string>();
   let serving: { readonly life: number; readonly outbox: OutboxQueue } | null = null;
   let booting = 0;
   let busy = 0;
@@ -73,10 +77,13 @@ export function createMessenger(deps: MessengerDeps): Messenger {
   }
 
   async function deliver(life: number, outbox: OutboxQueue, row: OutboxRow): Promise<void> {
-    if (row.body.kind === "summary") {
-      const { run } = row.body.summary;
-      await untilKept(life, () => outbox.sentAs(`run:${run}:status`));
-    }
+    const first =
+      row.body.kind === "summary"
+        ? `run:${row.body.summary.run}:status`
+        : row.body.kind === "ask"
+          ? row.body.replaces
+          : null;
+    if (first !== null) await untilKept(life, () => outbox.sentAs(first));
     const begun = await read<boolean | "unknown">(() => outbox.begin(row.id), "unknown");
     if (begun === "unknown") return untilKept(life, () => outbox.again(row.id, clock.now(), "refused"));
     if (!begun) return;
@@ -139,6 +146,7 @@ export function createMessenger(deps: MessengerDeps): Messenger {
     }
     const before = arrivals.get(row.id) ?? 0;
     arrivals.set(row.id, before + 1);
+    if (row.body.kind === "ask") cards.set(row.body.id, JSON.stringify(row.body.state));
     if (before > 0 && !row.uncertain) deps.violated("I6", `message ${row.id} arrives again, and does not say so`);
     if (isCalm || !random.chance(habits.timesOut)) return "arrived";
     deps.meet("the chat's answer is lost");
@@ -181,5 +189,15 @@ export function createMessenger(deps: MessengerDeps): Messenger {
       return first;
     },
     isIdle: () => busy === 0,
+    checkCards: () => {
+      const lost = new Set<string>();
+      for (const { state, ask } of mirror.said.values())
+        if (state === "undeliverable" && ask !== null) lost.add(ask.id);
+      for (const [id, card] of cards) {
+        const state = JSON.stringify(mirror.asks.get(id)?.state);
+        if (card !== state && !lost.has(id))
+          deps.violated("card", `people see ${card} of ask ${id}, which is ${state}`);
+      }
+    },
   };
 }

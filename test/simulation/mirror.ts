@@ -1,10 +1,13 @@
 /** The rows as the journal told of them: what the checks and the people of the simulation look at. */
+import type { ModelChoice } from "../../src/domain/agent-model.ts";
+import type { Ask, AskState } from "../../src/domain/ask.ts";
 import type { ButtonAction } from "../../src/domain/button.ts";
 import { channelOf, type ConversationId } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
+import type { PermissionMode } from "../../src/domain/permission-mode.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
-import type { Change, RunState } from "./journal.ts";
+import type { Change, RunState, ShownAsk } from "./journal.ts";
 
 export type ItemRow = {
   readonly id: ItemId;
@@ -25,11 +28,41 @@ export type RunRow = {
   readonly workspace: string;
   readonly item: ItemId;
   readonly slot: number;
+  readonly session: string;
+  readonly driver: string;
+  /** What was chosen when it was claimed. */
+  readonly permissions: PermissionMode | null;
+  readonly model: ModelChoice | null;
   state: RunState;
   stopWhy: StopWhy | null;
   outcome: RunOutcome | null;
   /** The number of the decision that settled it. */
   settledIn: number | null;
+  /** That of the first decision to stop it. */
+  stoppedIn: number | null;
+  wasQuarantined: boolean;
+};
+
+export type AskRow = {
+  readonly id: string;
+  readonly run: string;
+  readonly conversation: ConversationId;
+  readonly ask: Ask;
+  state: AskState;
+};
+
+export type SessionRow = {
+  readonly id: string;
+  readonly conversation: ConversationId;
+  readonly driver: string | null;
+  readonly resume: string | null;
+  readonly model: ModelChoice | null;
+};
+
+export type ChoiceRow = {
+  readonly session: string;
+  readonly driver: string | null;
+  readonly permissions: PermissionMode | null;
 };
 
 export type LaneRow = { readonly conversation: ConversationId; workspace: string; epoch: number };
@@ -40,6 +73,7 @@ export type SaidRow = {
   readonly run: string | null;
   readonly kind: string;
   readonly notice: string | null;
+  readonly ask: ShownAsk | null;
   readonly dedupe: string;
   state: OutboxState;
   notBeforeMs: number;
@@ -59,16 +93,31 @@ export interface Mirror {
   /** Rows of Telegram that are not delivered yet. */
   readonly undelivered: ReadonlySet<SaidRow>;
   readonly buttons: readonly ButtonRow[];
+  readonly asks: ReadonlyMap<string, AskRow>;
+  /** By the mark that an agent of the simulation puts into each of its asks. */
+  askOf(mark: string): AskRow | null;
+  readonly openAsks: ReadonlySet<AskRow>;
+  readonly sessions: ReadonlyMap<string, SessionRow>;
+  readonly choices: ReadonlyMap<ConversationId, ChoiceRow>;
   /** The running count of admissions, as the database has it. */
   received(): number;
   /** Decisions journalled so far, and the life that made the last one. */
   decision(): { readonly count: number; readonly life: number };
+  /** What `decision` counted when the transaction of this number was committed; null when it was not. */
+  decidedAs(number: number): number | null;
   apply(change: Change): void;
   /** Items in line, in running order. */
   queue(conversation: ConversationId): readonly ItemRow[];
   liveIn(conversation: ConversationId): RunRow | null;
   /** A message waits, and nothing stands in the way of its run but the lack of a claim. */
   isStartable(lane: LaneRow): boolean;
+}
+
+const markPattern = /\bmark\d+\b/;
+
+/** The mark in an ask; null for one that no agent of the simulation made. */
+export function markOf(ask: Ask): string | null {
+  return markPattern.exec(JSON.stringify(ask))?.[0] ?? null;
 }
 
 export function createMirror(): Mirror {
@@ -81,6 +130,12 @@ export function createMirror(): Mirror {
   const said = new Map<number, SaidRow>();
   const undelivered = new Set<SaidRow>();
   const buttons: ButtonRow[] = [];
+  const asks = new Map<string, AskRow>();
+  const askByMark = new Map<string, AskRow>();
+  const openAsks = new Set<AskRow>();
+  const sessions = new Map<string, SessionRow>();
+  const choices = new Map<ConversationId, ChoiceRow>();
+  const decisions = new Map<number, number>();
   let count = 0;
   let life = 0;
   let received = 0;
@@ -90,6 +145,7 @@ export function createMirror(): Mirror {
       case "decision":
         count += 1;
         life = change.life;
+        decisions.set(change.number, count);
         break;
       case "counted":
         received = change.received;
@@ -116,7 +172,10 @@ export function createMirror(): Mirror {
         break;
       case "run-added": {
         const { what: _, incarnation: __, ...row } = change;
-        const run: RunRow = { ...row, state: "starting", stopWhy: null, outcome: null, settledIn: null };
+        const permissions = choices.get(change.conversation)?.permissions ?? null;
+        const model = sessions.get(change.session)?.model ?? null;
+        const begun = { state: "starting" as const, stopWhy: null, outcome: null, settledIn: null, stoppedIn: null };
+        const run: RunRow = { ...row, permissions, model, ...begun, wasQuarantined: false };
         runs.set(run.id, run);
         live.add(run);
         break;
@@ -126,6 +185,8 @@ export function createMirror(): Mirror {
         run.state = change.to;
         run.stopWhy = change.stopWhy;
         run.outcome = change.outcome;
+        if (change.stopWhy !== null) run.stoppedIn ??= count;
+        if (change.to === "quarantined") run.wasQuarantined = true;
         if (change.to !== "settled") break;
         run.settledIn ??= count;
         live.delete(run);
@@ -138,6 +199,32 @@ export function createMirror(): Mirror {
           epoch: change.epoch,
         });
         break;
+      case "choice": {
+        const { what: _, conversation, ...row } = change;
+        choices.set(conversation, row);
+        break;
+      }
+      case "session": {
+        const { what: _, ...row } = change;
+        sessions.set(row.id, row);
+        break;
+      }
+      case "ask-added": {
+        const { id, run, ask } = change;
+        const { conversation } = runs.get(run)!;
+        const row: AskRow = { id, run, conversation, ask, state: { kind: "open", answers: [], ticked: [] } };
+        asks.set(id, row);
+        openAsks.add(row);
+        const mark = markOf(ask);
+        if (mark !== null) askByMark.set(mark, row);
+        break;
+      }
+      case "ask-changed": {
+        const row = asks.get(change.id)!;
+        row.state = change.to;
+        if (change.to.kind !== "open") openAsks.delete(row);
+        break;
+      }
       case "said": {
         const { what: _, ...row } = change;
         const message: SaidRow = { ...row, isUncertain: false };
@@ -172,8 +259,14 @@ export function createMirror(): Mirror {
     said,
     undelivered,
     buttons,
+    asks,
+    askOf: (mark) => askByMark.get(mark) ?? null,
+    openAsks,
+    sessions,
+    choices,
     received: () => received,
     decision: () => ({ count, life }),
+    decidedAs: (number) => decisions.get(number) ?? null,
     apply,
     queue: (conversation) =>
       [...queued]

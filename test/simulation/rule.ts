@@ -2,6 +2,7 @@
  * What a rule of the simulation may look at: the rows (through the mirror of the journal), the ledger of what is alive, and
  * what people asked for. Never the engine's memory.
  */
+import type { RunLimits } from "../../src/engine/run-watch.ts";
 import type { ItemId } from "../../src/domain/inbox-item.ts";
 import type { Change } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
@@ -22,6 +23,7 @@ export type RuleContext = {
   readonly world: World;
   readonly asked: Asked;
   readonly runsMax: number;
+  readonly limits: RunLimits;
   readonly downtimeMs: number;
   /** When the newest life began, by the wall clock: the earliest that it said during the boot. */
   readonly bootedAtMs: () => number;

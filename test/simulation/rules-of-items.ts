@@ -29,10 +29,11 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
   let turnsSeen = 0;
 
   function moved(change: Change & { what: "item-changed" }): void {
-    if (!nextStates[change.from].includes(change.to)) {
+    const item = mirror.items.get(change.id)!;
+    const asksAgent = change.from === "done" && change.to === "running" && mayAskAgent(item);
+    if (!asksAgent && !nextStates[change.from].includes(change.to)) {
       violated("I4", `item ${change.id} goes from ${change.from} to ${change.to}`);
     }
-    const item = mirror.items.get(change.id)!;
     const isSteer = item.run !== null && mirror.runs.get(item.run)?.item !== item.id;
     if (change.from === "running" && !isSteer) checkPreempted(item, change.to);
     if (change.from === "running" && change.to === "held" && !isSteer)
@@ -146,6 +147,11 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
       violated("I4", `item ${item.id} was merged into ${item.run}, which ${outcome} without having seen it`);
     }
   }
+}
+
+/** What asks an agent is done once the agent has answered: its row is made running by the decision that stores it. */
+function mayAskAgent({ request }: ItemRow): boolean {
+  return request.kind === "command" || request.kind === "press";
 }
 
 function tagOf(item: ItemRow): string | null {

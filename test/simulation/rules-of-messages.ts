@@ -3,6 +3,7 @@
  * I6: a message is delivered twice only where the row says that it may be.
  * I4: what became of each run and each refused message is told.
  */
+import type { ItemId } from "../../src/domain/inbox-item.ts";
 import type { Change } from "./journal.ts";
 import type { RunRow } from "./mirror.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
@@ -16,11 +17,16 @@ const nextStates: Readonly<Record<OutboxState, readonly OutboxState[]>> = {
   undeliverable: ["undeliverable"],
 };
 
+/** What tools of ours do for a run. */
+const toolWords = /^run:[^:]+:(notify|new-session|file):/;
+
 export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule {
   /** Runs that were live when "stop all" was asked for, by the key of the command. */
   const stopAlls = new Map<string, readonly RunRow[]>();
   /** Runs that were quarantined once: the words for "stop all" count them, whatever a restart makes of them later. */
   const quarantined = new Set<string>();
+  /** Items that waited for an agent. */
+  const consulted = new Set<ItemId>();
 
   function said(change: Change & { what: "said" }): void {
     if (change.notice === "stopped-all") saidStoppedAll(change.dedupe);
@@ -30,6 +36,10 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
     const run = mirror.runs.get(change.run);
     if (run === undefined) return violated("I3", `something is said of ${change.run}, which has no row`);
     const text = change.notice ?? change.kind;
+    if (toolWords.test(change.dedupe) && run.state !== "starting" && run.state !== "running")
+      violated("I8", `a tool of ${run.id} acts ("${text}") although the run is ${run.state}`);
+    // Of an ask the card alone may be corrected later: its answer reached nobody.
+    if (change.ask?.state.kind === "late") return;
     if (run.settledIn !== null && run.settledIn !== mirror.decision().count) {
       violated("I8", `"${text}" is said of ${run.id} after it settled`);
     }
@@ -75,6 +85,7 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
     },
     after: (change) => {
       if (change.what === "said") said(change);
+      if (change.what === "item-changed" && change.from === "done" && change.to === "running") consulted.add(change.id);
       if (change.what === "run-changed" && change.to === "quarantined") quarantined.add(change.id);
       if (change.what !== "item-added" || change.request.kind !== "command") return;
       const { command } = change.request;
@@ -83,17 +94,25 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
     end: () => {
       const texts = new Map<string, Set<string>>();
       const dedupes = new Set<string>();
+      const notified = new Map<string, number>();
       for (const row of mirror.said.values()) {
         dedupes.add(row.dedupe);
+        const [, run = "", tool] = row.dedupe.split(":");
+        if (tool === "notify") notified.set(run, (notified.get(run) ?? 0) + 1);
         if (row.run === null) continue;
         const known = texts.get(row.run) ?? new Set();
         texts.set(row.run, known.add(row.notice ?? row.kind));
       }
       for (const run of mirror.runs.values()) if (run.state === "settled") told(run, texts.get(run.id) ?? new Set());
+      for (const turn of world.turns()) {
+        const left = (notified.get(turn.owner.run) ?? 0) - turn.told.length;
+        notified.set(turn.owner.run, left);
+        if (left < 0) violated("I4", `${turn.owner.run} was told that a person is told, and nothing was said`);
+      }
       for (const item of mirror.items.values()) {
-        if (item.state !== "rejected") continue;
         const isTold = [...dedupes].some((dedupe) => dedupe.startsWith(`item:${item.key}:`));
-        if (!isTold) violated("I4", `item ${item.id} was rejected, and nobody was told`);
+        if (item.state === "rejected" && !isTold) violated("I4", `item ${item.id} was rejected, and nobody was told`);
+        if (consulted.has(item.id) && !isTold) violated("I4", `item ${item.id} asked an agent, and nobody was told`);
       }
     },
   };

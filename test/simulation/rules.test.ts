@@ -24,7 +24,8 @@ function setUp() {
   const released = new Set<string>();
   const asked = { released, again: new Map<ItemId, number>(), moved: new Set<ItemId>() };
   const clock = { bootedAtMs: () => 0, downtimeMs: 600_000 };
-  const context: RuleContext = { mirror, world, asked, runsMax: 2, life: () => 1, violated, ...clock };
+  const limits = { retries: 2, stallMs: 60_000, runMsMax: null, costUsdMax: null };
+  const context: RuleContext = { mirror, world, asked, runsMax: 2, limits, life: () => 1, violated, ...clock };
   const rules: readonly Rule[] = [rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages].map((make) =>
     make(context),
   );
@@ -40,7 +41,7 @@ function setUp() {
   return { world, released, history };
 }
 
-const decision = (life = 1): Change => ({ what: "decision", life });
+const decision = (life = 1): Change => ({ what: "decision", life, number: 0 });
 const lane = (conversation: typeof other, workspace: string, epoch: number, epochBefore = 0): Change => ({
   what: "lane",
   conversation,
@@ -66,8 +67,9 @@ function prompt(id: number, placement: "queue" | "interrupt" = "queue"): Request
 function moved(id: number, from: ItemState, to: ItemState, run: string | null = null): Change {
   return { what: "item-changed", id: id as ItemId, from, to, run, rank: 0, position: id };
 }
+const session = { session: "s", driver: "alpha" };
 function begun(id: string, of: number, slot = 1, workspace = "/w", where = conversation): readonly Change[] {
-  const run = { id, conversation: where, workspace, item: of as ItemId, slot, incarnation: 1 };
+  const run = { id, conversation: where, workspace, item: of as ItemId, slot, incarnation: 1, ...session };
   return [{ what: "run-added", ...run }, moved(of, "queued", "running", id)];
 }
 function changed(
@@ -80,15 +82,15 @@ function changed(
 }
 const finished = { outcome: { kind: "finished" } } as const;
 function said(id: number, run: string | null, notice: string | null, kind = "notice"): Change {
-  const row = { id, conversation, run, kind, notice, dedupe: `d${id}`, state: "pending" as const, notBeforeMs: 0 };
-  return { what: "said", ...row };
+  const row = { id, conversation, run, kind, notice, ask: null, dedupe: `d${id}` };
+  return { what: "said", ...row, state: "pending", notBeforeMs: 0 };
 }
 
 function liveTurn({ world }: ReturnType<typeof setUp>, run: string) {
   const owner = { run: run as RunId, conversation, epoch: 0 };
   const session = { id: "s", resume: null };
   const settings = { permissions: "bypass" as const, model: null, tools: noTools };
-  const turn = world.beginTurn({ owner, session, workspace: "/w", prompt: { text: "p1" }, ...settings }, 1);
+  const turn = world.beginTurn({ owner, session, workspace: "/w", prompt: { text: "p1" }, ...settings }, 1, "alpha");
   return world.spawn(turn, "agent", "ask");
 }
 

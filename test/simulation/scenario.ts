@@ -4,6 +4,7 @@
  */
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import { telegramConversation, webConversation } from "../../src/domain/conversation.ts";
+import type { RunLimits } from "../../src/engine/run-watch.ts";
 import type { Random } from "./random.ts";
 import { type ChoiceKind, choiceKinds, type ResolveOrder, type Weights } from "./scheduler.ts";
 
@@ -28,6 +29,14 @@ export type AgentHabits = {
   readonly finishesWhenAsked: number;
   readonly acceptsSteer: number;
   readonly refusesWorkspace: number;
+  /** Per step of a turn. */
+  readonly asks: number;
+  readonly calls: number;
+  readonly withdraws: number;
+  readonly missesAnswer: number;
+  /** Per consultation: it hears nothing, or cannot. */
+  readonly ignoresConsultation: number;
+  readonly refusesConsultation: number;
 };
 
 /** Probabilities per message, 0..1. */
@@ -68,9 +77,18 @@ export type Scenario = {
   readonly immortalsDie: boolean;
   /** How many times the program is shut down in order and started again. */
   readonly drainsMax: number;
+  readonly limits: RunLimits;
+  /** How much of what people do is choosing: agents, models, permissions, sessions. */
+  readonly choosing: number;
+  /** How often people answer what is asked before they do anything else, 0..1. */
+  readonly answering: number;
 };
 
 const defaultWorkspace = "/projects/default";
+
+/** The agents of this world; the first serves conversations that chose none. */
+export const agentNames = ["alpha", "beta"] as const;
+export type AgentName = (typeof agentNames)[number];
 
 export function drawScenario(random: Random): Scenario {
   const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
@@ -98,6 +116,12 @@ export function drawScenario(random: Random): Scenario {
       finishesWhenAsked: rate(0.6),
       acceptsSteer: random.pick([0.2, 0.5, 0.9]),
       refusesWorkspace: rate(0.2),
+      asks: random.pick([0, 0.2, 0.4, 0.7]),
+      calls: random.chance(0.6) ? 0 : random.next() * 0.4,
+      withdraws: rate(0.6),
+      missesAnswer: rate(0.3),
+      ignoresConsultation: rate(0.4),
+      refusesConsultation: rate(0.3),
     },
     channel: { refuses: rate(0.4), timesOut: rate(0.4), loses: rate(0.3), blocks: rate(0.2) },
     duplicates: rate(0.4),
@@ -113,6 +137,14 @@ export function drawScenario(random: Random): Scenario {
     weights: drawWeights(random, isStubborn),
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
+    limits: {
+      retries: random.pick([0, 2, 2]),
+      stallMs: random.pick([8_000, 60_000, 600_000]),
+      runMsMax: random.pick([null, null, null, 60_000]),
+      costUsdMax: random.pick([null, null, 1]),
+    },
+    choosing: random.pick([0, 0, 1, 4, 14]),
+    answering: random.pick([0.1, 0.5, 0.9]),
   };
 }
 

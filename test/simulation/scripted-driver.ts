@@ -4,20 +4,21 @@
  *
  * It is honest about one thing alone: `quiet` resolves only after the ledger says so.
  */
-import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
-import type { Evidence, ProcessRef } from "../../src/domain/run.ts";
 import { noProcesses } from "../../src/drivers/no-processes.ts";
-import { withoutCatalogue } from "../../src/drivers/without-catalogue.ts";
-import type { Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../src/engine/ports.ts";
+import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
+import type { AgentModel } from "../../src/domain/agent-model.ts";
+import type { Ask, AskAnswer } from "../../src/domain/ask.ts";
+import type { Evidence, ProcessRef } from "../../src/domain/run.ts";
+import type { Asked, Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../src/engine/ports.ts";
 import type { Meet } from "./faults.ts";
 import type { Random } from "./random.ts";
-import type { AgentHabits } from "./scenario.ts";
+import type { AgentHabits, AgentName } from "./scenario.ts";
 import type { Choice, Scheduler } from "./scheduler.ts";
-import { createScript, drawToughness, type Script } from "./script.ts";
-import { endsBy, type LedgerProcess, type LedgerTurn, tagsOf, type World } from "./world.ts";
+import { askWith, createScript, drawToughness, type Script, type ScriptStep } from "./script.ts";
+import { endsBy, type LedgerAsk, type LedgerProcess, type LedgerTurn, tagsOf, type World } from "./world.ts";
 
 export interface ScriptedAgents {
-  driver(life: number): Driver;
+  driver(agent: AgentName, life: number): Driver;
   /** Faults stop: who hangs goes on; with `immortalsDie`, what outlived SIGKILL goes. */
   calm(immortalsDie: boolean): void;
 }
@@ -27,7 +28,14 @@ type AgentDeps = {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly habits: AgentHabits;
+  readonly now: () => number;
   readonly meet: Meet;
+  /** A turn has begun; nothing of it is alive yet. */
+  readonly began: (turn: LedgerTurn) => void;
+  /** An answer was handed to a turn, whatever becomes of it there. */
+  readonly handed: (turn: LedgerTurn, id: string, answer: AskAnswer) => void;
+  /** A tool of ours said that a person answered. */
+  readonly answeredByTool: (turn: LedgerTurn, mark: string, text: string) => void;
   /** Whether the program holds the directory against other instances. */
   readonly isHeld: (path: string, life: number) => boolean;
   readonly violated: (invariant: string, what: string) => void;
@@ -35,17 +43,80 @@ type AgentDeps = {
 
 type ScriptedTurn = { readonly turn: Turn; readonly calm: (immortalsDie: boolean) => void };
 
+/** What the turns of all agents share: nothing in it is said twice. */
+type Serials = { readonly mark: () => string; readonly memory: (agent: AgentName, workspace: string) => string };
+
+const catalogue: readonly AgentModel[] = [
+  { id: "big", name: "Big", description: null, efforts: ["low", "high"], isDefault: true },
+  { id: "small", name: "Small", description: null, efforts: [], isDefault: false },
+];
+
 export function createScriptedAgents(deps: AgentDeps): ScriptedAgents {
+  const { scheduler, random, habits, meet } = deps;
   const turns: ScriptedTurn[] = [];
+  /** What the agents' own stores hold, oldest first. */
+  const memories: { readonly agent: AgentName; readonly resume: string; readonly workspace: string }[] = [];
+  let marks = 0;
   let isCalm = false;
+
+  const serials: Serials = {
+    mark: () => `mark${(marks += 1)}`,
+    memory: (agent, workspace) => {
+      const resume = `${agent}-m${memories.length + 1}`;
+      memories.push({ agent, resume, workspace });
+      return resume;
+    },
+  };
+
+  /** It answers, late; or it cannot; or it hears nothing and gives up only when its caller does. */
+  function consulted<T>(
+    agent: AgentName,
+    life: number,
+    what: string,
+    signal: AbortSignal,
+    value: () => T,
+  ): Promise<Asked<T>> {
+    const cannot: Asked<T> = { kind: "unavailable", fault: { kind: "agent-error", agent, detail: "by script" } };
+    return new Promise((resolve) => {
+      const giveUp = (): void => {
+        meet("a consultation is given up");
+        resolve(cannot);
+      };
+      if (signal.aborted) return giveUp();
+      signal.addEventListener("abort", giveUp, { once: true });
+      if (random.chance(habits.ignoresConsultation)) return meet("an agent does not hear a consultation");
+      const answer = (): void => {
+        signal.removeEventListener("abort", giveUp);
+        const isUnable = !isCalm && random.chance(habits.refusesConsultation);
+        if (isUnable) meet("an agent cannot be consulted");
+        resolve(isUnable ? cannot : { kind: "known", value: value() });
+      };
+      scheduler.offer({ kind: "machine", label: `${agent} ${what}`, life, run: answer });
+    });
+  }
+
   return {
-    driver: (life) => ({
-      name: "scripted",
-      ...withoutCatalogue("scripted"),
-      health: () => deps.scheduler.pending("machine", "health", life, () => ({ kind: "ready" as const, version: "1" })),
+    driver: (agent, life) => ({
+      name: agent,
+      health: async (signal) => {
+        const health = await consulted(agent, life, "health", signal, () => "1");
+        return health.kind === "known" ? { kind: "ready", version: health.value } : health;
+      },
+      models: (_workspace, signal) => consulted(agent, life, "models", signal, () => catalogue),
+      sessions: (workspace, limit, signal) =>
+        consulted(agent, life, "sessions", signal, () =>
+          memories
+            .filter((memory) => memory.agent === agent && memory.workspace === workspace)
+            .toReversed()
+            .slice(0, limit)
+            .map(({ resume }) => ({ resume, workspace, title: null, preview: resume, updatedAtMs: 0 })),
+        ),
+      fork: (_resume, workspace, signal) =>
+        consulted(agent, life, "fork", signal, () => serials.memory(agent, workspace)),
+      terminalCommand: () => null,
       start: (request) => {
-        const script = createScript(deps.random, isCalm ? null : deps.habits);
-        const scripted = createScriptedTurn(deps, request, life, script);
+        const script = createScript(deps.random, isCalm ? null : deps.habits, deps.now());
+        const scripted = createScriptedTurn(deps, serials, agent, request, life, script);
         turns.push(scripted);
         return scripted.turn;
       },
@@ -63,25 +134,37 @@ export function createScriptedAgents(deps: AgentDeps): ScriptedAgents {
   };
 }
 
-function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number, script: Script): ScriptedTurn {
+function createScriptedTurn(
+  deps: AgentDeps,
+  serials: Serials,
+  name: AgentName,
+  request: TurnRequest,
+  life: number,
+  script: Script,
+): ScriptedTurn {
   const { world, scheduler, random, habits, meet } = deps;
   const { run } = request.owner;
-  const ledger = world.beginTurn(request, life);
+  const ledger = world.beginTurn(request, life, name);
+  deps.began(ledger);
   const agent = world.spawn(ledger, "agent", script.toughness);
   const events = createEvents();
   const proof = Promise.withResolvers<Quiet>();
+  const calls = new Set<AbortController>();
   let next = 0;
   let hasEnded = false;
   let isProven = false;
+  let isCalm = false;
   let working: Choice | null = null;
   let proving: Choice | null = null;
+  /** What the agent waits for before it goes on. */
+  let blocker: LedgerAsk | "call" | null = null;
   ledger.onEnd = review;
   continueWork();
 
   // ---- work
 
   function continueWork(): void {
-    if (!agent.alive || hasEnded) return;
+    if (!agent.alive || hasEnded || blocker !== null || working !== null) return;
     if (next === script.hangsAt) return meet("an agent hangs");
     working = { kind: "agent", label: `${run} acts`, life, run: act };
     scheduler.offer(working);
@@ -97,6 +180,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     }
     const isUnheard = ledger.asked !== null || next >= script.steps.length;
     if (script.goesOn && agent.toughness === "never" && isUnheard) {
+      if (random.chance(0.3)) callUnheard();
       events.emit({ kind: "text", delta: "and on " });
       return continueWork();
     }
@@ -107,10 +191,106 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
     const step = script.steps[next];
     next += 1;
     if (step === undefined) return finish(script.end);
-    if (step.kind === "tool-started") world.spawn(ledger, "tool", drawToughness(random, habits));
-    if (step.kind === "tool-ended") endOneTool();
-    events.emit(step);
+    take(step);
     continueWork();
+  }
+
+  function take(step: ScriptStep): void {
+    switch (step.kind) {
+      case "asks":
+        return ask(step.what, step.waits);
+      case "call":
+        blocker = "call";
+        return call(step.tool, () => {
+          if (blocker === "call") blocker = null;
+          continueWork();
+        });
+      case "session":
+        return events.emit({ ...step, resume: request.session.resume ?? serials.memory(name, request.workspace) });
+      case "tool-started":
+        ledger.hasUsedTools = true;
+        world.spawn(ledger, "tool", drawToughness(random, habits));
+        return events.emit(step);
+      case "tool-ended":
+        endOneTool();
+        return events.emit(step);
+      default:
+        return events.emit(step);
+    }
+  }
+
+  // ---- asks
+
+  /** The agent's own names for its asks are the same in each turn. */
+  function ask(what: Ask["kind"], waits: boolean): void {
+    meet("an agent asks a person");
+    const asked: LedgerAsk = { id: `q${ledger.asks.length + 1}`, mark: serials.mark(), state: "waiting", handed: 0 };
+    ledger.asks.push(asked);
+    if (waits) blocker = asked;
+    events.emit({ kind: "asked", id: asked.id, ask: askWith(what, asked.mark, random) });
+    if (isCalm) return giveUp(asked);
+    if (script.withdraws && random.chance(0.5))
+      scheduler.offer({ kind: "agent", label: `${run} withdraws ${asked.id}`, life, run: () => withdraw(asked, what) });
+  }
+
+  function withdraw(asked: LedgerAsk, what: Ask["kind"]): void {
+    if (asked.state !== "waiting" || !agent.alive || hasEnded) return;
+    meet("an agent withdraws what it asked");
+    giveUp(asked);
+    if (blocker !== null || !random.chance(0.4)) return;
+    meet("an agent asks again");
+    ask(what, true);
+  }
+
+  function giveUp(asked: LedgerAsk): void {
+    asked.state = "given-up";
+    events.emit({ kind: "ask-withdrawn", id: asked.id });
+    goOnAfter(asked);
+  }
+
+  function goOnAfter(asked: LedgerAsk): void {
+    if (blocker === asked) blocker = null;
+    continueWork();
+  }
+
+  /** What was asked for happens here, and nowhere else. */
+  function hear(id: string, answer: AskAnswer): "accepted" | "too-late" {
+    const asked = ledger.asks.find((one) => one.id === id && one.state === "waiting");
+    const isOver = !agent.alive || hasEnded || ledger.asked !== null;
+    if (asked === undefined || isOver || script.missesAnswer) {
+      meet("an answer comes too late");
+      if (asked !== undefined) asked.state = "given-up";
+      if (asked !== undefined && !isOver) goOnAfter(asked);
+      return "too-late";
+    }
+    asked.state = "answered";
+    if (answer.kind === "allow") world.spawn(ledger, "tool", drawToughness(random, habits));
+    goOnAfter(asked);
+    return "accepted";
+  }
+
+  // ---- tools of ours
+
+  function call(tool: (ScriptStep & { kind: "call" })["tool"], then: () => void): void {
+    const mark = serials.mark();
+    const ended = new AbortController();
+    calls.add(ended);
+    if (isCalm) ended.abort();
+    if (ledger.asked !== null) meet("a tool of ours is called by a turn that was told to stop");
+    const input = { question: mark, text: mark, title: mark, model: "small", options: ["red", "blue"] };
+    if (tool === "ask_user") meet("an agent asks by a tool of ours");
+    void request.tools.call(tool, input, ended.signal).then((result) => {
+      calls.delete(ended);
+      if (result.kind === "ok" && tool === "notify") ledger.told.push(mark);
+      if (result.kind === "ok" && tool === "ask_user") deps.answeredByTool(ledger, mark, result.text);
+      then();
+    }); // never rejects
+  }
+
+  /** A process that nobody can end calls on, also when its run is not its own any more. */
+  function callUnheard(): void {
+    if (ledger.isReleased) meet("a tool of ours is called after its run was released");
+    call(random.pick(["ask_user", "notify", "new_session"]), () => {});
   }
 
   function endOneTool(): void {
@@ -131,7 +311,10 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
   function say(end: TurnEnd): void {
     if (hasEnded) return;
     hasEnded = true;
+    ledger.said = script.lastWord === "ended" ? end : null;
     if (working !== null) scheduler.withdraw(working);
+    working = null;
+    if (random.chance(0.5)) for (const one of [...calls]) one.abort();
     if (script.lastWord === "none") return meet("an agent ends without a word");
     const speak = (): void => {
       if (isProven) meet("an agent is proven gone before its last word");
@@ -143,6 +326,7 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
       if (!script.talksAfterEnd) return;
       meet("an agent talks after its end");
       meet("an agent ends twice");
+      events.emit({ kind: "asked", id: "q1", ask: askWith("plan", serials.mark(), random) });
       events.emit({ kind: "text", delta: "after the end" });
       events.emit({ kind: "ended", end: { kind: "completed", answer: "a second end" } });
     };
@@ -227,7 +411,10 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
         steered(ledger, prompt.text);
         return "accepted" as const;
       }),
-    answer: () => Promise.resolve("too-late"),
+    answer: (id, answer) => {
+      deps.handed(ledger, id, answer);
+      return scheduler.pending("agent", `${run} hears the answer to ${id}`, life, () => hear(id, answer));
+    },
     interrupt,
     quiet: proof.promise,
     survivors,
@@ -245,10 +432,12 @@ function createScriptedTurn(deps: AgentDeps, request: TurnRequest, life: number,
         process.toughness = "kill";
         if (ledger.asked === "kill" && process.role !== "background") world.end(process);
       }
+      isCalm = true;
+      for (const asked of ledger.asks) if (asked.state === "waiting" && agent.alive && !hasEnded) giveUp(asked);
+      for (const one of [...calls]) one.abort();
       script.goesOn = false;
-      const hangs = script.hangsAt === next;
       script.hangsAt = null;
-      if (hangs) continueWork();
+      continueWork();
     },
   };
 }

@@ -10,6 +10,7 @@ import { beginLife, downtimeMs, type Life } from "./life.ts";
 import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault } from "./faults.ts";
 import type { Change } from "./journal.ts";
+import type { RunRow } from "./mirror.ts";
 import { createLateWriters } from "./late-writers.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
@@ -17,6 +18,9 @@ import { createMirror } from "./mirror.ts";
 import { createRandom } from "./random.ts";
 import { atRest } from "./rest.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+import { rulesOfAsks } from "./rules-of-asks.ts";
+import { rulesOfAttempts } from "./rules-of-attempts.ts";
+import { rulesOfChoices } from "./rules-of-choices.ts";
 import { rulesOfItems } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
@@ -99,6 +103,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const ghosts: Life[] = [];
   let lives = 0;
   let ids = 0;
+  let decisions = 0;
   let bootedAtMs = 0;
   let phase: "booting" | "open" | "draining" | "closing" | "over" = "booting";
   let crashesLeft = scenario.crashesMax;
@@ -116,7 +121,6 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const isHeld = (path: string, of: number): boolean => phase === "closing" || machine.isHeld(path, of);
   const world = createWorld(violated);
   const machine = createMachine({ world, scheduler, random, habits, meet, violated });
-  const agents = createScriptedAgents({ world, scheduler, random, habits, isHeld, meet, violated });
   const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, meet, violated });
   const chat = createChat({ mirror, scheduler, random, clock, scenario, meet, violated });
   const lateWriters = createLateWriters({ mirror, random, asked: chat.asked, meet, violated });
@@ -125,17 +129,26 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     world,
     asked: chat.asked,
     runsMax: scenario.runsMax,
+    limits: scenario.limits,
     downtimeMs,
     bootedAtMs: () => bootedAtMs,
     life: () => lives,
     violated,
   };
+  const asks = rulesOfAsks(context);
+  const attempts = rulesOfAttempts(context, meet);
   const rules: readonly Rule[] = [
     rulesOfRuns(context),
     rulesOfItems(context),
     rulesOfOrder(context),
     rulesOfMessages(context),
+    rulesOfChoices(context),
+    asks,
   ];
+  const { began } = attempts;
+  const { handed, answeredByTool } = asks;
+  const told = { began, handed, answeredByTool, isHeld, meet, violated };
+  const agents = createScriptedAgents({ world, scheduler, random, habits, now: clock.now, ...told });
   const checks = createStandingChecks(context, scheduler, journal, machine);
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
@@ -178,6 +191,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       scenario,
       workspace: scenario.defaultWorkspace,
       newId: () => `i${(ids += 1)}`,
+      nextDecision: () => (decisions += 1),
+      holding: (path, heard) => attempts.holding(path, number, heard),
       commitFails: () => !isCalm && scenario.commitFails > 0 && random.chance(scenario.commitFails),
       outboxFails: () =>
         isCalm || !random.chance(scenario.outboxFails) ? null : random.chance(0.5) ? "before" : "after",
@@ -245,6 +260,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     }
     chat.attach(null);
     phase = "closing";
+    if (isConsulting()) meet("a shutdown cuts a consultation");
     await engine[Symbol.asyncDispose]();
   }
 
@@ -283,7 +299,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     for (const run of mirror.live) {
       if (run.state === "stopping") meet("a crash while a run stops");
       if (run.state === "running") meet("a crash while an agent works");
+      if (isBetweenAttempts(run)) meet("a crash between two attempts");
     }
+    if (mirror.openAsks.size > 0) meet("an ask is open at a crash");
+    if (isConsulting()) meet("a crash cuts a consultation");
   }
 
   /** The program is dead: what it held is lost, what it started may live on. */
@@ -326,6 +345,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (changes.length === 0) return;
     for (const change of changes) {
       for (const rule of rules) rule.before?.(change);
+      noteRun(change);
       mirror.apply(change);
       lateWriters.note(change);
       noteBackground(change);
@@ -337,6 +357,38 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (mirror.received() !== mirror.items.size) {
       violated("I4", `${mirror.received()} received, ${mirror.items.size} journalled`);
     }
+  }
+
+  /** Its last turn has failed and is gone, and the run goes on. */
+  function isBetweenAttempts({ id, state, stopWhy }: RunRow): boolean {
+    const last = world.turnsOf(id).at(-1);
+    const isGone = last !== undefined && last.life === lives && last.processes.every((process) => !process.alive);
+    return isGone && last.said?.kind === "failed" && state === "running" && stopWhy === null;
+  }
+
+  function isConsulting(): boolean {
+    for (const { state, run, request } of mirror.items.values()) {
+      if (state !== "running" || run !== null) continue;
+      if (request.kind === "press" || (request.kind === "command" && request.command.name !== "stop")) return true;
+    }
+    return false;
+  }
+
+  /** What a run went through, by the change that is about to be. */
+  function noteRun(change: Change): void {
+    if (change.what !== "run-changed") return;
+    const run = mirror.runs.get(change.id)!;
+    const isAsking = [...mirror.openAsks].some((ask) => ask.run === run.id);
+    const isStopped = run.stopWhy === null && (change.stopWhy === "user" || change.stopWhy === "replaced");
+    const isReplaced = change.stopWhy === "replaced";
+    if (isStopped && isAsking)
+      meet(isReplaced ? "an ask is open when its run is replaced" : "an ask is open when its run is stopped");
+    if (isStopped && isBetweenAttempts(run))
+      meet(isReplaced ? "a run is replaced between two attempts" : "a run is stopped between two attempts");
+    if (change.to === "quarantined" && isAsking) meet("an ask is open in a quarantine");
+    const fault = change.outcome?.kind === "failed" ? change.outcome.fault.kind : null;
+    if (fault === "stalled") meet("a run fails because it was silent");
+    if (fault === "limit-reached") meet("a run reaches a limit");
   }
 
   function noteBackground(change: Change): void {
@@ -408,6 +460,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     if (failure === null) await calm();
     if (failure === null && life !== null) checks.left(life.engine);
     if (failure === null) for (const rule of rules) rule.end?.();
+    if (failure === null) messenger.checkCards();
     if (failure === null) checkCounts();
   }
 

@@ -5,6 +5,7 @@
  * I1: two turns with living processes in one workspace, or for one conversation, are an overlap, unless a person force-released
  * the older one.
  */
+import type { TurnEnd } from "../../src/domain/agent-event.ts";
 import type { ProcessRef, RunOwner } from "../../src/domain/run.ts";
 import type { InterruptLevel, TurnRequest } from "../../src/engine/ports.ts";
 
@@ -29,8 +30,27 @@ export function endsBy(level: InterruptLevel, toughness: Toughness): boolean {
   return strengths.indexOf(level) >= strengths.indexOf(toughness);
 }
 
+/** What a turn wants to know: `id` is the agent's own, which later turns use again; `mark` is in its words and in no other ask. */
+export type LedgerAsk = {
+  readonly id: string;
+  readonly mark: string;
+  state: "waiting" | "answered" | "given-up";
+  /** How often an answer was handed to the turn for it. */
+  handed: number;
+};
+
 export type LedgerTurn = {
   readonly owner: RunOwner;
+  readonly agent: string;
+  readonly session: TurnRequest["session"];
+  readonly permissions: TurnRequest["permissions"];
+  readonly model: TurnRequest["model"];
+  readonly asks: LedgerAsk[];
+  /** The agent's own word on its end. */
+  said: TurnEnd | null;
+  hasUsedTools: boolean;
+  /** What a tool of ours said that it told the person. */
+  readonly told: string[];
   readonly life: number;
   readonly workspace: string;
   /** The tags of the prompts it was given, in order: `p17`. */
@@ -47,7 +67,7 @@ export type LedgerTurn = {
 };
 
 export interface World {
-  beginTurn(request: TurnRequest, life: number): LedgerTurn;
+  beginTurn(request: TurnRequest, life: number, agent: string): LedgerTurn;
   spawn(turn: LedgerTurn, role: ProcessRole, toughness: Toughness): LedgerProcess;
   end(process: LedgerProcess): void;
   /** Living processes of a turn, without those that it left behind on purpose. */
@@ -60,7 +80,7 @@ export interface World {
   /** The program crashed: its living turns have nobody any more. */
   orphan(life: number): void;
   release(run: string): void;
-  /** How often each tagged prompt was given to an agent as the prompt of a turn. */
+  /** How often each tagged prompt was given to an agent as the prompt of a run's first turn. */
   readonly starts: ReadonlyMap<string, number>;
 }
 
@@ -86,17 +106,24 @@ export function createWorld(violated: (invariant: string, what: string) => void)
     for (const other of active) {
       if (other === turn || other.isReleased) continue;
       const sharesWorkspace = other.workspace === turn.workspace;
-      if (!sharesWorkspace && other.owner.conversation !== turn.owner.conversation) continue;
+      const sharesMemory = turn.session.resume !== null && other.session.resume === turn.session.resume;
+      if (!sharesMemory && !sharesWorkspace && other.owner.conversation !== turn.owner.conversation) continue;
       if (alive(other).length === 0) continue;
+      if (sharesMemory) violated("memory", `${turn.owner.run} and ${other.owner.run} work in one memory`);
       const where = sharesWorkspace ? turn.workspace : turn.owner.conversation;
       violated("I1", `${turn.owner.run} acts in ${where} while processes of ${other.owner.run} live there`);
     }
   }
 
   const world: World = {
-    beginTurn: (request, life) => {
+    beginTurn: (request, life, agent) => {
+      const { owner, session, permissions, model } = request;
       const turn: LedgerTurn = {
-        owner: request.owner,
+        ...{ owner, agent, session, permissions, model },
+        asks: [],
+        said: null,
+        hasUsedTools: false,
+        told: [],
         life,
         workspace: request.workspace,
         prompts: [...tagsOf(request.prompt.text)],
@@ -110,7 +137,7 @@ export function createWorld(violated: (invariant: string, what: string) => void)
       const ofRun = byRun.get(request.owner.run);
       if (ofRun === undefined) byRun.set(request.owner.run, [turn]);
       else ofRun.push(turn);
-      for (const tag of turn.prompts) starts.set(tag, (starts.get(tag) ?? 0) + 1);
+      if (ofRun === undefined) for (const tag of turn.prompts) starts.set(tag, (starts.get(tag) ?? 0) + 1);
       return turn;
     },
     spawn: (turn, role, toughness) => {
