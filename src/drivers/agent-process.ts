@@ -10,6 +10,7 @@ import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Evidence, ProcessRef } from "../domain/run.ts";
 import { endProcesses, survivors } from "../lib/process-group.ts";
 import type { Proof, Spared } from "../lib/process-group.ts";
+import { residentBytes } from "../lib/process-memory.ts";
 import { identify, withMarkers } from "../lib/process-scan.ts";
 import type { ProcessEntry, ProcessQuery, Scan } from "../lib/process-scan.ts";
 
@@ -41,6 +42,10 @@ export type AgentProcess = {
   readonly isRunning: boolean;
   /** To its whole group; nothing happens once it has exited (its children are then for `end`). Never throws. */
   signal(kill: "SIGTERM" | "SIGKILL"): void;
+  /** Whether it is alive and the one that was started, by its start and its marker. False where that cannot be seen; never rejects. */
+  isAsStarted(): Promise<boolean>;
+  /** What it and its helpers hold, without the spared, in bytes. Rejects when the system does not tell. */
+  residentBytes(spared: readonly Spared[]): Promise<number>;
   /** The agent itself and everything it started that is alive now, without the spared. */
   survivors(spared: readonly Spared[]): Promise<ProcessEntry[]>;
   /** Signals and proves; see `endProcesses`. */
@@ -77,6 +82,23 @@ export function spawnAgent(agent: AgentCommand, scan: Scan): AgentProcess {
       // Our own child: until its exit was reported here, its pid cannot belong to anybody else.
       if (isRunning && child.pid !== undefined) signalOwnGroup(child.pid, kill);
     },
+    async isAsStarted() {
+      const leader = await identified;
+      if (leader === undefined || !isRunning) return false;
+      try {
+        const { byPid, carries, unsure } = await scan([leader]);
+        const entry = byPid.get(leader.pid);
+        if (entry?.life !== "alive" || entry.startTime !== leader.startTime) return false;
+        // In the middle of an exec there is no environment to see.
+        if (unsure.has(`${entry.pid}/${entry.startTime}`)) return true;
+        // ps on macOS hides the environment of the system's own binaries, of a shell that runs an agent for one.
+        return process.platform === "darwin" || carries(entry, marker);
+      } catch {
+        return false; // the process table cannot be read: whoever needs a proof is told
+      }
+    },
+    residentBytes: async (spared) =>
+      residentBytes((await survivors(await query(), spared, scan)).map((entry) => entry.pid)),
     survivors: async (spared) => survivors(await query(), spared, scan),
     end: async (spared, kill, signal) => endProcesses(await query(), spared, kill, scan, signal),
   };

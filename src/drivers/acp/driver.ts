@@ -1,11 +1,10 @@
 /**
  * Any agent that speaks the Agent Client Protocol, as a driver: which one is configuration.
  *
- * 1. A process is never shared between sessions, though the protocol could: so a marker per process tells which commands belong to which
- *    session, also where the agent leaves children alive after a stop.
+ * 1. Each session has a process of its own (session-pool.ts), though the protocol could share one: so a marker per process tells which
+ *    commands belong to which session, also where the agent leaves children alive after a stop.
  * 2. A process that died or was killed is replaced, and its session is taken up again where the agent can; else it begins anew and says so.
- * 3. Processes are bounded in number and in idle time; closing one never touches what its turns left running on purpose.
- * 4. Disposing ends everything, that included, with proof.
+ * 3. What it is asked beside its turns ends with the driver.
  */
 import { methods } from "@agentclientprotocol/sdk";
 import type { StoredSession } from "../../domain/agent-session.ts";
@@ -13,8 +12,7 @@ import type { Fault } from "../../domain/faults.ts";
 import type { HostTool } from "../../domain/host-tool.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { Asked, Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
-import { noProcesses } from "../no-processes.ts";
-import { endProcesses } from "../../lib/process-group.ts";
+import { createSessionPool, shutDown } from "../session-pool.ts";
 import type { Scan } from "../../lib/process-scan.ts";
 import { connect } from "./connection.ts";
 import type { AcpConnection } from "./connection.ts";
@@ -27,7 +25,6 @@ import type { AcpSession, SessionDeps, SessionOptions } from "./session.ts";
 import { deathOf, faultOf, strangerFault } from "./translate.ts";
 import type { AgentTitle } from "./translate.ts";
 import { startTurn } from "./turn.ts";
-import type { Acquired } from "./turn.ts";
 
 /** An agent, as it is configured. */
 export type AcpAgent = {
@@ -64,19 +61,10 @@ export type AcpDriverDeps = {
 
 /** A warm process holds 260 MB (gemini-cli) to 510 MB (opencode), and 45 MB for the pipe of our tools (measured). */
 const idleProcessesMax = 3;
-/** A person who comes back within this time meets a warm process; later, taking the session up again costs 2 to 5 s once. */
-const idleMsMax = 15 * 60_000;
-
-/** Every process is terminated, killed after 3 s and then gone within milliseconds. */
-const disposeMsMax = 15_000;
 /** Pages of a list of sessions that are asked for: an agent that never stops must not be asked for ever. */
 const listPagesMax = 20;
 
-type Warm = {
-  readonly session: AcpSession;
-  /** Fires when the process is taken or closed: ends the idle bound. */
-  idle: AbortController | null;
-};
+type Wish = SessionOptions & Pick<TurnRequest, "permissions">;
 
 export function createAcpDriver(deps: AcpDriverDeps): Driver {
   const { agent, clock, scan } = deps;
@@ -84,17 +72,9 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
   // A marker's element may hold no comma, and a configured name is the user's own.
   const driverMarker = `${deps.instance}.${agent.name.replaceAll(/[^\w-]/g, "_")}`;
   const tools = createHostToolsServer();
-  /** By our session id, least recently used first. */
-  const warm = new Map<string, Warm>();
-  /** Turns of one session come one after the other; the engine sees to it, this makes it so. */
-  const lines = new Map<string, Promise<void>>();
-  const closings = new Set<Promise<void>>();
   /** Programs that are asked one thing: they end with the driver. */
   const questions = new Set<Promise<unknown>>();
   const disposal = new AbortController();
-  let spare: Warm | null = null;
-  /** Prepared processes that were taken and not yet replaced. */
-  const takers = new Set<AcpSession>();
   let serial = 0;
 
   const sessionDeps: SessionDeps = {
@@ -113,113 +93,22 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     return [deps.instance, driverMarker, `${driverMarker}.${process.pid}.${(serial += 1)}`];
   }
 
-  function open(options: SessionOptions): Warm {
-    return { session: createSession(sessionDeps, options, markers()), idle: null };
-  }
-
-  async function acquire(request: TurnRequest): Promise<Acquired> {
-    const { id, resume } = request.session;
-    if (disposal.signal.aborted) return { kind: "unavailable", fault: shutDown };
-    const own = warm.get(id);
-    if (own && fits(own.session, request)) return taken(id, own);
-    if (own) {
-      warm.delete(id);
-      // One writer per session: the next process of it starts when the last one is gone.
-      await retire(own);
-      if (disposal.signal.aborted) return { kind: "unavailable", fault: shutDown };
-    }
-    if (resume === null && spare?.session.isAlive === true && spare.session.options.workspace === request.workspace) {
-      const prepared = spare;
-      spare = null;
-      takers.add(prepared.session);
-      return taken(id, prepared);
-    }
-    try {
-      return taken(id, open({ workspace: request.workspace, resume }));
-    } catch (error) {
-      return { kind: "unavailable", fault: { kind: "internal", detail: String(error) } };
-    }
-  }
-
-  function taken(id: string, entry: Warm): Acquired {
-    entry.idle?.abort();
-    entry.idle = null;
-    warm.delete(id);
-    warm.set(id, entry);
-    return { kind: "session", session: entry.session };
-  }
-
-  function release(id: string, session: AcpSession): void {
-    // Now and not when it was taken: the start of a process would have slowed down the turn.
-    if (takers.delete(session)) prewarm(session.options.workspace);
-    const entry = warm.get(id);
-    if (entry?.session !== session) return;
-    if (!session.isAlive || disposal.signal.aborted) {
-      warm.delete(id);
-      void retire(entry); // owned by `closings`
-      return;
-    }
-    rest(entry, () => {
-      if (warm.get(id) === entry) warm.delete(id);
-    });
-    const idle = [...warm].filter(([, other]) => other.idle !== null);
-    for (const [other, eldest] of idle.slice(0, Math.max(0, idle.length - idleProcessesMax))) {
-      warm.delete(other);
-      void retire(eldest); // owned by `closings`
-    }
-  }
-
-  /** Starts the bound of being idle. */
-  function rest(entry: Warm, forgetIt: () => void): void {
-    const idle = new AbortController();
-    entry.idle = idle;
-    // A bound: a process nobody uses gives its memory back. It is started again when its session is used again.
-    void clock.sleep(idleMsMax, idle.signal).then(() => {
-      if (idle.signal.aborted) return;
-      forgetIt();
-      void retire(entry); // owned by `closings`
-    });
-  }
-
-  async function retire(entry: Warm): Promise<void> {
-    entry.idle?.abort();
-    const closing = entry.session.close("gently").catch((error: unknown) => {
-      deps.log.error({ error, agent: agent.name }, "an agent's process cannot be proven gone");
-    });
-    closings.add(closing);
-    await closing;
-    closings.delete(closing);
-  }
-
-  /** The prepared process; null when there can be none. */
-  function prepare(workspace: string): Warm | null {
-    if (disposal.signal.aborted) return null;
-    if (spare?.session.isAlive === true && spare.session.options.workspace === workspace) return spare;
-    const old = spare;
-    const next = open({ workspace, resume: null });
-    spare = next;
-    const drop = (): void => {
-      if (spare === next) spare = null;
-    };
-    rest(next, drop);
-    void next.session.process.exited.then(drop); // never rejects
-    if (old) void retire(old); // owned by `closings`
-    return next;
-  }
-
-  function prewarm(workspace: string): void {
-    try {
-      prepare(workspace);
-    } catch (error) {
-      deps.log.warn({ error, agent: agent.name }, "no process of an agent could be prepared");
-    }
-  }
+  const pool = createSessionPool<AcpSession, Wish>({
+    agent: agent.name,
+    marker: driverMarker,
+    idleMax: idleProcessesMax,
+    open: ({ workspace, resume }) => createSession(sessionDeps, { workspace, resume }, markers()),
+    fits,
+    nextWish: (workspace) => Promise.resolve({ workspace, resume: null, permissions: "ask" }),
+    scan,
+    clock,
+    log: deps.log,
+  });
 
   /** A session that can be asked: one that is there, or a prepared one. */
   async function consultant(workspace: string, signal: AbortSignal): Promise<Asked<AcpSession>> {
-    const there = [...warm.values()].map((entry) => entry.session).find((one) => one.isAlive && one.agent !== null);
-    const session = there ?? prepare(workspace)?.session;
-    if (session === undefined) return { kind: "unavailable", fault: shutDown };
+    const session = pool.alive.find((one) => one.agent !== null) ?? (await pool.prepare(workspace));
+    if (session === null) return { kind: "unavailable", fault: shutDown };
     const start = await Promise.race([session.ready, fired(signal)]);
     if (start === "fired") return { kind: "unavailable", fault: gaveUp };
     switch (start.kind) {
@@ -297,8 +186,7 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
 
     async health(signal) {
       if (disposal.signal.aborted) return { kind: "unavailable", fault: shutDown };
-      const there = [...warm.values(), ...(spare ? [spare] : [])].find(({ session }) => session.isAlive);
-      const known = there?.session.agent ?? null;
+      const known = [...pool.alive, pool.prepared].find((session) => session?.isAlive)?.agent ?? null;
       if (known !== null) return { kind: "ready", version: known.version };
       // Whether somebody is logged in is only known when a session begins.
       const answer = await owned(
@@ -339,50 +227,31 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
 
     terminalCommand: (resume) => agent.terminal?.replaceAll("{session}", quoted(resume)) ?? null,
 
-    start(request) {
-      const id = request.session.id;
-      const before = lines.get(id) ?? Promise.resolve();
-      const turn = startTurn(request, {
-        title,
-        modes: agent.modes,
-        clock,
-        log: deps.log,
-        acquire: async () => {
-          await before;
-          return acquire(request);
-        },
-        release: (session) => release(id, session),
-      });
-      const line = turn.quiet.then(() => undefined);
-      lines.set(id, line);
-      void line.then(() => (lines.get(id) === line ? lines.delete(id) : false)); // `quiet` never rejects
-      return turn;
-    },
+    start: (request) =>
+      pool.begin(request.session.id, (lease) =>
+        startTurn(request, {
+          title,
+          modes: agent.modes,
+          clock,
+          log: deps.log,
+          acquire: () => lease.take(() => Promise.resolve({ kind: "known", value: wishOf(request) })),
+          release: lease.release,
+        }),
+      ),
 
-    prewarm,
-
-    pool: () => noProcesses,
-
-    async forget(session) {
-      await lines.get(session);
-      const entry = warm.get(session);
-      warm.delete(session);
-      if (entry) await retire(entry);
-    },
+    prewarm: pool.prewarm,
+    pool: pool.counts,
+    forget: pool.forget,
 
     async [Symbol.asyncDispose]() {
       disposal.abort();
-      const patience = new AbortController();
-      // A bound: a process that not even SIGKILL ends must not keep Signalbox from exiting. It is an orphan for the next start.
-      const late = clock.sleep(disposeMsMax, patience.signal);
-      const done = await Promise.race([endAll().then(() => true), late.then(() => false)]);
-      patience.abort();
-      if (!done) deps.log.error({ agent: agent.name }, "processes of an agent are still alive");
+      await pool.dispose(questions);
+      await tools[Symbol.asyncDispose]();
     },
   };
 
   async function list(session: AcpSession, workspace: string, limit: number): Promise<Asked<readonly StoredSession[]>> {
-    const unused = spare === null ? "" : await idOf(spare.session);
+    const unused = pool.prepared === null ? "" : await idOf(pool.prepared);
     const found: StoredSession[] = [];
     let cursor: string | null = null;
     for (let page = 1; page <= listPagesMax && found.length < limit; page += 1) {
@@ -398,20 +267,6 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
       if (cursor === null) break;
     }
     return { kind: "known", value: found.toSorted((a, b) => b.updatedAtMs - a.updatedAtMs).slice(0, limit) };
-  }
-
-  async function endAll(): Promise<void> {
-    const all = [...warm.values(), ...(spare ? [spare] : [])];
-    warm.clear();
-    spare = null;
-    await Promise.all([...all.map(retire), ...closings, ...questions]);
-    await Promise.all(lines.values());
-    // What turns left running on purpose carries the driver's marker as well.
-    const query = { marker: driverMarker, roots: [] };
-    await endProcesses(query, [], "SIGKILL", scan, new AbortController().signal).catch((error: unknown) => {
-      deps.log.error({ error, agent: agent.name }, "the process table cannot be read");
-    });
-    await tools[Symbol.asyncDispose]();
   }
 }
 
@@ -441,11 +296,14 @@ export function configuredAgent(
 /** An agent needs up to a second to end itself on SIGTERM. */
 const gentleMsMax = 3_000;
 
-const shutDown: Fault = { kind: "internal", detail: "Signalbox is shutting down." };
 const gaveUp: Fault = { kind: "internal", detail: "The agent did not answer in time." };
 
+function wishOf({ workspace, permissions, session }: TurnRequest): Wish {
+  return { workspace, permissions, resume: session.resume };
+}
+
 /** An allowance that the agent was given for its session would let it change things in plan mode: that needs a fresh process. */
-function fits(session: AcpSession, { workspace, permissions }: TurnRequest): boolean {
+function fits(session: AcpSession, { workspace, permissions }: Wish): boolean {
   if (!session.isAlive || session.options.workspace !== workspace) return false;
   return permissions !== "plan" || !session.hasStandingAllowance;
 }
