@@ -2,7 +2,7 @@
 // `npx vitest run path/to/file.test.ts`.
 import { defineConfig } from "vitest/config";
 
-/** Tests that start a real agent CLI are named so wherever they sit: they run with the end-to-end tests. */
+/** Tests that start a real agent CLI are named so wherever they sit: a project of their own. */
 const realCli = "**/*.cli.test.ts";
 const ignored = ["**/node_modules/**", "dist/**"];
 
@@ -52,9 +52,14 @@ export default defineConfig({
       },
       {
         extends: true,
+        // Each file starts one agent at a time and waits for it half of the time; more than two files at once would only wait for memory.
+        test: { name: "agents", include: [realCli], exclude: ignored, maxWorkers: 2 },
+      },
+      {
+        extends: true,
         test: {
           name: "e2e",
-          include: ["test/e2e/**/*.test.ts", "test/endurance/**/*.test.ts", realCli],
+          include: ["test/e2e/**/*.test.ts", "test/endurance/**/*.test.ts"],
           exclude: ignored,
           // Real processes on small machines: one file at a time, or their timings disturb each other.
           fileParallelism: false,

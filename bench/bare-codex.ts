@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { agentProgram } from "../test/agents/programs.ts";
 import { findCodex } from "../src/drivers/codex/locate.ts";
 import { permissionsOf } from "../src/drivers/codex/permissions.ts";
 import { MARKER_VARIABLE } from "../src/lib/process-scan.ts";
@@ -46,7 +47,7 @@ export async function coldCodexTurnMs(home: Home, _model: ModelServer, prompt: s
 
 async function startCodex(home: Home, permissions: BarePermissions): Promise<BareAgent> {
   const path = "/usr/bin:/bin:/usr/sbin:/sbin";
-  const found = findCodex(null, path);
+  const found = findCodex(agentProgram("codex"), path);
   if (found.kind === "missing") throw new Error("Codex is not installed");
   const server = spawn(found.program, ["app-server"], {
     cwd: home.workspace,
@@ -127,7 +128,11 @@ async function startCodex(home: Home, permissions: BarePermissions): Promise<Bar
 
 /** What leads Codex to the settings of `writeCodexSettings`. */
 export function codexVariables(home: Home): Readonly<Record<string, string>> {
-  return { CODEX_HOME: join(home.path, "codex"), SCRIPTED_MODEL_KEY: "sk-bench" };
+  return {
+    CODEX_HOME: join(home.path, "codex"),
+    SCRIPTED_MODEL_KEY: "sk-bench",
+    SIGNALBOX_CODEX_PATH: agentProgram("codex"),
+  };
 }
 
 /** Nothing of it leaves the machine: a provider on loopback, no analytics, no plugins to synchronise, no look for updates. */

@@ -6,7 +6,11 @@
 //   cli ...     any other command of the program: src/cli.ts ...
 //   test ...    everything, scripts/verify.ts test ...       (builds the page too: the browser tests open it)
 //   check       types, lint, format, dead code, unit tests: scripts/verify.ts check
+//   verify ...  parts of it: scripts/verify.ts ...
+//   bench ...   the figures: bench/main.ts ...
 //   run file .. any other script of this repository
+//
+// What runs real agents installs them first (test/agents); the program does not need them.
 //
 // 1. Plain JavaScript without dependencies: it must run before anything is installed, on Node 20.
 // 2. What is already done costs nothing: no process is started and nothing is written when all stamps match.
@@ -24,13 +28,21 @@ const [task = "", ...args] = process.argv.slice(2);
 // A flag and not NODE_OPTIONS, which the agents would inherit.
 const memoryFlags = ["--max-semi-space-size=2"];
 
+const isAsked = (...parts) => parts.some((part) => args.includes(part));
+
 /** What each task runs, and what it needs before. `isProgram`: it must see the person's own PATH and directory. */
 const tasks = {
   start: { command: [...memoryFlags, join(root, "src/cli.ts"), "start", ...args], page: true, isProgram: true },
-  cli: { command: [join(root, "src/cli.ts"), ...args], page: false, isProgram: true },
-  test: { command: ["scripts/verify.ts", "test", ...args], page: true, isProgram: false },
-  check: { command: ["scripts/verify.ts", "check", ...args], page: false, isProgram: false },
-  run: { command: args, page: false, isProgram: false },
+  cli: { command: [join(root, "src/cli.ts"), ...args], isProgram: true },
+  test: { command: ["scripts/verify.ts", "test", ...args], page: true, agents: true },
+  check: { command: ["scripts/verify.ts", "check", ...args] },
+  verify: {
+    command: ["scripts/verify.ts", ...args],
+    page: isAsked("test", "browser", "e2e"),
+    agents: isAsked("test", "agents", "e2e"),
+  },
+  bench: { command: ["bench/main.ts", ...args], agents: true },
+  run: { command: args },
 };
 
 process.exitCode = await main();
@@ -42,7 +54,7 @@ async function main() {
     return 2;
   }
   try {
-    const node = await prepare(root, { page: wanted.page, compiled: task === "start" });
+    const node = await prepare(root, { page: wanted.page, compiled: task === "start", agents: wanted.agents });
     if (wanted.isProgram) {
       const command = ["--import", new URL("compile-cache.mjs", import.meta.url).href, ...wanted.command];
       return await runTask(node, command, personal(process.env));

@@ -19,6 +19,7 @@ beforeEach(() => {
   }
   put("package-lock.json", lockOf({ "node_modules/left": { version: "1.0.0", integrity: "sha-1" } }));
   put("runtime/package-lock.json", lockOf({}));
+  put("test/agents/package-lock.json", lockOf({ "node_modules/agent": { version: "1.0.0", integrity: "sha-1" } }));
   put("src/cli.ts", `console.log("ran", JSON.stringify(process.argv.slice(2)));`);
   put("../npm-cli.js", npmStandIn);
 });
@@ -42,6 +43,22 @@ describe("a fresh clone", () => {
     const second = bootstrap("cli", "doctor");
     expect(second).toMatchObject({ status: 7, stdout: 'ran ["doctor"]\n', stderr: "" });
     expect(npmCalls()).toHaveLength(1);
+  });
+
+  test("the program is started without the agents that tests run; what runs them installs them, once", () => {
+    put("scripts/verify.ts", `console.log("verified", process.argv[2]);`);
+    put("bench/main.ts", `console.log("measured");`);
+    const folders = () => npmCalls().map((call) => call.split(":")[0]);
+    for (const task of [["start"], ["cli"], ["check"], ["verify", "unit"]]) {
+      expect(bootstrap(...task)).toMatchObject({ status: 0 });
+    }
+    expect(folders()).toEqual(["my checkout"]);
+    const first = bootstrap("verify", "agents");
+    expect(first).toMatchObject({ status: 0, stdout: "verified agents\n" });
+    expect(first.stderr).toContain("installing the agents that the tests run");
+    expect(bootstrap("test")).toMatchObject({ status: 0, stderr: "" });
+    expect(bootstrap("bench")).toMatchObject({ status: 0, stderr: "" });
+    expect(folders()).toEqual(["my checkout", "agents"]);
   });
 
   test("an install that was cut off is done again, although it left a node_modules behind", () => {

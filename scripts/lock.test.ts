@@ -5,11 +5,14 @@ import { expect, test } from "vitest";
 
 import { completeLock } from "./lock.ts";
 
-test("npm ci accepts the lockfile on every platform: no pinned platform package is missing (else run `npm run lock`)", () => {
-  const lock = JSON.parse(readFileSync(join(import.meta.dirname, "../package-lock.json"), "utf8"));
-  const missing = Object.keys(completeLock(lock).packages).filter((path) => lock.packages[path] === undefined);
-  expect(missing).toEqual([]);
-});
+test.each(["package-lock.json", "test/agents/package-lock.json"])(
+  "npm ci accepts %s on every platform: no pinned platform package is missing (else run `npm run lock`)",
+  (name) => {
+    const lock = JSON.parse(readFileSync(join(import.meta.dirname, "..", name), "utf8"));
+    const missing = Object.keys(completeLock(lock).packages).filter((path) => lock.packages[path] === undefined);
+    expect(missing).toEqual([]);
+  },
+);
 
 test("a missing platform package gets the machines its name says, beside a parent that needs another version", () => {
   const tool = (version: string) => ({ version, optionalDependencies: { "@x/tool-linux-x64-musl": version } });

@@ -1,4 +1,4 @@
-// Completes package-lock.json: run it after changing a dependency (`npm install --save-exact ...`, then `npm run lock`).
+// Completes the lockfiles: run it after changing a dependency (`npm install --save-exact ...`, then `npm run lock`).
 //
 // npm locks the platform packages of native tools only where the registry it asked had them all, and `npm ci` then refuses
 // the whole lockfile for one that is missing, on every platform. The parents pin exact versions, so the missing entries can
@@ -58,9 +58,11 @@ function platformOf(name: string): Pick<Entry, "os" | "cpu" | "libc"> | undefine
 }
 
 if (import.meta.main) {
-  const file = join(dirname(import.meta.dirname), "package-lock.json");
-  const before = readFileSync(file, "utf8");
-  const after = `${JSON.stringify(completeLock(JSON.parse(before) as Lock), null, 2)}\n`;
-  if (after !== before) writeFileSync(file, after);
-  console.log(after === before ? "package-lock.json is complete" : "package-lock.json completed");
+  for (const name of ["package-lock.json", "test/agents/package-lock.json"]) {
+    const file = join(dirname(import.meta.dirname), name);
+    const before = readFileSync(file, "utf8");
+    const after = `${JSON.stringify(completeLock(JSON.parse(before) as Lock), null, 2)}\n`;
+    if (after !== before) writeFileSync(file, after);
+    console.log(after === before ? `${name} is complete` : `${name} completed`);
+  }
 }

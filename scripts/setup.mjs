@@ -24,11 +24,27 @@ export class SetupFailed extends Error {
   }
 }
 
-/** Resolves to the Node executable to run the task with. Rejects with SetupFailed. Prints to stderr what takes long. */
-export async function prepare(root, { page, compiled }) {
+/**
+ * Resolves to the Node executable to run the task with. Rejects with SetupFailed. Prints to stderr what takes long.
+ * `agents`: the agents that tests run; a person who only uses the program does not wait for them.
+ */
+export async function prepare(root, { page, compiled, agents }) {
   const steps = [
     nodeStep(root),
-    dependenciesStep(root),
+    packagesStep(
+      root,
+      "the dependencies",
+      "the pinned dependencies (about 750 MB on disk, Claude Code and a browser included; once)",
+    ),
+    ...(agents
+      ? [
+          packagesStep(
+            join(root, "test/agents"),
+            "the agents under test",
+            "the agents that the tests run (about 680 MB on disk; once)",
+          ),
+        ]
+      : []),
     ...(page ? [pageStep(root)] : []),
     ...(compiled ? [compileStep(root)] : []),
   ];
@@ -116,12 +132,13 @@ function isNewEnough(version) {
 
 // ---- Dependencies ----
 
-function dependenciesStep(root) {
-  const stampFile = join(root, "node_modules/.signalbox-setup.json");
+/** The packages that the lockfile in `home` pins. `what` they are, and what is said while they are installed. */
+function packagesStep(home, what, announcement) {
+  const stampFile = join(home, "node_modules/.signalbox-setup.json");
   // npm writes this list of what it installed last of all.
-  const installedFile = join(root, "node_modules/.package-lock.json");
+  const installedFile = join(home, "node_modules/.package-lock.json");
   const current = () => ({
-    lock: hashOf(join(root, "package-lock.json")),
+    lock: hashOf(join(home, "package-lock.json")),
     installed: hashOf(installedFile),
     machine: machine(),
   });
@@ -133,9 +150,9 @@ function dependenciesStep(root) {
     },
     async run(node) {
       // Somebody ran npm by hand: what is there is what the lockfile asks for, so there is nothing to install again.
-      if (!installedAsLocked(join(root, "package-lock.json"), installedFile)) {
-        say("installing the pinned dependencies (about 750 MB on disk, agents and browser included; once) ...");
-        await npmCi(root, node, "the dependencies");
+      if (!installedAsLocked(join(home, "package-lock.json"), installedFile)) {
+        say(`installing ${announcement} ...`);
+        await npmCi(home, node, what);
       }
       writeStamp(stampFile, current());
     },

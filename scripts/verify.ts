@@ -1,5 +1,6 @@
 // Everything that is checked here, in one place: `npm test` runs all of it, `npm run check` what takes under a minute,
-// and each part runs alone (`npm run verify -- e2e`).
+// and each part runs alone (`npm run verify -- e2e`). Asked for by name, the agents' tests are whole (six more minutes); as a part of
+// everything they leave out what test/agents/scope.ts says.
 //
 // 1. The last line is `N passed, N failed`, with `, N skipped` when there are any: static checks count as one each.
 // 2. What was skipped is listed with its reason. With CI set, a skipped browser test is a failure.
@@ -9,6 +10,7 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { type AgentScope, agentScopeVariable } from "../test/agents/scope.ts";
 import { type Tally, tallyFileVariable } from "./tally-reporter.ts";
 
 const root = dirname(import.meta.dirname);
@@ -19,7 +21,7 @@ const wholeRunMaxMs = 45 * 60_000;
 const endGraceMs = 5_000;
 
 const staticParts = ["types", "lint", "format", "dead-code"] as const;
-const testParts = ["unit", "contracts", "audit", "simulation", "browser", "e2e"] as const;
+const testParts = ["unit", "contracts", "audit", "simulation", "browser", "agents", "e2e"] as const;
 const groups: Record<string, readonly string[]> = {
   test: [...staticParts, ...testParts],
   check: [...staticParts, "unit"],
@@ -38,8 +40,9 @@ async function main(asked: readonly string[]): Promise<number> {
   const startedAt = performance.now();
   const until = startedAt + wholeRunMaxMs;
   const tallies: Part[] = [];
+  const agents: AgentScope = asked.includes("agents") ? "whole" : "essential";
   for (const part of staticParts) if (parts.has(part)) tallies.push(await runStatic(part, until));
-  for (const part of testParts) if (parts.has(part)) tallies.push(await runTests(part, until));
+  for (const part of testParts) if (parts.has(part)) tallies.push(await runTests(part, agents, until));
   console.log(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all`);
   return summary(tallies);
 }
@@ -80,14 +83,14 @@ function staticCommands(part: (typeof staticParts)[number]): [label: string, com
   }
 }
 
-async function runTests(project: (typeof testParts)[number], until: number): Promise<Part> {
+async function runTests(project: (typeof testParts)[number], agents: AgentScope, until: number): Promise<Part> {
   console.log(`\n--- ${project} tests`);
   const scratch = mkdtempSync(join(tmpdir(), "signalbox-verify-"));
   try {
     const tallyFile = join(scratch, "tally.json");
     const args = ["node_modules/vitest/vitest.mjs", "run", "--project", project];
     const reporters = ["--reporter=default", `--reporter=${join(root, "scripts/tally-reporter.ts")}`];
-    const env = { ...process.env, [tallyFileVariable]: tallyFile };
+    const env = { ...process.env, [tallyFileVariable]: tallyFile, [agentScopeVariable]: agents };
     const { code } = await run(process.execPath, [...args, ...reporters], { until, env });
     const nothing: Tally = { passed: 0, failed: [], skipped: [], isWhole: false };
     const tally = existsSync(tallyFile) ? (JSON.parse(readFileSync(tallyFile, "utf8")) as Tally) : nothing;

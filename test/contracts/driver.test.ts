@@ -33,10 +33,9 @@ async function demoHarness(): Promise<DriverHarness> {
   const drivers = new AsyncDisposableStack();
   const create = () => drivers.use(createDemoDriver({ clock: quickClock(), scan, environment }));
   return {
-    driver: create(),
     workspace,
     prompts: demoPrompts,
-    restart: () => Promise.resolve(create()),
+    create,
     async [Symbol.asyncDispose]() {
       await drivers.disposeAsync();
       rmSync(workspace, { recursive: true });
@@ -70,10 +69,9 @@ async function scriptedHarness(): Promise<DriverHarness> {
   const drivers = new AsyncDisposableStack();
   const create = () => drivers.use(createScriptedDriver({ onTurn: play }));
   return {
-    driver: create(),
     workspace: tmpdir(),
     prompts: scriptedPrompts,
-    restart: () => Promise.resolve(create()),
+    create,
     [Symbol.asyncDispose]: () => drivers.disposeAsync(),
   };
 }

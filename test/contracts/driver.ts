@@ -15,7 +15,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pace } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import { webConversation } from "../../src/domain/conversation.ts";
 import type { RunId } from "../../src/domain/run.ts";
@@ -48,40 +48,51 @@ export type DriverPrompts = {
 };
 
 export type DriverHarness = AsyncDisposable & {
-  readonly driver: Driver;
   /** Where turns run: an existing directory, a real path. */
   readonly workspace: string;
   readonly prompts: DriverPrompts;
-  /** A second driver as after a restart of the program, with the same home of the agent. The harness disposes it. */
-  restart(): Promise<Driver>;
+  /** A driver as after a start of the program; all have the same home of the agent. The harness disposes it at the latest. */
+  create(): Driver;
 };
 
 export type DriverContractOptions = {
   /** The bound of each test; a real CLI starts in a second. */
   readonly timeoutMs: number;
+  /** "essential": only what a person's work depends on most, for agents whose whole suite takes minutes. "whole" unless told. */
+  readonly scope?: "whole" | "essential";
 };
 
-/** Declares the suite. `create` is called before each test, its result is disposed after it. */
+/**
+ * Declares the suite. Each test has a driver of its own, and so agents of its own; the harness is made once, because a fresh home
+ * costs some agents as much as a test.
+ */
 export function driverContract(
   name: string,
   create: () => Promise<DriverHarness>,
   /** The prompts, to know what to skip before a harness exists. */
   prompts: DriverPrompts,
-  { timeoutMs }: DriverContractOptions,
+  { timeoutMs, scope = "whole" }: DriverContractOptions,
 ): void {
   describe(`driver contract: ${name}`, { timeout: timeoutMs }, () => {
     let harness: DriverHarness;
+    let driver: Driver;
     let serial = 0;
 
-    beforeEach(async () => {
+    beforeAll(async () => {
       harness = await create();
     }, timeoutMs);
-    afterEach(async () => {
+    afterAll(async () => {
       await harness[Symbol.asyncDispose]();
+    }, timeoutMs);
+    beforeEach(() => {
+      driver = harness.create();
+    });
+    afterEach(async () => {
+      await driver[Symbol.asyncDispose]();
     }, timeoutMs);
 
     /** Starts a turn; it is stopped, and its tool children are swept, when the test ends however it ends. */
-    function start(text: string, session: SessionRef = newSession(), driver: Driver = harness.driver): Watched {
+    function start(text: string, session: SessionRef = newSession()): Watched {
       const turn = driver.start({
         owner: { conversation: webConversation(session.id), run: `run-${(serial += 1)}` as RunId, epoch: serial },
         session,
@@ -96,30 +107,35 @@ export function driverContract(
       return watched;
     }
 
-    const declare: (title: string, body: () => Promise<void>) => void = test;
+    type Declare = (title: string, body: () => Promise<void>) => void;
+    const essential: Declare = test;
+    const more: Declare = scope === "whole" ? test : () => undefined;
     const needs =
-      <T>(capability: T | null) =>
+      <T>(capability: T | null, declare: Declare) =>
       (title: string, body: (capability: T) => Promise<void>): void => {
         if (capability !== null) declare(title, () => body(capability));
       };
 
     // ---- the stream
 
-    test("a turn that goes well ends once, last, with its answer, and becomes quiet with nothing left", async () => {
-      const turn = start(prompts.answer("marigold"));
-      expect(answerOf(await turn.end)).toContain("marigold");
-      expect(await turn.turn.quiet).toEqual({ adopted: [] });
-      expect(turn.text()).toContain("marigold");
-      expect((await turn.turn.survivors()).processes).toEqual([]);
-    });
+    essential(
+      "a turn that goes well ends once, last, with its answer, and becomes quiet with nothing left",
+      async () => {
+        const turn = start(prompts.answer("marigold"));
+        expect(answerOf(await turn.end)).toContain("marigold");
+        expect(await turn.turn.quiet).toEqual({ adopted: [] });
+        expect(turn.text()).toContain("marigold");
+        expect((await turn.turn.survivors()).processes).toEqual([]);
+      },
+    );
 
-    test("a turn names the session that resumes it", async () => {
+    more("a turn names the session that resumes it", async () => {
       const turn = start(prompts.answer("marigold"));
       await turn.end;
       expect(turn.events.filter((event) => event.kind === "session").at(-1)?.resume).toMatch(/./);
     });
 
-    test("a second turn of the same session answers as the first did", async () => {
+    essential("a second turn of the same session answers as the first did", async () => {
       const session = newSession();
       const first = start(prompts.answer("marigold"), session);
       await first.end;
@@ -129,34 +145,37 @@ export function driverContract(
       await second.turn.quiet;
     });
 
-    needs(prompts.resume)("a resumed session remembers, also after a restart; a new one does not", async (resume) => {
-      const session = newSession();
-      const first = start(resume.first, session);
-      await first.end;
-      await first.turn.quiet;
-      await harness.driver[Symbol.asyncDispose]();
-      const driver = await harness.restart();
-      const resumed = start(resume.second, { ...session, resume: first.resume() }, driver);
-      const fresh = start(resume.second, newSession(), driver);
-      expect(answerOf(await resumed.end)).toMatch(resume.recalls);
-      expect(answerOf(await fresh.end)).not.toMatch(resume.recalls);
-    });
+    needs(prompts.resume, essential)(
+      "a resumed session remembers, also after a restart; a new one does not",
+      async (resume) => {
+        const session = newSession();
+        const first = start(resume.first, session);
+        await first.end;
+        await first.turn.quiet;
+        await driver[Symbol.asyncDispose]();
+        driver = harness.create();
+        const resumed = start(resume.second, { ...session, resume: first.resume() });
+        const fresh = start(resume.second);
+        expect(answerOf(await resumed.end)).toMatch(resume.recalls);
+        expect(answerOf(await fresh.end)).not.toMatch(resume.recalls);
+      },
+    );
 
-    test("start does not throw where it cannot work: the turn ends as failed and is quiet", async () => {
-      await harness.driver[Symbol.asyncDispose]();
+    more("start does not throw where it cannot work: the turn ends as failed and is quiet", async () => {
+      await driver[Symbol.asyncDispose]();
       const turn = start(prompts.answer("marigold"));
       expect((await turn.end).kind).toBe("failed");
       expect(await turn.turn.quiet).toEqual({ adopted: [] });
     });
 
-    test("health resolves, with a version when it is ready", async () => {
-      const health = await harness.driver.health(AbortSignal.timeout(timeoutMs));
+    more("health resolves, with a version when it is ready", async () => {
+      const health = await driver.health(AbortSignal.timeout(timeoutMs));
       expect(health).toEqual({ kind: "ready", version: expect.stringMatching(/./) });
     });
 
     // ---- stopping
 
-    test("stopped before the agent is there: nothing of the turn happens, and it is quiet", async () => {
+    more("stopped before the agent is there: nothing of the turn happens, and it is quiet", async () => {
       const turn = start(prompts.endless);
       turn.turn.interrupt("ask");
       expect(await turn.end).toEqual({ kind: "interrupted" });
@@ -164,33 +183,40 @@ export function driverContract(
       expect(turn.text()).toBe("");
     });
 
-    test.each([0, 1, 3, 10, 30, 100])(
-      "stopped right after the push to a warm agent (%i turns of the event loop later), it ends and does not run on",
-      async (turnsOfLoop) => {
+    more(
+      "stopped right after the push to a warm agent, 0 to 100 turns of the event loop later, it ends and does not run on",
+      async () => {
         const session = newSession();
         const warm = start(prompts.answer("marigold"), session);
         await warm.end;
         await warm.turn.quiet;
-        const turn = start(prompts.endless, { ...session, resume: warm.resume() });
-        for (let i = 0; i < turnsOfLoop; i += 1) await new Promise(setImmediate);
-        turn.turn.interrupt("ask");
-        expect(await turn.end).toEqual({ kind: "interrupted" });
-        expect(await turn.turn.quiet).toEqual({ adopted: [] });
+        let resume = warm.resume();
+        for (const turnsOfLoop of [0, 1, 3, 10, 30, 100]) {
+          const turn = start(prompts.endless, { ...session, resume });
+          for (let i = 0; i < turnsOfLoop; i += 1) await new Promise(setImmediate);
+          turn.turn.interrupt("ask");
+          expect(await turn.end, `${turnsOfLoop} turns later`).toEqual({ kind: "interrupted" });
+          expect(await turn.turn.quiet, `${turnsOfLoop} turns later`).toEqual({ adopted: [] });
+          resume = turn.resume() ?? resume;
+        }
       },
     );
 
-    test("stopped while it writes, it ends as interrupted, and the session goes on with the next turn", async () => {
-      const session = newSession();
-      const turn = start(prompts.endless, session);
-      await turn.first((event) => event.kind === "text");
-      turn.turn.interrupt("ask");
-      expect(await turn.end).toEqual({ kind: "interrupted" });
-      await turn.turn.quiet;
-      const next = start(prompts.answer("foxglove"), { ...session, resume: turn.resume() });
-      expect(answerOf(await next.end)).toContain("foxglove");
-    });
+    essential(
+      "stopped while it writes, it ends as interrupted, and the session goes on with the next turn",
+      async () => {
+        const session = newSession();
+        const turn = start(prompts.endless, session);
+        await turn.first((event) => event.kind === "text");
+        turn.turn.interrupt("ask");
+        expect(await turn.end).toEqual({ kind: "interrupted" });
+        await turn.turn.quiet;
+        const next = start(prompts.answer("foxglove"), { ...session, resume: turn.resume() });
+        expect(answerOf(await next.end)).toContain("foxglove");
+      },
+    );
 
-    test("stopped twice, and again when it is over: one end, quiet once", async () => {
+    more("stopped twice, and again when it is over: one end, quiet once", async () => {
       const turn = start(prompts.endless);
       await turn.first((event) => event.kind === "text");
       turn.turn.interrupt("ask");
@@ -202,15 +228,16 @@ export function driverContract(
       expect((await turn.turn.survivors()).processes).toEqual([]);
     });
 
-    test.each(["ask", "terminate", "kill"] as const)("%s as the first word ends a turn", async (level) => {
-      const turn = start(prompts.endless);
-      await turn.first((event) => event.kind === "text");
-      turn.turn.interrupt(level);
-      expect(await turn.end).toEqual({ kind: "interrupted" });
-      await turn.turn.quiet;
-    });
+    for (const level of ["ask", "terminate", "kill"] as const)
+      more(`${level} as the first word ends a turn`, async () => {
+        const turn = start(prompts.endless);
+        await turn.first((event) => event.kind === "text");
+        turn.turn.interrupt(level);
+        expect(await turn.end).toEqual({ kind: "interrupted" });
+        await turn.turn.quiet;
+      });
 
-    test("after a kill the session's next turn works", async () => {
+    more("after a kill the session's next turn works", async () => {
       const session = newSession();
       const turn = start(prompts.endless, session);
       await turn.first((event) => event.kind === "text");
@@ -220,9 +247,9 @@ export function driverContract(
       expect(answerOf(await next.end)).toContain("foxglove");
     });
 
-    test("a turn whose events nobody reads can be stopped and disposed", async () => {
+    more("a turn whose events nobody reads can be stopped and disposed", async () => {
       const session = newSession();
-      const turn = harness.driver.start({
+      const turn = driver.start({
         owner: { conversation: webConversation(session.id), run: "unread" as RunId, epoch: 1 },
         session,
         workspace: harness.workspace,
@@ -236,7 +263,7 @@ export function driverContract(
       expect(await turn.quiet).toEqual({ adopted: [] });
     });
 
-    needs(prompts.tool)(
+    needs(prompts.tool, essential)(
       "stopped during a tool: survivors names the child, and quiet means that it is gone",
       async (tool) => {
         const seconds = uniqueSeconds();
@@ -253,7 +280,7 @@ export function driverContract(
       },
     );
 
-    needs(prompts.stubbornTool)(
+    needs(prompts.stubbornTool, essential)(
       "a child that ignores TERM is never called quiet while it lives",
       async (stubbornTool) => {
         const seconds = uniqueSeconds();
@@ -271,7 +298,7 @@ export function driverContract(
       },
     );
 
-    needs(prompts.stubbornTool)(
+    needs(prompts.stubbornTool, more)(
       "disposing a turn in the middle of a tool that ignores TERM ends it with proof",
       async (stubbornTool) => {
         const seconds = uniqueSeconds();
@@ -286,7 +313,7 @@ export function driverContract(
       },
     );
 
-    needs(prompts.detachedTool)(
+    needs(prompts.detachedTool, essential)(
       "a child in a session of its own (setsid) does not outlive the stop",
       async (detachedTool) => {
         const seconds = uniqueSeconds();
@@ -300,7 +327,7 @@ export function driverContract(
       },
     );
 
-    needs(prompts.tool)("a stop ends its own turn and leaves another session's tool alone", async (tool) => {
+    needs(prompts.tool, more)("a stop ends its own turn and leaves another session's tool alone", async (tool) => {
       const [mine, theirs] = [uniqueSeconds(), uniqueSeconds()];
       const [stopped, other] = [start(tool(mine)), start(tool(theirs))];
       const [, survivor] = await Promise.all([sleepers(mine), sleepers(theirs)]);
@@ -312,7 +339,7 @@ export function driverContract(
 
     // ---- steering
 
-    needs(prompts.steer)("what is steered into a turn shows in its answer", async (steer) => {
+    needs(prompts.steer, more)("what is steered into a turn shows in its answer", async (steer) => {
       const seconds = uniqueSeconds("1");
       const turn = start(steer.hold(seconds));
       await sleepers(seconds);
@@ -320,13 +347,13 @@ export function driverContract(
       expect(answerOf(await turn.end)).toContain("larkspur");
     });
 
-    test("steering a turn that has ended is too late", async () => {
+    more("steering a turn that has ended is too late", async () => {
       const turn = start(prompts.answer("marigold"));
       await turn.end;
       expect(await turn.turn.steer({ text: "larkspur" })).toBe("too-late");
     });
 
-    test("steering a turn that was told to stop is too late (its text must not run on its own)", async () => {
+    more("steering a turn that was told to stop is too late (its text must not run on its own)", async () => {
       const turn = start(prompts.endless);
       await turn.first((event) => event.kind === "text");
       turn.turn.interrupt("ask");
@@ -336,7 +363,7 @@ export function driverContract(
 
     // ---- what stays on purpose
 
-    needs(prompts.background)(
+    needs(prompts.background, more)(
       "what a finished turn leaves on purpose is adopted, and a later stop leaves it alone",
       async (background) => {
         const [left, seconds] = [uniqueSeconds(), uniqueSeconds()];
@@ -360,7 +387,7 @@ export function driverContract(
 
     // ---- accidents and ends
 
-    needs(prompts.dies)(
+    needs(prompts.dies, essential)(
       "an agent that dies in the middle fails its turn, which is quiet, and the next turn works",
       async (dies) => {
         const session = newSession();
@@ -372,47 +399,50 @@ export function driverContract(
       },
     );
 
-    test("a forgotten session can be used again, and forgetting an unknown one is harmless", async () => {
+    more("a forgotten session can be used again, and forgetting an unknown one is harmless", async () => {
       const session = newSession();
       const turn = start(prompts.answer("marigold"), session);
       await turn.end;
       await turn.turn.quiet;
-      await harness.driver.forget(session.id);
-      await harness.driver.forget("never-seen");
+      await driver.forget(session.id);
+      await driver.forget("never-seen");
       const next = start(prompts.answer("foxglove"), { ...session, resume: turn.resume() });
       expect(answerOf(await next.end)).toContain("foxglove");
     });
 
-    test("a prewarm neither throws nor disturbs the turn that follows", async () => {
-      harness.driver.prewarm(harness.workspace);
-      harness.driver.prewarm(join(tmpdir(), "signalbox-does-not-exist"));
+    more("a prewarm neither throws nor disturbs the turn that follows", async () => {
+      driver.prewarm(harness.workspace);
+      driver.prewarm(join(tmpdir(), "signalbox-does-not-exist"));
       const turn = start(prompts.answer("marigold"));
       expect(answerOf(await turn.end)).toContain("marigold");
     });
 
-    test("disposing the driver ends its live turns: each has its one end and is quiet", async () => {
+    more("disposing the driver ends its live turns: each has its one end and is quiet", async () => {
       const [one, two] = [start(prompts.endless), start(prompts.endless)];
       await Promise.all([one, two].map((turn) => turn.first((event) => event.kind === "text")));
-      await harness.driver[Symbol.asyncDispose]();
+      await driver[Symbol.asyncDispose]();
       expect([one.isQuiet(), two.isQuiet()]).toEqual([true, true]);
       expect([(await one.end).kind, (await two.end).kind]).not.toContain("completed");
     });
 
-    needs(prompts.background)("disposing the driver ends what its turns left in the background", async (background) => {
-      const seconds = uniqueSeconds();
-      const turn = start(background(seconds));
-      answerOf(await turn.end);
-      await turn.turn.quiet;
-      await sleepers(seconds);
-      await harness.driver[Symbol.asyncDispose]();
-      expect(sleepersNow(seconds)).toEqual([]);
-    });
+    needs(prompts.background, more)(
+      "disposing the driver ends what its turns left in the background",
+      async (background) => {
+        const seconds = uniqueSeconds();
+        const turn = start(background(seconds));
+        answerOf(await turn.end);
+        await turn.turn.quiet;
+        await sleepers(seconds);
+        await driver[Symbol.asyncDispose]();
+        expect(sleepersNow(seconds)).toEqual([]);
+      },
+    );
 
-    needs(prompts.tool)("disposing the driver during a tool leaves no child", async (tool) => {
+    needs(prompts.tool, more)("disposing the driver during a tool leaves no child", async (tool) => {
       const seconds = uniqueSeconds();
       const turn = start(tool(seconds));
       await sleepers(seconds);
-      await harness.driver[Symbol.asyncDispose]();
+      await driver[Symbol.asyncDispose]();
       expect(sleepersNow(seconds)).toEqual([]);
       expect(turn.isQuiet()).toBe(true);
     });

@@ -2,15 +2,15 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { prepareCodex } from "../../src/drivers/codex/test-stage.ts";
+import { agentProgram } from "../agents/programs.ts";
 import type { Person } from "../emulator/people.ts";
 import { scripted } from "../model/script.ts";
 import type { Scene } from "./scene.ts";
 import { sceneTest } from "./scene-test.ts";
 
-const codex = fileURLToPath(new URL("../../node_modules/.bin/codex", import.meta.url));
+const codex = agentProgram("codex");
 const codexHome = (path: string) => join(path, "codex");
 
 const test = sceneTest({

@@ -1,7 +1,8 @@
 /** What is particular to ACP agents, with real ones and, for what these do too seldom, a small one. The general promises: contract.cli.test.ts. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { agentScope } from "../../../test/agents/scope.ts";
 import { noTools } from "../../../test/no-tools.ts";
 import { scripted } from "../../../test/model/script.ts";
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
@@ -15,6 +16,10 @@ import type { AcpStage, RealAgent } from "./test-stage.ts";
 
 /** Real agents take up to 20 s to start on a loaded machine. */
 const timeout = 180_000;
+
+/** Declares what is held only where the whole of the agents' tests is asked for: they take minutes. */
+const whole: (title: string, options: { timeout: number }, body: () => Promise<void>) => void =
+  agentScope() === "whole" ? test : () => undefined;
 
 let stage: AcpStage;
 
@@ -99,34 +104,48 @@ function toolsFor(answer: string): HostTools & { readonly calls: unknown[] } {
 
 describe.each(["opencode", "gemini"] as const)("%s", { timeout }, (name: RealAgent) => {
   const { shell, write, host } = toolsOf[name];
-  beforeEach(async () => {
-    stage = await createAcpStage(name);
+  let home: AcpStage;
+  beforeAll(async () => {
+    home = await createAcpStage(name);
   }, timeout);
-  afterEach(() => stage[Symbol.asyncDispose](), timeout);
-
-  test("under ask a command is shown exactly and runs only after it was allowed; denied, it does not run", async () => {
-    const file = join(stage.workspace, "touched");
-    const command = `touch '${file}' && echo "a  b"\n# and ${"x".repeat(300)}`;
-    const turn = play(scripted([[shell(command)], ["done"]]), { permissions: "ask" });
-    const { id, ask } = await turn.first("asked");
-    expect(ask).toMatchObject({ kind: "approval", action: { kind: "command", command }, scopes: ["once", "session"] });
-    expect(existsSync(file)).toBe(false);
-    expect(await turn.turn.answer(id, { kind: "allow", scope: "once" })).toBe("accepted");
-    expect(await turn.turn.answer(id, { kind: "allow", scope: "once" })).toBe("too-late");
-    expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
-    expect(existsSync(file)).toBe(true);
-
-    const other = join(stage.workspace, "other");
-    await turn.turn.quiet;
-    const denied = play(scripted([[shell(`touch '${other}'`)], ["done"]]), {
-      permissions: "ask",
-      session: { id: "one", resume: resumeOf(turn) },
-    });
-    const again = await denied.first("asked");
-    expect(await denied.turn.answer(again.id, { kind: "deny", reason: null })).toBe("accepted");
-    expect((await denied.end).kind).toBe("completed");
-    expect(existsSync(other)).toBe(false);
+  afterAll(() => home[Symbol.asyncDispose](), timeout);
+  // A home that is not fresh any more spares each test seconds; the workspace and the driver, and so the agent, are the test's own.
+  beforeEach(() => {
+    stage = { ...home, workspace: mkdtempSync(join(home.home, "workspace-")), driver: home.create() };
   });
+  afterEach(() => stage.driver[Symbol.asyncDispose](), timeout);
+
+  whole(
+    "under ask a command is shown exactly and runs only after it was allowed; denied, it does not run",
+    { timeout },
+    async () => {
+      const file = join(stage.workspace, "touched");
+      const command = `touch '${file}' && echo "a  b"\n# and ${"x".repeat(300)}`;
+      const turn = play(scripted([[shell(command)], ["done"]]), { permissions: "ask" });
+      const { id, ask } = await turn.first("asked");
+      expect(ask).toMatchObject({
+        kind: "approval",
+        action: { kind: "command", command },
+        scopes: ["once", "session"],
+      });
+      expect(existsSync(file)).toBe(false);
+      expect(await turn.turn.answer(id, { kind: "allow", scope: "once" })).toBe("accepted");
+      expect(await turn.turn.answer(id, { kind: "allow", scope: "once" })).toBe("too-late");
+      expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
+      expect(existsSync(file)).toBe(true);
+
+      const other = join(stage.workspace, "other");
+      await turn.turn.quiet;
+      const denied = play(scripted([[shell(`touch '${other}'`)], ["done"]]), {
+        permissions: "ask",
+        session: { id: "one", resume: resumeOf(turn) },
+      });
+      const again = await denied.first("asked");
+      expect(await denied.turn.answer(again.id, { kind: "deny", reason: null })).toBe("accepted");
+      expect((await denied.end).kind).toBe("completed");
+      expect(existsSync(other)).toBe(false);
+    },
+  );
 
   test("a stop while it asks ends the turn, and what was asked for never happens", async () => {
     const file = join(stage.workspace, "touched");
@@ -139,38 +158,43 @@ describe.each(["opencode", "gemini"] as const)("%s", { timeout }, (name: RealAge
     expect(existsSync(file)).toBe(false);
   });
 
-  test("an edit is shown as its diff; under edit it is made in the workspace without asking, under plan not at all", async () => {
-    const file = join(stage.workspace, "file.txt");
-    const edited = play(scripted([[write(file, "one\ntwo\n")], ["done"]]), { permissions: "ask" });
-    const { id, ask } = await edited.first("asked");
-    expect(ask).toMatchObject({
-      action: { kind: "edit", files: [{ path: file, diff: "@@ -0,0 +1,2 @@\n+one\n+two" }] },
-    });
-    expect(existsSync(file)).toBe(false);
-    await edited.turn.answer(id, { kind: "allow", scope: "once" });
-    await edited.end;
-    expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
+  whole(
+    "an edit is shown as its diff; under edit it is made in the workspace without asking, under plan not at all",
+    { timeout },
+    async () => {
+      const file = join(stage.workspace, "file.txt");
+      const edited = play(scripted([[write(file, "one\ntwo\n")], ["done"]]), { permissions: "ask" });
+      const { id, ask } = await edited.first("asked");
+      expect(ask).toMatchObject({
+        action: { kind: "edit", files: [{ path: file, diff: "@@ -0,0 +1,2 @@\n+one\n+two" }] },
+      });
+      expect(existsSync(file)).toBe(false);
+      await edited.turn.answer(id, { kind: "allow", scope: "once" });
+      await edited.end;
+      expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
 
-    await edited.turn.quiet;
-    const session = { id: "one", resume: resumeOf(edited) };
-    const inside = join(stage.workspace, "inside.txt");
-    const free = play(scripted([[write(inside, "x")], ["done"]]), { permissions: "edit", session });
-    await free.end;
-    expect(free.events.filter((event) => event.kind === "asked")).toEqual([]);
-    expect(readFileSync(inside, "utf8")).toBe("x");
+      await edited.turn.quiet;
+      const session = { id: "one", resume: resumeOf(edited) };
+      const inside = join(stage.workspace, "inside.txt");
+      const free = play(scripted([[write(inside, "x")], ["done"]]), { permissions: "edit", session });
+      await free.end;
+      expect(free.events.filter((event) => event.kind === "asked")).toEqual([]);
+      expect(readFileSync(inside, "utf8")).toBe("x");
 
-    await free.turn.quiet;
-    const planned = play(scripted([[write(join(stage.workspace, "never.txt"), "x")], ["done"]]), {
-      permissions: "plan",
-      session,
-    });
-    await planned.end;
-    expect(planned.events.filter((event) => event.kind === "asked")).toEqual([]);
-    expect(existsSync(join(stage.workspace, "never.txt"))).toBe(false);
-  });
+      await free.turn.quiet;
+      const planned = play(scripted([[write(join(stage.workspace, "never.txt"), "x")], ["done"]]), {
+        permissions: "plan",
+        session,
+      });
+      await planned.end;
+      expect(planned.events.filter((event) => event.kind === "asked")).toEqual([]);
+      expect(existsSync(join(stage.workspace, "never.txt"))).toBe(false);
+    },
+  );
 
-  test("a tool of ours acts for the turn that is attached, and its pipe outlives a stop", async () => {
+  whole("a tool of ours acts for the turn that is attached, and its pipe outlives a stop", { timeout }, async () => {
     const driver = stage.create({ tools: [notify] });
+    onTestFinished(() => driver[Symbol.asyncDispose](), timeout);
     const first = toolsFor("told the first");
     const script = scripted([[host("notify", { text: "hi" })], ["done"]]);
     const one = play(script, { tools: first }, driver);
@@ -190,27 +214,32 @@ describe.each(["opencode", "gemini"] as const)("%s", { timeout }, (name: RealAge
     expect([first.calls.length, second.calls.length]).toEqual([1, 1]);
   });
 
-  test("its models are told without a turn, and one of them is used for a turn and given back after it", async () => {
-    const models = await stage.driver.models(stage.workspace, AbortSignal.timeout(timeout));
-    if (models.kind !== "known") throw new Error(JSON.stringify(models));
-    const wanted = { opencode: "anthropic/claude-haiku-4-5", gemini: "gemini-2.5-pro" }[name];
-    expect(models.value.map((model) => model.id)).toContain(wanted);
-    const turn = play(scripted([["done"]]), { model: { id: wanted, effort: null } });
-    await turn.end;
-    await turn.turn.quiet;
-    const used = (): string | undefined =>
-      stage.model.requests.findLast((request) => request.body.tools?.length)?.body.model;
-    expect(wanted).toContain(used());
-    const session = { id: "one", resume: resumeOf(turn) };
-    const next = play(scripted([["done"]]), { session });
-    await next.end;
-    expect(wanted).not.toContain(used());
-    await next.turn.quiet;
-    const wrong = play(scripted([["done"]]), { session, model: { id: "no-such-model", effort: null } });
-    if (name === "opencode") expect(await wrong.end).toMatchObject({ kind: "failed", fault: { kind: "agent-error" } });
-  });
+  whole(
+    "its models are told without a turn, and one of them is used for a turn and given back after it",
+    { timeout },
+    async () => {
+      const models = await stage.driver.models(stage.workspace, AbortSignal.timeout(timeout));
+      if (models.kind !== "known") throw new Error(JSON.stringify(models));
+      const wanted = { opencode: "anthropic/claude-haiku-4-5", gemini: "gemini-2.5-pro" }[name];
+      expect(models.value.map((model) => model.id)).toContain(wanted);
+      const turn = play(scripted([["done"]]), { model: { id: wanted, effort: null } });
+      await turn.end;
+      await turn.turn.quiet;
+      const used = (): string | undefined =>
+        stage.model.requests.findLast((request) => request.body.tools?.length)?.body.model;
+      expect(wanted).toContain(used());
+      const session = { id: "one", resume: resumeOf(turn) };
+      const next = play(scripted([["done"]]), { session });
+      await next.end;
+      expect(wanted).not.toContain(used());
+      await next.turn.quiet;
+      const wrong = play(scripted([["done"]]), { session, model: { id: "no-such-model", effort: null } });
+      if (name === "opencode")
+        expect(await wrong.end).toMatchObject({ kind: "failed", fault: { kind: "agent-error" } });
+    },
+  );
 
-  test("two sessions are two processes, each known by a marker of its own", async () => {
+  whole("two sessions are two processes, each known by a marker of its own", { timeout }, async () => {
     const [one, two] = [
       play(scripted([["done"]]), { session: { id: "one", resume: null } }),
       play(scripted([["done"]]), { session: { id: "two", resume: null } }),
@@ -229,7 +258,7 @@ describe.each(["opencode", "gemini"] as const)("%s", { timeout }, (name: RealAge
   });
 });
 
-test("opencode lists its sessions, copies one, and says how to go on in the terminal", { timeout }, async () => {
+whole("opencode lists its sessions, copies one, and says how to go on in the terminal", { timeout }, async () => {
   stage = await createAcpStage("opencode");
   onTestFinished(() => stage[Symbol.asyncDispose](), timeout);
   const turn = play("remember this");
@@ -247,7 +276,7 @@ test("opencode lists its sessions, copies one, and says how to go on in the term
   expect(await next.end).toEqual({ kind: "completed", answer: "1 earlier answers" });
 });
 
-test("gemini says that it can neither list nor copy its sessions", { timeout }, async () => {
+whole("gemini says that it can neither list nor copy its sessions", { timeout }, async () => {
   stage = await createAcpStage("gemini");
   onTestFinished(() => stage[Symbol.asyncDispose](), timeout);
   const signal = AbortSignal.timeout(timeout);

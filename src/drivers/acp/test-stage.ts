@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { agentProgram } from "../../../test/agents/programs.ts";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
 import { createGeminiGateway } from "../../../test/model/gemini.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
@@ -17,6 +18,7 @@ import { knownAgents } from "./known-agents.ts";
 export type RealAgent = "opencode" | "gemini";
 
 export type AcpStage = Omit<DriverHarness, "prompts"> & {
+  readonly driver: Driver;
   readonly model: ModelServer;
   readonly agent: AcpAgent;
   readonly home: string;
@@ -46,8 +48,6 @@ export const toolsOf: Readonly<Record<RealAgent, AgentTools>> = {
 
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
-const bin = join(import.meta.dirname, "../../../node_modules/.bin");
-
 export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
   await using rollback = new AsyncDisposableStack();
   const home = realpathSync(mkdtempSync(join(tmpdir(), "signalbox-acp-")));
@@ -60,16 +60,17 @@ export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
   if (known === undefined) throw new Error(`no such agent: ${name}`);
   const agent: AcpAgent = {
     ...known,
-    command: join(bin, name),
+    command: agentProgram(name),
     args: name === "gemini" ? ["--acp", "--model", "gemini-2.5-flash"] : known.args,
     env: { ...known.env, ...hermetic(name, home, model.baseUrl, gateway.baseUrl) },
   };
   const scan = createScan();
   const drivers = rollback.use(new AsyncDisposableStack());
+  let created = 0;
   const create = (more: Partial<AcpDriverDeps> = {}): Driver =>
     drivers.use(
       createAcpDriver({
-        agent,
+        agent: { ...agent, env: { ...agent.env, ...laterClock(name, created++) } },
         environment: { PATH: process.env["PATH"] ?? "", HOME: home, TERM: "dumb" },
         tools: [],
         version: "test",
@@ -90,19 +91,19 @@ export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
     agent,
     scan,
     create,
-    restart: () => Promise.resolve(create({ agent: { ...agent, env: { ...agent.env, ...laterClock(name) } } })),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }
 
 /**
  * gemini-cli 0.61 names a session's file by its id and the minute of the agent's start, and empties it when it loads that session: it
- * forgets a session that is loaded within the minute in which it began. So after a restart its clock is a minute later.
+ * forgets a session that is loaded within the minute in which it began. So the clock of each driver is a minute later than that of the
+ * one before.
  */
-function laterClock(name: RealAgent): Readonly<Record<string, string>> {
-  if (name !== "gemini") return {};
-  const shim =
-    "const D=Date;globalThis.Date=class extends D{constructor(...a){a.length?super(...a):super(D.now()+6e4)}};";
+function laterClock(name: RealAgent, minutes: number): Readonly<Record<string, string>> {
+  if (name !== "gemini" || minutes === 0) return {};
+  const ms = minutes * 60_000;
+  const shim = `const D=Date;globalThis.Date=class extends D{constructor(...a){a.length?super(...a):super(D.now()+${ms})}};`;
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(shim)}` };
 }
 

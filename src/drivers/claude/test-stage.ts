@@ -12,6 +12,7 @@ import { createClaudeDriver } from "./driver.ts";
 import type { ClaudeDriverDeps } from "./driver.ts";
 
 export type ClaudeStage = Omit<DriverHarness, "prompts"> & {
+  readonly driver: Driver;
   readonly model: ModelServer;
   readonly environment: Readonly<Record<string, string>>;
   readonly home: string;
@@ -62,7 +63,6 @@ export async function createClaudeStage(): Promise<ClaudeStage> {
     model,
     environment,
     create,
-    restart: () => Promise.resolve(create()),
     async [Symbol.asyncDispose]() {
       await drivers.disposeAsync();
       await model[Symbol.asyncDispose]();

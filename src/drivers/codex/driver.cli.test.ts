@@ -372,7 +372,7 @@ test("a tool of ours is called for the turn that is running, and its words reach
     tool: { name: "notify", target: "hello" },
   });
   await stage.driver[Symbol.asyncDispose]();
-  const driver = await stage.restart();
+  const driver = stage.create();
   await settled(play(script, { session: newSession(resumeOf(first)), tools: toolsOf("second") }, driver));
   expect(lastInput()).toContain("told by second");
   expect(calls).toEqual(['first notify {"text":"hello"}', 'second notify {"text":"hello"}']);

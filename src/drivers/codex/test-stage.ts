@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
+import { agentProgram } from "../../../test/agents/programs.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
 import type { Driver, Log } from "../../engine/ports.ts";
@@ -12,6 +13,7 @@ import { createCodexDriver } from "./driver.ts";
 import type { CodexDriverDeps } from "./driver.ts";
 
 export type CodexStage = Omit<DriverHarness, "prompts"> & {
+  readonly driver: Driver;
   readonly model: ModelServer;
   readonly environment: Readonly<Record<string, string>>;
   readonly home: string;
@@ -49,7 +51,7 @@ export async function createCodexStage(): Promise<CodexStage> {
     drivers.use(
       createCodexDriver({
         environment,
-        cli: null,
+        cli: agentProgram("codex"),
         instance: `test.${process.pid}`,
         scan,
         clock: createSystemClock(),
@@ -66,7 +68,6 @@ export async function createCodexStage(): Promise<CodexStage> {
     environment,
     create,
     configure,
-    restart: () => Promise.resolve(create()),
     async [Symbol.asyncDispose]() {
       await drivers.disposeAsync();
       await model[Symbol.asyncDispose]();

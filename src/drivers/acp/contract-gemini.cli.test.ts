@@ -1,0 +1,3 @@
+import { acpContract } from "./test-contract.ts";
+
+acpContract("gemini");
