@@ -12,7 +12,7 @@ import type { AllowScope, Ask, AskAnswer, AskedAction } from "../../domain/ask.t
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { WirePermission, WireTool } from "./decode.ts";
 import { hostToolsName } from "./host-tools.ts";
-import { unifiedDiff } from "./line-diff.ts";
+import { unifiedDiff } from "../unified-diff.ts";
 
 export type Decision = "allow" | "deny" | "ask";
 

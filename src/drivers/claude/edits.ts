@@ -8,7 +8,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import type { FileEdit } from "../../domain/ask.ts";
 import { askTextCharsMax } from "../../domain/ask.ts";
-import { unifiedDiff } from "./unified-diff.ts";
+import { unifiedDiff } from "../unified-diff.ts";
 
 type Input = Readonly<Record<string, unknown>>;
 
