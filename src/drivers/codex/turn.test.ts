@@ -82,6 +82,8 @@ test("a turn that Codex begins by itself is interrupted, and what it asks is ref
   const turn = play(driver, home, "follow a goal", "one");
   expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
   await turn.turn.quiet;
+  // Before that nothing tells that Codex began by itself.
+  await expect.poll(() => asked().some((line) => line.result !== undefined)).toBe(true);
   expect(await play(driver, home, "next", "one").end).toEqual({ kind: "completed", answer: "echo: next" });
   const lines = asked();
   expect(lines.find((line) => line.result !== undefined)).toMatchObject({ result: { decision: "cancel" } });
