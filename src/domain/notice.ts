@@ -352,7 +352,7 @@ function tokens(used: Usage): string {
 }
 
 /** "950", "12.3k", "1.2M" */
-export function short(count: number): string {
+function short(count: number): string {
   if (count < 1_000) return `${count}`;
   return count < 999_950 ? `${(count / 1_000).toFixed(1)}k` : `${(count / 1_000_000).toFixed(1)}M`;
 }
