@@ -115,6 +115,16 @@ function hermetic(name: RealAgent, home: string, messages: string, gemini: strin
     writeFileSync(join(home, ".gemini", "settings.json"), '{"privacy":{"usageStatisticsEnabled":false}}');
     return { GEMINI_API_KEY: "test", GOOGLE_GEMINI_BASE_URL: gemini };
   }
+  // The catalogue that it brings, of everybody's models, costs each start 2 s of a processor.
+  const catalogue = join(home, "models.json");
+  const anthropic = {
+    id: "anthropic",
+    name: "Anthropic",
+    npm: "@ai-sdk/anthropic",
+    env: ["ANTHROPIC_API_KEY"],
+    models: {},
+  };
+  writeFileSync(catalogue, JSON.stringify({ anthropic }));
   const models = { "claude-sonnet-4-5": { name: "Sonnet" }, "claude-haiku-4-5": { name: "Haiku" } };
   return {
     XDG_DATA_HOME: join(home, "data"),
@@ -122,6 +132,7 @@ function hermetic(name: RealAgent, home: string, messages: string, gemini: strin
     XDG_STATE_HOME: join(home, "state"),
     XDG_CACHE_HOME: join(home, "cache"),
     OPENCODE_DISABLE_DEFAULT_PLUGINS: "1",
+    OPENCODE_MODELS_PATH: catalogue,
     // Else it installs a package from the registry into its configuration's directory at every first start.
     npm_config_offline: "true",
     OPENCODE_CONFIG_CONTENT: JSON.stringify({
