@@ -136,6 +136,19 @@ test("a session in which another conversation works is not taken, but can be cop
   expect(house.driver.turns[1]?.request.session.resume).toBe("copy of s1");
 });
 
+test("a session to which its conversation will come back from another agent is not taken either", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  await house.send("b", "one");
+  house.driver.turns[0]?.emit({ kind: "session", resume: "s1" });
+  house.driver.turns[0]?.finish("1");
+  await house.command("b", { name: "switch", driver: "other" });
+  house.driver.setSessions([{ resume: "s1", workspace: "/", title: "B's", preview: null, updatedAtMs: 0 }]);
+  await house.command("a", { name: "resume", search: null });
+  await house.press("a", "resume");
+  expect(await lastNotice(house)).toMatchObject({ kind: "session-held" });
+});
+
 test("/fork copies the present session; without a memory there is nothing to copy", async () => {
   const { house } = await twoAgents();
   await using _house = house;

@@ -157,3 +157,83 @@ test("a run that reaches its time or its cost is stopped with proof, told, and n
   await house.clock.advance(600_000);
   expect(house.driver.turns).toHaveLength(2);
 });
+
+test("what a failed turn asked is closed with it: an answer reaches no later turn, whatever names its asks have", async () => {
+  await using house = await retrying();
+  const ask = { kind: "plan", plan: "p" } as const;
+  turnOf(house, 0).emit({ kind: "asked", id: "q", ask });
+  await house.settled();
+  const go = await house.button("a", "answer", "Go, edit freely");
+  await fail(house, 0, overloaded);
+  await house.clock.advance(5_000);
+  turnOf(house, 1).emit({ kind: "asked", id: "q", ask });
+  await house.settled();
+  expect((await house.press("a", "answer", { id: go })).toast).toBe("The agent does not ask this any more.");
+  expect(turnOf(house, 1).answers).toEqual([]);
+  await house.press("a", "answer", { how: "Keep planning" });
+  expect(turnOf(house, 1).answers).toEqual([{ id: "q", answer: { kind: "deny", reason: null } }]);
+});
+
+test("what a failed turn left running belongs to its run, also when a later turn finishes, and ends with a stop", async () => {
+  await using house = await retrying();
+  const server = { pid: 7, startTime: "1", command: "serve" };
+  turnOf(house, 0).end({ kind: "failed", fault: overloaded });
+  turnOf(house, 0).becomeQuiet([server]);
+  await house.settled();
+  await house.clock.advance(5_000);
+  turnOf(house, 1).finish("done");
+  await house.settled();
+  expect((await house.store.transact((tx) => tx.adopted(null))).map(({ process }) => process)).toEqual([server]);
+  const another = { pid: 8, startTime: "2", command: "serve" };
+  await house.send("a", "more");
+  turnOf(house, 2).end({ kind: "failed", fault: overloaded });
+  turnOf(house, 2).becomeQuiet([another]);
+  await house.settled();
+  await house.send("a", "stop");
+  expect(house.endedProcesses).toContainEqual(another);
+});
+
+test("what was steered into a failed turn is part of what is tried again", async () => {
+  await using house = await retrying();
+  turnOf(house, 0).emit({ kind: "text", delta: "hm" });
+  await house.send("a", "and the docs");
+  await house.press("a", "steer");
+  await fail(house, 0, overloaded);
+  await house.clock.advance(5_000);
+  expect(turnOf(house, 1).request.prompt.text).toMatch(/fix it\n\nand the docs$/);
+});
+
+test("the tools of a run count its calls through all its turns: nothing that is said to be told is lost", async () => {
+  await using house = await retrying();
+  const notify = (index: number, text: string) =>
+    turnOf(house, index).request.tools.call("notify", { text }, new AbortController().signal);
+  turnOf(house, 0).emit({ kind: "text", delta: "hm" });
+  await house.settled();
+  expect(await notify(0, "first")).toMatchObject({ kind: "ok" });
+  await fail(house, 0, overloaded);
+  await house.clock.advance(5_000);
+  expect(await notify(1, "second")).toMatchObject({ kind: "ok" });
+  const told = (await house.said("a")).flatMap((body) =>
+    body.kind === "notice" && body.notice.kind === "from-agent" ? [body.notice.text] : [],
+  );
+  expect(told).toEqual(["first", "second"]);
+});
+
+test("a tool that died with a failed turn does not hide that the next one is silent", async () => {
+  await using house = await retrying({ stallMs: 60_000 });
+  turnOf(house, 0).emit({ kind: "tool-started", tool: { id: "1", name: "Bash", target: "make" } });
+  await fail(house, 0, overloaded);
+  await house.clock.advance(5_000);
+  await house.clock.advance(60_000);
+  expect(turnOf(house, 1).interrupts).toEqual(["ask"]);
+});
+
+test("a tool that asks a person after the end of its turn is told so at once", async () => {
+  await using house = await retrying();
+  const { tools } = turnOf(house, 0).request;
+  turnOf(house, 0).finish("done");
+  await house.settled();
+  const result = await tools.call("ask_user", { question: "Well?" }, new AbortController().signal);
+  expect(result).toMatchObject({ kind: "failed" });
+  expect((await house.said("a")).filter((body) => body.kind === "ask")).toEqual([]);
+});

@@ -174,7 +174,7 @@ function sessionFor(sql: Sql, conversation: ConversationId, driver: string, fres
   if (lane.session.driver === null) sql.run("UPDATE session SET driver = ? WHERE id = ?", driver, lane.session.id);
   else if (lane.session.driver !== driver) {
     const newest = sql.get<{ id: string }>(
-      "SELECT id FROM session WHERE conversation = ? AND driver = ? ORDER BY opened_at_ms DESC, rowid DESC LIMIT 1",
+      "SELECT id FROM session WHERE conversation = ? AND driver = ? ORDER BY rowid DESC LIMIT 1",
       conversation,
       driver,
     );
@@ -186,10 +186,11 @@ function sessionFor(sql: Sql, conversation: ConversationId, driver: string, fres
   return one(readLane(sql, conversation) ?? undefined, `lane ${conversation}`);
 }
 
+/** A conversation that works with another agent now comes back to its newest session of this one. */
 function holderOf(sql: Sql, driver: string, resume: string): ConversationId | null {
   const holder = sql.get<{ conversation: ConversationId }>(
-    `SELECT lane.conversation FROM session JOIN lane ON lane.session = session.id
-     WHERE session.driver = ? AND session.resume = ?`,
+    `SELECT conversation FROM session WHERE driver = ?1 AND resume = ?2 AND rowid =
+       (SELECT max(newest.rowid) FROM session AS newest WHERE newest.conversation = session.conversation AND newest.driver = ?1)`,
     driver,
     resume,
   );
