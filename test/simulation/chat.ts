@@ -80,8 +80,8 @@ export function createChat(deps: ChatDeps): Chat {
 
   function type(): Choice {
     const asked = answersLeft > 0 && random.chance(scenario.answering) ? drawAsked() : null;
-    const place = asked ?? random.pick(scenario.places);
-    const request = asked === null ? drawRequest(place) : (drawAnswer(place) ?? drawRequest(place));
+    const place = asked?.place ?? random.pick(scenario.places);
+    const request = asked === null ? drawRequest(place) : drawAnswer(place, asked.ask);
     return {
       kind: "chat",
       label: `${place.conversation} ${describe(request)}`,
@@ -99,8 +99,12 @@ export function createChat(deps: ChatDeps): Chat {
       const button = mirror.buttons.find((other) => other.id === request.button);
       if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
       if (button?.conversation !== place.conversation) deps.meet("a button is pressed in another conversation");
-      if (button?.action.kind === "answer") noteAnswer(place, mirror.asks.get(button.action.ask)!);
+      if (button?.action.kind === "answer") noteAnswer(place, mirror.asks.get(button.action.ask));
       note(button);
+    }
+    if (request.kind === "answer") {
+      deps.meet("an ask is answered by words");
+      noteAnswer(place, mirror.asks.get(request.ask));
     }
     const number = updates.length + 1;
     const repliesTo = request.kind === "prompt" && request.placement === "queue" ? drawReply(place) : null;
@@ -117,38 +121,26 @@ export function createChat(deps: ChatDeps): Chat {
     updates.push({ item, place, state: "waiting", sentTo: 0 });
   }
 
-  /** Mostly the newest ask of the conversation; at times one that is closed, or another conversation's. */
-  function drawAsk(place: Place): AskRow | null {
-    const open = [...mirror.openAsks].filter((ask) => ask.conversation === place.conversation);
-    if (open.length > 0 && random.chance(0.8)) return random.pick(open);
-    const all = [...mirror.asks.values()];
-    return all.length > 0 && random.chance(0.3) ? random.pick(all) : null;
+  /** Somebody answers an agent that waits for it; at times somebody of another conversation. */
+  function drawAsked(): { readonly place: Place; readonly ask: AskRow } | null {
+    if (mirror.openAsks.size === 0) return null;
+    const ask = random.pick([...mirror.openAsks]);
+    const own = scenario.places.find((place) => place.conversation === ask.conversation)!;
+    return { ask, place: random.chance(0.15) ? random.pick(scenario.places) : own };
   }
 
-  function noteAnswer(place: Place, ask: AskRow): void {
+  /** By words, or by a button of its newest card or of the one before. */
+  function drawAnswer({ conversation }: Place, ask: AskRow): Request {
+    const buttons = mirror.buttons.filter(({ action }) => action.kind === "answer" && action.ask === ask.id);
+    if (buttons.length > 0 && random.chance(conversation === ask.conversation ? 0.8 : 0.2))
+      return { kind: "press", button: random.pick(buttons.slice(-5)).id as ButtonId };
+    return { kind: "answer", ask: ask.id as AskId, text: random.pick(["red", "Blue ", "no, other words"]) };
+  }
+
+  function noteAnswer(place: Place, ask: AskRow | undefined): void {
+    if (ask === undefined) return;
     if (ask.state.kind !== "open") deps.meet("an ask that is closed is answered");
     if (ask.conversation !== place.conversation) deps.meet("an ask is answered in another conversation");
-  }
-
-  /** A place where an agent waits for a person. */
-  function drawAsked(): Place | null {
-    const asking = scenario.places.filter((place) =>
-      [...mirror.openAsks].some((ask) => ask.conversation === place.conversation),
-    );
-    return asking.length === 0 ? null : random.pick(asking);
-  }
-
-  /** By words, or by a button of its newest card or of an earlier one. */
-  function drawAnswer(place: Place): Request | null {
-    const ask = drawAsk(place);
-    if (ask === null) return null;
-    const buttons = mirror.buttons.filter(({ action }) => action.kind === "answer" && action.ask === ask.id);
-    if (buttons.length > 0 && random.chance(0.8)) {
-      return { kind: "press", button: random.pick(buttons.slice(-5)).id as ButtonId };
-    }
-    noteAnswer(place, ask);
-    deps.meet("an ask is answered by words");
-    return { kind: "answer", ask: ask.id as AskId, text: random.pick(["red", "Blue ", "no, other words"]) };
   }
 
   /** The message that shows an ask, as the messenger numbered it. */
@@ -159,6 +151,12 @@ export function createChat(deps: ChatDeps): Chat {
   }
 
   function drawChoice(): Command {
+    if (scenario.choosing > 4 && random.chance(0.7))
+      return random.pick<Command>([
+        { name: "switch", driver: "alpha" },
+        { name: "switch", driver: "beta" },
+        { name: "resume", search: null },
+      ]);
     return random.pick<Command>([
       { name: "switch", driver: "alpha" },
       { name: "switch", driver: "beta" },
@@ -184,9 +182,19 @@ export function createChat(deps: ChatDeps): Chat {
     ]);
   }
 
+  /** A session that was offered and not chosen yet, or another agent. */
+  function drawOffer({ conversation }: Place): Request | null {
+    const offers = mirror.buttons.filter(
+      (button) => button.conversation === conversation && isOffer(button) && !pressed.has(button.id),
+    );
+    return offers.length === 0 ? null : { kind: "press", button: random.pick(offers.slice(-4)).id as ButtonId };
+  }
+
   function drawRequest(place: Place): Request {
     const press = drawPress(place);
-    const answer = mirror.asks.size === 0 ? null : drawAnswer(place);
+    const offer = scenario.choosing === 0 ? null : drawOffer(place);
+    const asked = mirror.asks.size === 0 ? null : random.pick([...mirror.asks.values()]);
+    const answer = asked === null ? null : drawAnswer(place, asked);
     return random.weighted<Request>([
       { weight: 8, value: { kind: "prompt", placement: "queue", prompt: { text: "do" } } },
       { weight: 2, value: { kind: "prompt", placement: "interrupt", prompt: { text: "rather" } } },
@@ -200,6 +208,7 @@ export function createChat(deps: ChatDeps): Chat {
       { weight: 0.2, value: { kind: "command", command: { name: "unknown", text: "/x" } } },
       { weight: 0.2, value: { kind: "unsupported", what: "A sticker" } },
       { weight: scenario.choosing, value: { kind: "command", command: drawChoice() } },
+      { weight: offer === null ? 0 : scenario.choosing, value: offer ?? { kind: "unsupported", what: "" } },
       { weight: answer === null ? 0 : 2, value: answer ?? { kind: "unsupported", what: "" } },
       { weight: press === null ? 0 : 5, value: press ?? { kind: "unsupported", what: "" } },
     ]);
@@ -214,9 +223,6 @@ export function createChat(deps: ChatDeps): Chat {
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
     const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
-    const session = list.findLast(({ action }) => action.kind === "resume" || action.kind === "fork");
-    if (session !== undefined && random.chance(scenario.choosing / 20))
-      return { kind: "press", button: session.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
@@ -346,6 +352,10 @@ export function createChat(deps: ChatDeps): Chat {
     actionsLeft: () => actionsLeft,
     isIdle: isAllAcknowledged,
   };
+}
+
+function isOffer({ action: { kind } }: ButtonRow): boolean {
+  return kind === "resume" || kind === "fork" || kind === "switch" || kind === "continue-with";
 }
 
 function withTag(request: Request & { kind: "prompt" }, number: number): Request {

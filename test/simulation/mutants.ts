@@ -352,4 +352,250 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "an ask is answered from any conversation",
+    breaks: ["ask"],
+    edits: [{ file: "engine/asks.ts", find: "asked.owner.conversation !== conversation", replace: "asked.id !== id" }],
+  },
+  {
+    name: "an ask is answered although its run is told to stop",
+    breaks: ["ask"],
+    edits: [
+      {
+        file: "engine/asks.ts",
+        find: 'if (live === null || (live.state !== "starting" && live.state !== "running"))',
+        replace: "if (live === null)",
+      },
+    ],
+  },
+  {
+    name: "what a run asked stays open when it is settled",
+    breaks: ["ask"],
+    edits: [{ file: "engine/settlement.ts", find: "await expireAsks(work, owner);", replace: "" }],
+  },
+  {
+    name: "an ask is answered as often as somebody likes",
+    breaks: ["ask"],
+    edits: [
+      {
+        file: "domain/ask.ts",
+        find: 'if (state.kind !== "open") return { kind: "ignored", toast: closedToast(state) };',
+        replace:
+          'if (state.kind !== "open" && state.kind !== "answered") return { kind: "ignored", toast: closedToast(state) };',
+      },
+      {
+        file: "domain/ask.ts",
+        find: "const number = state.answers.length;",
+        replace: "const number = state.answers?.length ?? 0;",
+      },
+    ],
+  },
+  {
+    name: "an answer is given to whatever turn of the run is present",
+    breaks: ["ask"],
+    edits: [
+      { file: "engine/run.ts", find: "|| !openAsks.delete(ask)", replace: "" },
+      { file: "engine/run.ts", find: "return `${retries}/${ask}`;", replace: "return `0/${ask}`;" },
+      { file: "engine/run.ts", find: "await keep((work) => withdrawAsks(work, owner));", replace: "" },
+    ],
+  },
+  {
+    name: "an answer is handed over before it is stored",
+    breaks: ["ask"],
+    edits: [
+      {
+        file: "engine/asks.ts",
+        find: 'await put(work, asked, { kind: "answered", answer: decision.answer });',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "the card of an ask is not drawn again",
+    breaks: ["card"],
+    edits: [
+      {
+        file: "engine/asks.ts",
+        find: "await draw(work, { ...asked, state, drawn: asked.drawn + 1 });",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a run begins in the session of another agent",
+    breaks: ["choice"],
+    edits: [
+      { file: "engine/claims.ts", find: "next.lane.session.driver === driver.name", replace: "next.lane !== null" },
+    ],
+  },
+  {
+    name: "a session is taken whoever works in it",
+    breaks: ["memory"],
+    edits: [
+      {
+        file: "engine/choices.ts",
+        find: "if (holder !== null && holder !== lane.conversation) {",
+        replace: "if (holder !== null && holder === to.key) {",
+      },
+    ],
+  },
+  {
+    name: "a conversation that works with another agent has let go of its session",
+    breaks: ["memory"],
+    edits: [
+      {
+        file: "store/lanes.ts",
+        find: "SELECT conversation FROM session WHERE driver = ?1 AND resume = ?2 AND rowid =",
+        replace:
+          "SELECT lane.conversation FROM session JOIN lane ON lane.session = session.id WHERE session.driver = ?1 AND session.resume = ?2 AND session.rowid =",
+      },
+    ],
+  },
+  {
+    name: "an agent is switched to before it has answered",
+    breaks: ["choice"],
+    edits: [
+      {
+        file: "engine/commands.ts",
+        find: 'else await consult(work, item, id, { kind: "switch", driver: command.driver });',
+        replace:
+          'else {\n        await work.tx.chooseDriver(item.conversation, "beta");\n        await consult(work, item, id, { kind: "switch", driver: command.driver });\n      }',
+      },
+    ],
+  },
+  {
+    name: "a command whose agent was asked at a crash is never told",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/recovery.ts",
+        find: "for (const item of await work.tx.unansweredCommands()) await tellUnanswered(work, item);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a consultation waits without a bound",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "void clock.sleep(consultMsMax, signal).then(() => bound.abort());",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a command whose conversation could not be read is forgotten",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "await persist(keeping, (work) => work.tx.lane(item.conversation), closed.signal);",
+        replace: "await store.transact((tx) => tx.lane(item.conversation));",
+      },
+    ],
+  },
+  {
+    name: "a run tries again without a look at its row",
+    breaks: ["I10"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "stopAsked.signal.aborted || !(await isStillOurs())",
+        replace: "stopAsked.signal.aborted",
+      },
+    ],
+  },
+  {
+    name: "a stop does not end the wait for a further attempt, nor the attempt",
+    breaks: ["I10"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "await clock.sleep(delayMs, stopAsked.signal);",
+        replace: "await clock.sleep(delayMs, released.signal);",
+      },
+      {
+        file: "engine/run.ts",
+        find: "stopAsked.signal.aborted || !(await isStillOurs())",
+        replace: "!(await isStillOurs())",
+      },
+      { file: "engine/run.ts", find: "return live.stopWhy === null;", replace: "return true;" },
+      {
+        file: "engine/run.ts",
+        find: "if (stopAsked.signal.aborted) return nothingStarted;\n    const hold",
+        replace: "const hold",
+      },
+    ],
+  },
+  {
+    name: "a run that was in quarantine is tried again",
+    breaks: ["I10"],
+    edits: [{ file: "engine/run.ts", find: '|| state === "quarantined") return last;', replace: ") return last;" }],
+  },
+  {
+    name: "a run is tried again for ever",
+    breaks: ["I10"],
+    edits: [
+      { file: "domain/retry.ts", find: "retryDelaysMs[retries];", replace: "retryDelaysMs[Math.min(retries, 1)];" },
+      { file: "domain/retry.ts", find: "|| retries >= allowed", replace: "|| allowed === 0" },
+    ],
+  },
+  {
+    name: "what will not pass is tried again",
+    breaks: ["I10"],
+    edits: [
+      { file: "domain/retry.ts", find: 'case "agent-error":', replace: 'case "agent-error":\n      return delayMs;' },
+    ],
+  },
+  {
+    name: "a further attempt begins in an empty memory",
+    breaks: ["I10"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "session: { id: lane.session.id, resume },",
+        replace: "session: { id: lane.session.id, resume: retries > 0 ? null : resume },",
+      },
+    ],
+  },
+  {
+    name: "what a failed attempt left running is forgotten",
+    breaks: ["I2", "I8"],
+    edits: [{ file: "engine/run.ts", find: "const last = { ...turn, adopted };", replace: "const last = turn;" }],
+  },
+  {
+    name: "a tool of ours acts for a run that is told to stop",
+    breaks: ["I8"],
+    edits: [
+      {
+        file: "engine/host-tools.ts",
+        find: 'if (live === null || (live.state !== "starting" && live.state !== "running")) throw',
+        replace: "if (live === null) throw",
+      },
+    ],
+  },
+  {
+    name: "each attempt counts the calls of its tools anew",
+    breaks: ["I4"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "      tools,\n",
+        replace: "      tools: deps.tools(lane, owner, (ask, signal) => toolAsks.ask(ask, signal)),\n",
+      },
+    ],
+  },
+  {
+    name: "a tool of ours asks a person for a run that is over",
+    breaks: ["I12"],
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "AbortSignal.any([stopAsked.signal, over.signal])",
+        replace: "stopAsked.signal",
+      },
+    ],
+  },
 ];

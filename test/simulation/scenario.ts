@@ -94,30 +94,34 @@ export function drawScenario(random: Random): Scenario {
   const rate = (often: number): number => (random.chance(0.5) ? 0 : random.next() * often);
   /** Now and then hardly anything ends when it is told to. */
   const isStubborn = random.chance(0.12);
+  /** Now and then people do little else than choose, in conversations that share one directory and so see each other's sessions. */
+  const isChoosy = random.chance(0.2);
+  /** Now and then agents fail again and again of what passes. */
+  const isFlaky = !isChoosy && random.chance(0.35);
   return {
-    places: drawPlaces(random),
+    places: isChoosy ? drawPlaces(random, 2, 1) : drawPlaces(random, random.between(1, 5), random.between(1, 3)),
     defaultWorkspace,
     runsMax: random.between(1, 3),
-    actionsMax: random.between(isStubborn ? 14 : 4, 22),
-    crashesMax: random.pick([0, 0, 1, 1, 2, 3]),
+    actionsMax: random.between(isChoosy ? 22 : isStubborn ? 14 : 4, isChoosy ? 30 : 22),
+    crashesMax: isChoosy ? random.int(2) : random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
-      hangs: rate(0.5),
+      hangs: isChoosy || isFlaky ? 0.05 : rate(0.5),
       failsAtStart: rate(0.3),
-      fails: rate(0.3),
+      fails: isChoosy ? 0.05 : isFlaky ? 0.8 : rate(0.3),
       dies: rate(0.2),
       diesSilently: rate(0.3),
       breaksOff: rate(0.3),
       lingers: rate(0.4),
-      leavesBackground: rate(0.5),
+      leavesBackground: isFlaky ? 0.7 : rate(0.5),
       talksAfterEnd: rate(0.5),
       provesFirst: rate(0.5),
-      resists: isStubborn ? 0.8 : rate(0.6),
+      resists: isChoosy ? 0.1 : isStubborn ? 0.8 : rate(0.6),
       isImmortal: isStubborn ? 0.8 : rate(0.4),
       finishesWhenAsked: rate(0.6),
       acceptsSteer: random.pick([0.2, 0.5, 0.9]),
       refusesWorkspace: rate(0.2),
-      asks: random.pick([0, 0.2, 0.4, 0.7]),
-      calls: random.chance(0.6) ? 0 : random.next() * 0.4,
+      asks: isChoosy ? 0 : isFlaky ? 0.4 : random.pick([0, 0.2, 0.4, 0.7]),
+      calls: isFlaky ? 0.4 : random.chance(0.6) ? 0 : random.next() * 0.4,
       withdraws: rate(0.6),
       missesAnswer: rate(0.3),
       ignoresConsultation: rate(0.4),
@@ -138,24 +142,22 @@ export function drawScenario(random: Random): Scenario {
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
     limits: {
-      retries: random.pick([0, 2, 2]),
+      retries: isFlaky ? 2 : random.pick([0, 2, 2]),
       stallMs: random.pick([8_000, 60_000, 600_000]),
       runMsMax: random.pick([null, null, null, 60_000]),
       costUsdMax: random.pick([null, null, 1]),
     },
-    choosing: random.pick([0, 0, 1, 4, 14]),
-    answering: random.pick([0.1, 0.5, 0.9]),
+    choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
+    answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
   };
 }
 
-function drawPlaces(random: Random): Place[] {
-  const count = random.between(1, 5);
-  const shared = random.between(1, 3);
+function drawPlaces(random: Random, count: number, shared: number): Place[] {
   return Array.from({ length: count }, (_, index) => {
     const conversation = random.chance(0.15)
       ? webConversation(`thread${index}`)
       : telegramConversation(100 + index, random.chance(0.3) ? index : null);
-    const workspace = random.chance(0.4) ? null : `/projects/${random.int(shared)}`;
+    const workspace = shared > 1 && random.chance(0.4) ? null : `/projects/${random.int(shared)}`;
     return { conversation, workspace };
   });
 }

@@ -91,11 +91,11 @@ function drawSteps(random: Random, habits: AgentHabits | null): ScriptStep[] {
   for (let left = random.int(6); left > 0; left -= 1) {
     if (habits !== null && random.chance(habits.asks)) {
       const what = random.pick(["approval", "approval", "questions", "plan"] as const);
-      steps.push({ kind: "asks", what, waits: random.chance(0.8) });
+      steps.push({ kind: "asks", what, waits: random.chance(0.6) });
       continue;
     }
     if (habits !== null && random.chance(habits.calls)) {
-      const tool = random.pick(["ask_user", "notify", "notify", "new_session", "switch_model"] as const);
+      const tool = random.pick(["notify", "notify", "notify", "ask_user", "new_session", "switch_model"] as const);
       steps.push({ kind: "call", tool });
       continue;
     }
