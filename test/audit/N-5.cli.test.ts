@@ -1,7 +1,6 @@
 /**
  * N-5. There: a safety check watched the stream of tool calls, and killed the agent when it saw a dangerous one: after it had begun.
- * Here: the agent asks before it executes, and nothing executes without a yes. Approvals in the chat come later; until then, under
- * `ask`, the answer is no.
+ * Here: the agent asks before it executes, in the chat, and nothing executes without a yes.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +10,17 @@ import { createHouse } from "../engine-house.ts";
 import { scripted } from "../model/script.ts";
 import { inPlaceOfScripted, until } from "./kit.ts";
 
-test("a command that needs approval and gets none has not run when the turn is over", async () => {
+test("a command that needs approval has not run while it asks, and denied it has not run when the turn is over", async () => {
   const stage = await createClaudeStage();
   onTestFinished(() => stage[Symbol.asyncDispose]());
   const driver = stage.create({ permissions: "ask" });
   const house = await createHouse({ driver: inPlaceOfScripted(driver) });
   const touch = { tool: "Bash", input: { command: "touch forbidden", description: "touch" } };
   await house.send("a", scripted([[touch], ["I went on without it."]]), { workspace: stage.workspace });
+  const isAsking = async (): Promise<boolean> => (await house.said("a")).some((said) => said.kind === "ask");
+  await until(house, isAsking);
+  expect(existsSync(join(stage.workspace, "forbidden"))).toBe(false);
+  await house.press("a", "answer", { how: "Deny" });
   await until(house, async () => (await house.store.history.liveRuns()).length === 0);
   expect(existsSync(join(stage.workspace, "forbidden"))).toBe(false);
   expect(await house.said("a")).toContainEqual(
