@@ -1,6 +1,7 @@
 /** Recorded with Codex 0.169.0 and the scripted model: one file per turn, its notifications and requests in order. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { askTextCharsMax } from "../../domain/ask.ts";
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import { answerOf, askOf, refusalOf } from "./asks.ts";
 import type { RpcMessage } from "./connection.ts";
@@ -210,9 +211,9 @@ test("permissions are granted as they were asked for, and not more", () => {
 });
 
 test("a command longer than a person reads is cut in the middle and says so", () => {
-  const params = { threadId: "t", command: `begin ${"x".repeat(30_000)} end` };
+  const params = { threadId: "t", command: `begin ${"x".repeat(2 * askTextCharsMax)} end` };
   const ask = askOf(decodeRequest({ id: 1, method: "item/commandExecution/requestApproval", params }), []);
   const shown = ask?.kind === "approval" && ask.action.kind === "command" ? ask.action.command : "";
-  expect(shown.length).toBeLessThanOrEqual(20_000);
+  expect(shown.length).toBeLessThanOrEqual(askTextCharsMax);
   expect(shown).toMatch(/^begin .*characters are left out.* end$/s);
 });

@@ -23,7 +23,7 @@ function stage(mood = "", clock: Clock = createSystemClock()) {
   const log = join(home, "log");
   writeFileSync(
     cli,
-    `#!/bin/sh\nexec ${process.execPath} ${fileURLToPath(new URL("./test-app-server.ts", import.meta.url))}\n`,
+    `#!/bin/sh\nexec "${process.execPath}" "${fileURLToPath(new URL("./test-app-server.ts", import.meta.url))}"\n`,
     {
       mode: 0o755,
     },
