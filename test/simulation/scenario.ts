@@ -103,14 +103,14 @@ export function drawScenario(random: Random): Scenario {
     defaultWorkspace,
     runsMax: random.between(1, 3),
     actionsMax: random.between(isChoosy ? 22 : isStubborn ? 14 : 4, isChoosy ? 30 : 22),
-    crashesMax: isChoosy ? random.int(2) : random.pick([0, 0, 1, 1, 2, 3]),
+    crashesMax: isChoosy || isFlaky ? random.int(2) : random.pick([0, 0, 1, 1, 2, 3]),
     agent: {
       hangs: isChoosy || isFlaky ? 0.05 : rate(0.5),
-      failsAtStart: rate(0.3),
+      failsAtStart: isFlaky ? 0 : rate(0.3),
       fails: isChoosy ? 0.05 : isFlaky ? 0.8 : rate(0.3),
-      dies: rate(0.2),
-      diesSilently: rate(0.3),
-      breaksOff: rate(0.3),
+      dies: isFlaky ? 0 : rate(0.2),
+      diesSilently: isFlaky ? 0 : rate(0.3),
+      breaksOff: isFlaky ? 0 : rate(0.3),
       lingers: rate(0.4),
       leavesBackground: isFlaky ? 0.7 : rate(0.5),
       talksAfterEnd: rate(0.5),
@@ -119,9 +119,9 @@ export function drawScenario(random: Random): Scenario {
       isImmortal: isStubborn ? 0.8 : rate(0.4),
       finishesWhenAsked: rate(0.6),
       acceptsSteer: random.pick([0.2, 0.5, 0.9]),
-      refusesWorkspace: rate(0.2),
-      asks: isChoosy ? 0 : isFlaky ? 0.4 : random.pick([0, 0.2, 0.4, 0.7]),
-      calls: isFlaky ? 0.4 : random.chance(0.6) ? 0 : random.next() * 0.4,
+      refusesWorkspace: isFlaky ? 0 : rate(0.2),
+      asks: isChoosy ? 0 : isFlaky ? 0.25 : random.pick([0, 0.2, 0.4, 0.7]),
+      calls: isFlaky ? 0.5 : random.chance(0.6) ? 0 : random.next() * 0.4,
       withdraws: rate(0.6),
       missesAnswer: rate(0.3),
       ignoresConsultation: rate(0.4),
@@ -138,14 +138,14 @@ export function drawScenario(random: Random): Scenario {
     zombies: random.pick([0, 0.3, 1]),
     downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
-    weights: drawWeights(random, isStubborn),
+    weights: drawWeights(random, isStubborn, isFlaky),
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
     limits: {
       retries: isFlaky ? 2 : random.pick([0, 2, 2]),
       stallMs: random.pick([8_000, 60_000, 600_000]),
-      runMsMax: random.pick([null, null, null, 60_000]),
-      costUsdMax: random.pick([null, null, 1]),
+      runMsMax: isFlaky ? null : random.pick([null, null, null, 60_000]),
+      costUsdMax: isFlaky ? null : random.pick([null, null, 1]),
     },
     choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
     answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
@@ -163,16 +163,16 @@ function drawPlaces(random: Random, count: number, shared: number): Place[] {
 }
 
 /** Some kinds of choice are hurried and some held back, by up to two orders of magnitude: that is where races show. */
-function drawWeights(random: Random, isStubborn: boolean): Weights {
+function drawWeights(random: Random, isStubborn: boolean, isFlaky: boolean): Weights {
   const base: Record<ChoiceKind, number> = {
     flush: 6,
     resolve: 6,
-    agent: 3,
+    agent: isFlaky ? 8 : 3,
     quiet: 3,
     machine: 3,
     channel: 2,
-    // Only time leads to a quarantine.
-    timer: isStubborn ? 2 : 0.5,
+    // Only time leads to a quarantine, and to a further attempt.
+    timer: isStubborn || isFlaky ? 2 : 0.5,
     chat: 2,
     crash: 0.06,
     late: 0.15,

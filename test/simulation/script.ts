@@ -107,7 +107,7 @@ function drawSteps(random: Random, habits: AgentHabits | null): ScriptStep[] {
     else {
       tools += 1;
       steps.push({ kind: "tool-started", tool: { id: `t${tools}`, name: "Bash", target: "make" } });
-      if (random.chance(0.7)) steps.push({ kind: "tool-ended", id: `t${tools}`, ok: true });
+      if (random.chance(0.5)) steps.push({ kind: "tool-ended", id: `t${tools}`, ok: true });
     }
   }
   return steps;
