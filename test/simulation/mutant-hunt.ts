@@ -14,7 +14,7 @@ export type Hunt = {
 export async function hunt(mutant: Mutant, options: SweepOptions): Promise<Hunt> {
   using mutated = mutateSources(options.sources, mutant);
   const isFound = ({ invariant }: Failure): boolean => mutant.breaks.includes(invariant);
-  const report = await sweep({ ...options, sources: mutated.path, isFound });
+  const report = await sweep({ ...options, from: mutant.from ?? options.from, sources: mutated.path, isFound });
   const shape = report.shapes.find(({ failure }) => isFound(failure));
   if (shape === undefined) return { mutant, found: null };
   return { mutant, found: { seed: shape.seed, invariant: shape.failure.invariant, what: shape.failure.what } };

@@ -8,6 +8,8 @@ export type Mutant = {
   readonly name: string;
   /** The guarantees that it breaks, one of which must be named by the failure. */
   readonly breaks: readonly string[];
+  /** The seed to begin with, for a mutant that few seeds find: a hint, which costs nothing but time when it does not fit any more. */
+  readonly from?: number;
   readonly edits: readonly Edit[];
 };
 
@@ -50,6 +52,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "orphans of a crash are not looked for",
     breaks: ["I1", "I2"],
+    from: 10,
     edits: [
       {
         file: "engine/recovery.ts",
@@ -127,6 +130,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a settlement wakes nobody",
     breaks: ["I9"],
+    from: 105,
     edits: [
       {
         file: "engine/claims.ts",
@@ -160,6 +164,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "the newest ticket is served first",
     breaks: ["I9"],
+    from: 80,
     edits: [
       {
         file: "store/claims.ts",
@@ -225,6 +230,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what was being steered is forgotten when its run ends",
     breaks: ["I4", "liveness"],
+    from: 10,
     edits: [
       {
         file: "engine/settlement.ts",
@@ -247,6 +253,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a button works as often as it is pressed",
     breaks: ["I6"],
+    from: 20,
     edits: [
       {
         file: "store/buttons.ts",
@@ -269,6 +276,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an unknown delivery is repeated in silence",
     breaks: ["I6"],
+    from: 20,
     edits: [{ file: "store/outbox.ts", find: 'outcome === "unknown" ? 1 : 0,', replace: "0," }],
   },
   {
@@ -285,6 +293,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a message cut by a crash is repeated in silence",
     breaks: ["I6"],
+    from: 65,
     edits: [
       {
         file: "store/outbox.ts",
@@ -296,6 +305,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "nothing waits through a long time off",
     breaks: ["L6"],
+    from: 15,
     edits: [
       {
         file: "engine/recovery.ts",
@@ -307,6 +317,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "late events of a finished run are shown",
     breaks: ["I12"],
+    from: 45,
     edits: [{ file: "engine/run.ts", find: "if (over.signal.aborted) break;", replace: "" }],
   },
   {
@@ -334,6 +345,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a run that is stopped after its proof leaves its tasks behind",
     breaks: ["I8"],
+    from: 310,
     edits: [{ file: "engine/run.ts", find: "live.stopWhy !== null", replace: "live.stopWhy === undefined" }],
   },
   {
@@ -355,6 +367,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an ask is answered from any conversation",
     breaks: ["ask"],
+    from: 30,
     edits: [{ file: "engine/asks.ts", find: "asked.owner.conversation !== conversation", replace: "asked.id !== id" }],
   },
   {
@@ -376,6 +389,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an ask is answered as often as somebody likes",
     breaks: ["ask"],
+    from: 10,
     edits: [
       {
         file: "domain/ask.ts",
@@ -393,6 +407,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an answer is given to whatever turn of the run is present",
     breaks: ["ask"],
+    from: 290,
     edits: [
       { file: "engine/run.ts", find: "|| !openAsks.delete(ask)", replace: "" },
       { file: "engine/run.ts", find: "return `${retries}/${ask}`;", replace: "return `0/${ask}`;" },
@@ -431,6 +446,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a session is taken whoever works in it",
     breaks: ["memory"],
+    from: 30,
     edits: [
       {
         file: "engine/choices.ts",
@@ -442,6 +458,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a conversation that works with another agent has let go of its session",
     breaks: ["memory"],
+    from: 30,
     edits: [
       {
         file: "store/lanes.ts",
@@ -488,6 +505,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a command whose conversation could not be read is forgotten",
     breaks: ["liveness"],
+    from: 20,
     edits: [
       {
         file: "engine/engine.ts",
@@ -510,6 +528,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a stop does not end the wait for a further attempt, nor the attempt",
     breaks: ["I10"],
+    from: 15,
     edits: [
       {
         file: "engine/run.ts",
@@ -532,11 +551,13 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a run that was in quarantine is tried again",
     breaks: ["I10"],
+    from: 30,
     edits: [{ file: "engine/run.ts", find: '|| state === "quarantined") return last;', replace: ") return last;" }],
   },
   {
     name: "a run is tried again for ever",
     breaks: ["I10"],
+    from: 200,
     edits: [
       { file: "domain/retry.ts", find: "retryDelaysMs[retries];", replace: "retryDelaysMs[Math.min(retries, 1)];" },
       { file: "domain/retry.ts", find: "|| retries >= allowed", replace: "|| allowed === 0" },
@@ -563,6 +584,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what a failed attempt left running is forgotten",
     breaks: ["I2", "I8"],
+    from: 135,
     edits: [{ file: "engine/run.ts", find: "const last = { ...turn, adopted };", replace: "const last = turn;" }],
   },
   {
@@ -579,6 +601,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "each attempt counts the calls of its tools anew",
     breaks: ["I4"],
+    from: 240,
     edits: [
       {
         file: "engine/run.ts",
@@ -590,6 +613,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a tool of ours asks a person for a run that is over",
     breaks: ["I12"],
+    from: 70,
     edits: [
       {
         file: "engine/run.ts",
