@@ -115,4 +115,4 @@ export type Meet = (fault: Fault) => void;
 export type Met = Readonly<Record<Fault, number>>;
 
 /** So many seeds meet every fault; fewer need not. */
-export const everyFaultBy = 1_500;
+export const everyFaultBy = 2_000;
