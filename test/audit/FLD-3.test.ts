@@ -25,9 +25,11 @@ test("a settlement that the database refuses is made later, and the lane goes on
   expect(await house.said("a")).toContainEqual(expect.objectContaining({ kind: "answer", text: "1" }));
 });
 
-test("a turn that says nothing at all is named by the status, and a person gets the lane back without a restart", async () => {
+test("a turn whose tool says nothing at all is named by the status, and a person gets the lane back without a restart", async () => {
   const house = await createHouse();
   await house.send("a", "one");
+  turnOf(house, 0).emit({ kind: "tool-started", tool: { id: "1", name: "Bash", target: "make" } });
+  await house.settled();
   await house.clock.advance(24 * 3_600_000);
   await house.command("a", { name: "status" });
   const day = { state: "running", elapsedMs: 24 * 3_600_000 };

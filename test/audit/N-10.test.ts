@@ -3,6 +3,7 @@
  * Here: one atomic update uses a button; whoever comes second is told so.
  */
 import { expect, test } from "vitest";
+import type { Ask } from "../../src/domain/ask.ts";
 import { createHouse } from "../engine-house.ts";
 import { asked, moments, ticks, turnOf } from "./kit.ts";
 
@@ -20,3 +21,29 @@ test.each(moments)("two taps, %i turns of the event loop apart, run the message 
   await house.settled();
   expect(asked(house)).toEqual(["one", "one"]);
 });
+
+const approval: Ask = {
+  kind: "approval",
+  action: { kind: "command", command: "rm -rf build", directory: null },
+  reason: null,
+  scopes: ["once"],
+};
+
+test.each(moments)(
+  "two taps on an answer, %i turns of the event loop apart, answer once; so do two different buttons",
+  async (moment) => {
+    const house = await createHouse();
+    await house.send("a", "one");
+    turnOf(house, 0).emit({ kind: "asked", id: "q", ask: approval });
+    await house.settled();
+    const allow = await house.button("a", "answer", "Allow once");
+    const deny = await house.button("a", "answer", "Deny");
+    const first = house.press("a", "answer", { id: allow });
+    await ticks(moment);
+    const others = [allow, deny].map((id) => house.press("a", "answer", { id }));
+    const toasts = (await Promise.all([first, ...others])).map(({ toast }) => toast);
+    expect(toasts).toEqual(["Allowed.", "Already done.", "This is answered already."]);
+    await house.settled();
+    expect(turnOf(house, 0).answers).toEqual([{ id: "q", answer: { kind: "allow", scope: "once" } }]);
+  },
+);

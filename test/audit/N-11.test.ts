@@ -1,7 +1,7 @@
 /**
  * N-11. There: the answer to a question started its run directly, past the queue and past the drain of a shutdown.
- * Here: whatever was pressed becomes a message in line, and the line starts nothing while the program shuts down. (Questions of an agent
- * come later, and through the same door.)
+ * Here: whatever was pressed becomes a message in line, and the line starts nothing while the program shuts down. An answer to a question
+ * starts no run: it goes to the one that asked, and where that one is over it goes nowhere.
  */
 import { expect, test } from "vitest";
 import { createHouse } from "../engine-house.ts";
@@ -24,4 +24,34 @@ test("what is pressed and said during a shutdown is kept for the next life, not 
   const house = await createHouse({ database: before.database });
   await house.settled();
   expect(asked(house)).toEqual(["one", "hello"]);
+});
+
+test("an answer goes into the turn that asked, before what waits, and begins nothing", async () => {
+  const house = await createHouse();
+  await house.send("a", "one");
+  turnOf(house, 0).emit({ kind: "asked", id: "q", ask: { kind: "plan", plan: "p" } });
+  await house.send("a", "two");
+  await house.press("a", "answer", { how: "Keep planning" });
+  expect(turnOf(house, 0).answers).toHaveLength(1);
+  expect(asked(house)).toEqual(["one"]);
+  turnOf(house, 0).finish("1");
+  await house.settled();
+  expect(asked(house)).toEqual(["one", "two"]);
+});
+
+test("an answer to a turn that a shutdown ends begins nothing, in this life or the next", async () => {
+  const before = await createHouse();
+  await before.send("a", "one");
+  turnOf(before, 0).emit({ kind: "asked", id: "q", ask: { kind: "plan", plan: "p" } });
+  await before.settled();
+  const drained = before.engine.drain(0);
+  await before.settled();
+  await before.clock.advance(1);
+  expect((await before.press("a", "answer", { how: "Go, edit freely" })).toast).toContain("Nothing was done.");
+  expect(turnOf(before, 0).answers).toEqual([]);
+  turnOf(before, 0).obey("ask");
+  await drained;
+  const house = await createHouse({ database: before.database });
+  await house.settled();
+  expect(asked(house)).toEqual([]);
 });

@@ -6,7 +6,7 @@
 import { expect, test } from "vitest";
 import { endedMs } from "../../src/engine/quiescence.ts";
 import { createHouse } from "../engine-house.ts";
-import { asked, createJealousDriver, turnOf } from "./kit.ts";
+import { asked, createJealousDriver, turnOf, wholeEscalationMs } from "./kit.ts";
 
 test("an agent that lives on after the end it gave is ended, and the next message waits until it is gone", async () => {
   const driver = createJealousDriver();
@@ -24,5 +24,20 @@ test("an agent that lives on after the end it gave is ended, and the next messag
   await house.settled();
   expect(asked(house)).toEqual(["one", "two"]);
   expect(turnOf(house, 1).request.session.id).toBe(first.request.session.id);
+  expect(driver.overlaps()).toBe(0);
+});
+
+test("an agent that waits for an answer keeps its conversation until it is gone, and a stop ends it", async () => {
+  const driver = createJealousDriver();
+  const house = await createHouse({ driver });
+  await house.send("a", "one");
+  turnOf(house, 0).emit({ kind: "asked", id: "q", ask: { kind: "plan", plan: "p" } });
+  await house.send("a", "!two");
+  await house.clock.advance(wholeEscalationMs);
+  expect(asked(house)).toEqual(["one"]);
+  turnOf(house, 0).end({ kind: "interrupted" });
+  turnOf(house, 0).becomeQuiet();
+  await house.settled();
+  expect(asked(house)).toEqual(["one", "two"]);
   expect(driver.overlaps()).toBe(0);
 });

@@ -644,4 +644,43 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    rows: ["N-10"],
+    name: "an ask is answered as often as a button of it is pressed",
+    edits: [
+      {
+        file: "domain/ask.ts",
+        find: 'if (state.kind !== "open") return { kind: "ignored", toast: closedToast(state) };',
+        replace:
+          'if (state.kind !== "open" && state.kind !== "answered") return { kind: "ignored", toast: closedToast(state) };',
+      },
+    ],
+  },
+  {
+    rows: ["N-11"],
+    name: "an answer is taken although its run is told to stop",
+    edits: [
+      {
+        file: "engine/asks.ts",
+        find: 'if (live === null || (live.state !== "starting" && live.state !== "running"))',
+        replace: "if (live === null)",
+      },
+    ],
+  },
+  {
+    rows: ["N-12"],
+    name: "an ask is answered from whatever conversation",
+    edits: [{ file: "engine/asks.ts", find: "asked.owner.conversation !== conversation", replace: "asked.id !== id" }],
+  },
+  {
+    rows: ["N-13"],
+    name: "a further attempt begins in an empty memory",
+    edits: [
+      {
+        file: "engine/run.ts",
+        find: "session: { id: lane.session.id, resume },",
+        replace: "session: { id: lane.session.id, resume: retries > 0 ? null : resume },",
+      },
+    ],
+  },
 ];
