@@ -1,5 +1,6 @@
 /** The checks themselves, each shown a history that breaks its rule; most would never come from a sound engine. */
 import { describe, expect, test } from "vitest";
+import type { AskId, AskState } from "../../src/domain/ask.ts";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
 import type { RunId } from "../../src/domain/run.ts";
@@ -7,6 +8,9 @@ import { noTools } from "../no-tools.ts";
 import type { Change, RunState } from "./journal.ts";
 import { createMirror } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+import { rulesOfAsks } from "./rules-of-asks.ts";
+import { rulesOfAttempts } from "./rules-of-attempts.ts";
+import { rulesOfChoices } from "./rules-of-choices.ts";
 import { rulesOfItems } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
@@ -26,9 +30,11 @@ function setUp() {
   const clock = { bootedAtMs: () => 0, downtimeMs: 600_000 };
   const limits = { retries: 2, stallMs: 60_000, runMsMax: null, costUsdMax: null };
   const context: RuleContext = { mirror, world, asked, runsMax: 2, limits, life: () => 1, violated, ...clock };
-  const rules: readonly Rule[] = [rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages].map((make) =>
-    make(context),
-  );
+  const asks = rulesOfAsks(context);
+  const rules: readonly Rule[] = [
+    ...[rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages, rulesOfChoices].map((make) => make(context)),
+    asks,
+  ];
   const history = (...changes: readonly Change[]): readonly string[] => {
     for (const change of changes) {
       for (const rule of rules) rule.before?.(change);
@@ -38,7 +44,8 @@ function setUp() {
     return violations;
   };
   history(decision(), lane(conversation, "/w", 0), lane(other, "/v", 0));
-  return { world, released, history };
+  const attempts = rulesOfAttempts(context, () => undefined);
+  return { world, released, history, asks, attempts, violations };
 }
 
 const decision = (life = 1): Change => ({ what: "decision", life, number: 0 });
@@ -230,5 +237,131 @@ describe("what the rules refuse", () => {
     expect(setUp().history(item(1), item(2, "done", stop), ...begun("r1", 1))).toContain("S2");
     const old = { ...item(1), acceptedAtMs: -3_600_000 } as Change;
     expect(setUp().history(old, decision(2), ...begun("r1", 1))).toContain("L6");
+  });
+});
+
+const plan = { kind: "plan", plan: "mark1" } as const;
+const open: AskState = { kind: "open", answers: [], ticked: [] };
+const allowed: AskState = { kind: "answered", answer: { kind: "allow", scope: "once" } };
+function asked(id: string, run: string): readonly Change[] {
+  return [{ what: "ask-added", id, run, agentId: "q1", ask: plan }, card(id, run, open)];
+}
+function card(id: string, run: string, state: AskState): Change {
+  return { ...(said(Number(id.slice(1)), run, null, "ask") as Change & { what: "said" }), ask: { id, state } };
+}
+function answered(id: string, run: string, by: number, to: AskState = allowed): readonly Change[] {
+  const words: Request = { kind: "answer", ask: id as AskId, text: "go" };
+  return [
+    decision(),
+    item(by, "done", words),
+    { what: "ask-changed", id, from: open, to },
+    { ...(card(id, run, to) as Change & { what: "said" }), id: 900 + by },
+  ];
+}
+
+describe("what the rules of asks, choices and attempts refuse", () => {
+  const running = [item(1), ...begun("r1", 1), changed("r1", "starting", "running")];
+
+  test("an ask that is answered from another conversation, by nobody, twice, or while its run is told to stop", () => {
+    const asking = [...running, decision(), ...asked("a1", "r1")];
+    expect(setUp().history(...asking, ...answered("a1", "r1", 2), decision())).toEqual([]);
+    const change: Change = { what: "ask-changed", id: "a1", from: open, to: allowed };
+    const words: Request = { kind: "answer", ask: "a1" as AskId, text: "go" };
+    expect(setUp().history(...asking, decision(), change)).toContain("ask");
+    expect(setUp().history(...asking, decision(), item(2, "done", words, other), change)).toContain("ask");
+    expect(setUp().history(...asking, decision(), item(2, "done", words), { ...change, from: allowed })).toContain(
+      "ask",
+    );
+    const stopping = changed("r1", "running", "stopping", { stopWhy: "user" });
+    expect(setUp().history(...asking, stopping, ...answered("a1", "r1", 2))).toContain("ask");
+    expect(setUp().history(...running, stopping, decision(), ...asked("a1", "r1"))).toContain("ask");
+  });
+
+  test("an ask that is open when its run is settled, and a card that shows something else", () => {
+    const asking = [...running, decision(), ...asked("a1", "r1")];
+    expect(setUp().history(...asking, decision(), changed("r1", "running", "settled", finished), decision())).toContain(
+      "ask",
+    );
+    const unseen: Change = { what: "ask-changed", id: "a1", from: open, to: { kind: "withdrawn" } };
+    expect(setUp().history(...asking, decision(), unseen, decision())).toEqual(["card"]);
+  });
+
+  test("an answer that reaches a turn before it is stored, twice, or a turn that did not ask", () => {
+    const house = setUp();
+    house.history(...running, decision(), ...asked("a1", "r1"));
+    const { turn } = liveTurn(house, "r1");
+    turn.asks.push({ id: "q1", mark: "mark1", state: "waiting", handed: 0 });
+    const answer = { kind: "allow", scope: "once" } as const;
+    house.asks.handed(turn, "q1", answer);
+    expect(house.violations.splice(0)).toEqual(["ask"]);
+    turn.asks.splice(0, 1, { id: "q1", mark: "mark1", state: "waiting", handed: 0 });
+    house.history(...answered("a1", "r1", 2));
+    house.asks.handed(turn, "q1", answer);
+    expect(house.violations).toEqual([]);
+    house.asks.handed(turn, "q1", answer);
+    house.asks.handed(turn, "q2", answer);
+    expect(house.violations).toEqual(["ask", "ask"]);
+  });
+
+  test("two conversations in one memory, and a conversation that goes on otherwise without anybody's word", () => {
+    const house = setUp();
+    const memory = { what: "session", driver: "alpha", resume: "alpha-m1", model: null } as const;
+    const goesOn = { what: "choice", driver: "alpha", permissions: null } as const;
+    const first = [
+      { ...memory, id: "s1", conversation },
+      { ...goesOn, conversation, session: "s1" },
+    ];
+    expect(house.history(decision(), ...first, decision())).toEqual([]);
+    house.history({ ...memory, id: "s2", conversation: other }, { ...goesOn, conversation: other, session: "s2" });
+    expect(house.history(decision())).toEqual(["memory"]);
+    house.violations.splice(0);
+    house.history({ ...goesOn, conversation, session: "s3", driver: "beta" });
+    expect(house.history(decision())).toEqual(["choice"]);
+  });
+
+  test("a further turn after a stop that was seen, without a look, after a quarantine, a completion, or too often (I10)", () => {
+    const tried = () => {
+      const house = setUp();
+      house.history(item(1), ...begun("r1", 1), {
+        what: "session",
+        id: "s",
+        conversation,
+        driver: "alpha",
+        resume: null,
+        model: null,
+      });
+      const { turn } = liveTurn(house, "r1");
+      for (const process of turn.processes) house.world.end(process);
+      turn.said = { kind: "failed", fault: { kind: "overloaded" } };
+      return { ...house, turn, again: () => house.attempts.began(liveTurn(house, "r1").turn) };
+    };
+    const sound = tried();
+    sound.history({ what: "decision", life: 1, number: 5 });
+    sound.attempts.holding("/w", 1, 5);
+    sound.again();
+    expect(sound.violations).toEqual([]);
+    sound.again();
+    sound.again();
+    expect(sound.violations).toContain("I10");
+
+    const blind = tried();
+    blind.attempts.holding("/w", 1, null);
+    expect(blind.violations).toEqual(["I10"]);
+
+    const stopped = tried();
+    stopped.history(decision(), changed("r1", "starting", "stopping", { stopWhy: "user" }));
+    stopped.history({ what: "decision", life: 1, number: 6 });
+    stopped.attempts.holding("/w", 1, 6);
+    expect(stopped.violations).toEqual(["I10"]);
+
+    const quarantined = tried();
+    quarantined.history(changed("r1", "starting", "quarantined"));
+    quarantined.again();
+    expect(quarantined.violations).toEqual(["I10"]);
+
+    const completed = tried();
+    completed.turn.said = { kind: "completed", answer: "done" };
+    completed.again();
+    expect(completed.violations).toEqual(["I10"]);
   });
 });
