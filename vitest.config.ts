@@ -1,5 +1,7 @@
 // The test projects and what belongs to each. `scripts/verify.ts` runs them one after the other; a single file is
 // `npx vitest run path/to/file.test.ts`.
+import { availableParallelism } from "node:os";
+
 import { defineConfig } from "vitest/config";
 
 /** Tests that start a real agent CLI are named so wherever they sit: a project of their own. */
@@ -11,6 +13,8 @@ const minute = 60_000;
 export default defineConfig({
   test: {
     pool: "forks",
+    // Vitest would leave one processor free for itself, which on two is half of the machine.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     passWithNoTests: true,
     // A bound for a test that hangs, generous because small machines run several files at once; no test measures time.
     testTimeout: minute,
@@ -52,7 +56,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        // Each file starts one agent at a time and waits for it half of the time; more than two files at once would only wait for memory.
+        // Each file starts one agent at a time and waits for it half of the time; more than two files at once would wait for memory.
         test: { name: "agents", include: [realCli], exclude: ignored, maxWorkers: 2 },
       },
       {
