@@ -116,7 +116,7 @@ export interface Mirror {
 const markPattern = /\bmark\d+\b/;
 
 /** The mark in an ask; null for one that no agent of the simulation made. */
-export function markOf(ask: Ask): string | null {
+function markOf(ask: Ask): string | null {
   return markPattern.exec(JSON.stringify(ask))?.[0] ?? null;
 }
 

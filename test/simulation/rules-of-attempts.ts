@@ -17,7 +17,7 @@ export type RulesOfAttempts = {
 };
 
 /** Of conversations that chose none. */
-export const defaultPermissions = "bypass";
+const defaultPermissions = "bypass";
 
 export function rulesOfAttempts({ mirror, world, limits, violated }: RuleContext, meet: Meet): RulesOfAttempts {
   function holding(workspace: string, life: number, heard: number | null): void {
