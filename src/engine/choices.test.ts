@@ -282,3 +282,12 @@ test("a directory that cannot be used is told and changes nothing; the known one
   await house.press("a", "project", { how: "projects/b" });
   expect(await lastNotice(house)).toMatchObject({ kind: "project-chosen", workspace: "/projects/b" });
 });
+
+test("an agent that never answers is told as such, and changes nothing", async () => {
+  const driver = createScriptedDriver({ models: new Promise(() => {}) });
+  await using house = await createHouse({ driver });
+  await house.command("a", { name: "model", choice: null });
+  await house.clock.advance(30_000);
+  expect(await lastNotice(house)).toMatchObject({ kind: "agent-cannot", fault: { kind: "agent-error" } });
+  expect(await house.items("a")).toEqual(["done"]);
+});

@@ -311,6 +311,11 @@ async function offerSessions(
   return reply(work, to, { ...notice, atMs: work.atMs }, buttons);
 }
 
+/** The agent has not answered within the bound. */
+export function noAnswer(agent: string): Reply {
+  return cannot({ kind: "agent-error", agent, detail: "it did not answer in time. Try again, or look at /logs." });
+}
+
 function cannot(fault: Fault): Reply {
   return (work, to) => reply(work, to, { kind: "agent-cannot", fault });
 }

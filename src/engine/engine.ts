@@ -12,7 +12,7 @@ import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
 import { admit } from "./admission.ts";
 import { answerCameLate } from "./asks.ts";
-import { askAgent } from "./choices.ts";
+import { askAgent, driverNameOf, noAnswer } from "./choices.ts";
 import { claimReady, tellWaiting } from "./claims.ts";
 import type {
   Clock,
@@ -253,9 +253,9 @@ export function createEngine(deps: EngineDeps): Engine {
     const about = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces };
     const bound = new AbortController();
     const signal = AbortSignal.any([closed.signal, bound.signal]);
-    // Bound: an agent that does not answer is reported as such by its driver.
-    void clock.sleep(consultMsMax, signal).then(() => bound.abort());
-    const reply = await askAgent(about, question, signal);
+    // Bound: nobody waits longer for a list, whatever its agent does.
+    const silence = clock.sleep(consultMsMax, signal).then(() => noAnswer(driverNameOf(lane, settings)));
+    const reply = await Promise.race([askAgent(about, question, signal), silence]);
     bound.abort();
     const conclude = async (work: Work): Promise<void> => {
       const now = await work.tx.lane(item.conversation);
