@@ -2,7 +2,7 @@
  * A stand-in for `codex app-server`, for what the real one does only in a window of milliseconds or when it is broken. Started as a
  * program by turn.test.ts; the prompt says what it does. Everything it is asked is noted in the file FAKE_LOG, one message a line.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, watch } from "node:fs";
 import { createInterface } from "node:readline";
 
 type Message = {
@@ -48,9 +48,13 @@ function play(): void {
     case "follow a goal":
       say("done");
       tell("turn/completed", turnOf(turn, "completed"));
-      begin();
-      tell("turn/started", turnOf(state.turn, "inProgress"));
-      approval("touch nobody-asked");
+      // Codex goes on by itself once the test has seen the end of the turn that was asked for.
+      watch(process.env["HOME"] ?? "", (_, name) => {
+        if (name !== "go-on" || state.turn !== turn) return;
+        begin();
+        tell("turn/started", turnOf(state.turn, "inProgress"));
+        approval("touch nobody-asked");
+      }).unref();
       return;
     case "withdraw":
       approval("touch x");

@@ -82,7 +82,7 @@ test("a turn that Codex begins by itself is interrupted, and what it asks is ref
   const turn = play(driver, home, "follow a goal", "one");
   expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
   await turn.turn.quiet;
-  // Before that nothing tells that Codex began by itself.
+  writeFileSync(join(home, "go-on"), "");
   await expect.poll(() => asked().some((line) => line.result !== undefined)).toBe(true);
   expect(await play(driver, home, "next", "one").end).toEqual({ kind: "completed", answer: "echo: next" });
   const lines = asked();
