@@ -16,6 +16,8 @@ import { createCodexDriver } from "./driver.ts";
 const silent: Log = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const scan = createScan();
 let serial = 0;
+/** The bound of a look that has failed; another program has to act, and the machine may be busy. */
+const patience = { timeout: 30_000 };
 
 function stage(mood = "", clock: Clock = createSystemClock()) {
   const home = mkdtempSync(join(tmpdir(), "signalbox-codex-stand-in-"));
@@ -83,7 +85,7 @@ test("a turn that Codex begins by itself is interrupted, and what it asks is ref
   expect(await turn.end).toEqual({ kind: "completed", answer: "done" });
   await turn.turn.quiet;
   writeFileSync(join(home, "go-on"), "");
-  await expect.poll(() => asked().some((line) => line.result !== undefined)).toBe(true);
+  await expect.poll(() => asked().some((line) => line.result !== undefined), patience).toBe(true);
   expect(await play(driver, home, "next", "one").end).toEqual({ kind: "completed", answer: "echo: next" });
   const lines = asked();
   expect(lines.find((line) => line.result !== undefined)).toMatchObject({ result: { decision: "cancel" } });
@@ -121,7 +123,7 @@ test("a server that does not hear an interrupt is killed in the end, and the tur
   await turn.said;
   turn.turn.interrupt("ask");
   turn.turn.interrupt("terminate");
-  await expect.poll(() => asked().some((line) => line.method === "turn/interrupt")).toBe(true);
+  await expect.poll(() => asked().some((line) => line.method === "turn/interrupt"), patience).toBe(true);
   expect((await driver.models(home, AbortSignal.timeout(10_000))).kind).toBe("known");
   expect(turn.events.some((event) => event.kind === "ended")).toBe(false);
   turn.turn.interrupt("kill");
@@ -163,5 +165,7 @@ test("the one server is counted, and how each turn met it", async () => {
   const second = play(driver, home, "two");
   await second.end;
   await second.turn.quiet;
-  await expect.poll(() => driver.pool()).toEqual({ live: 1, idle: 1, takenWarm: 1, takenPrepared: 1, started: 0 });
+  await expect
+    .poll(() => driver.pool(), patience)
+    .toEqual({ live: 1, idle: 1, takenWarm: 1, takenPrepared: 1, started: 0 });
 });
