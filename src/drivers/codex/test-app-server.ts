@@ -47,7 +47,6 @@ function play(): void {
   switch (prompt) {
     case "follow a goal":
       say("done");
-      tell("turn/completed", turnOf(turn, "completed"));
       // Codex goes on by itself once the test has seen the end of the turn that was asked for.
       watch(process.env["HOME"] ?? "", (_, name) => {
         if (name !== "go-on" || state.turn !== turn) return;
@@ -55,6 +54,7 @@ function play(): void {
         tell("turn/started", turnOf(state.turn, "inProgress"));
         approval("touch nobody-asked");
       }).unref();
+      tell("turn/completed", turnOf(turn, "completed")); // only now: the test may answer at once
       return;
     case "withdraw":
       approval("touch x");
