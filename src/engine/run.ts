@@ -76,8 +76,10 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   const released = new AbortController();
   /** Fires when the last word is taken: what the driver still says of this turn is heard by nobody (I12). */
   let over = new AbortController();
-  /** Fires, with the fault as its reason, when the turn has to end though nobody stopped it. */
-  let cut = new AbortController();
+  /** Fires when the present turn is to end, by a stop or by `cutFor`. */
+  let ending = new AbortController();
+  /** Why the present turn has to end though nobody stopped it. */
+  let cut: Fault | null = null;
   let strengthened = new AbortController();
   let transcript: Transcript = emptyTranscript;
   let state: RunSnapshot["state"] = "starting";
@@ -124,6 +126,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   function stop(): void {
     if (state === "starting" || state === "running") state = "stopping";
+    ending.abort();
     if (!stopAsked.signal.aborted) return stopAsked.abort();
     const before = strengthened;
     strengthened = new AbortController();
@@ -248,31 +251,30 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   async function seeThrough(started: Turn): Promise<LastWord | "released"> {
     over = new AbortController();
-    cut = new AbortController();
+    ending = new AbortController();
+    if (stopAsked.signal.aborted) ending.abort();
+    cut = null;
     heardAtMs = clock.now();
     openAsks.clear();
     runningTools.clear();
     const turnOver = new AbortController();
     const ended = consume(started).finally(() => turnOver.abort());
     void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
-    const stopping = AbortSignal.any([stopAsked.signal, cut.signal]);
-    const verdict = await proveQuiet(started, ended, stopping, () => strengthened.signal, clock);
+    const verdict = await proveQuiet(started, ended, ending.signal, () => strengthened.signal, clock);
     if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started.quiet, verdict.evidence)) === "released")
       return "released";
     const { adopted } = await started.quiet;
     await started[Symbol.asyncDispose]();
     const end = await lastWord(ended);
     openAsks.clear(); // an answer finds none of this turn from here on
-    const fault: unknown = cut.signal.aborted ? cut.signal.reason : null;
-    return {
-      end: fault !== null && end.kind !== "completed" ? { kind: "failed", fault: fault as Fault } : end,
-      adopted,
-    };
+    return { end: cut !== null && end.kind !== "completed" ? { kind: "failed", fault: cut } : end, adopted };
   }
 
   /** Ends the turn as a stop would, and says why. */
   function cutFor(fault: Fault | null): void {
-    if (fault !== null) cut.abort(fault);
+    if (fault === null || cut !== null) return;
+    cut = fault;
+    ending.abort();
   }
 
   /** Reads the turn to its end. The first `ended` is the end; a driver that breaks off without one has failed. */
