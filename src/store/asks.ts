@@ -3,10 +3,11 @@
  *
  * I3: an ask is written by its run's owner; a run that is being stopped asks nothing more.
  */
-import type { Ask, AskId, AskState } from "../domain/ask.ts";
+import { type Ask, type AskId, type AskState, openAsk } from "../domain/ask.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { RunId, RunOwner } from "../domain/run.ts";
 import type { Outgoing, StoredAsk, Tx } from "../engine/ports.ts";
+import { owned, ownerValues } from "./runs.ts";
 import type { Sql } from "./sql.ts";
 
 type AskVerbs = Pick<Tx, "addAsk" | "ask" | "openAsks" | "setAsk" | "askOfMessage">;
@@ -40,22 +41,17 @@ function toAsk({ run, conversation, epoch, ask, state, ...rest }: Row): StoredAs
   return { ...rest, owner, ask: JSON.parse(ask) as Ask, state: JSON.parse(state) as AskState };
 }
 
-const open: AskState = { kind: "open", answers: [], ticked: [] };
-
 function addAsk(sql: Sql, owner: RunOwner, { id, agentId, ask }: Parameters<Tx["addAsk"]>[1]): boolean {
   return (
     sql.run(
       `INSERT INTO ask (id, run, agent_id, ask, state, is_open, drawn)
        SELECT ?, id, ?, ?, ?, 1, 0 FROM run
-       WHERE id = ? AND conversation = ? AND epoch = ? AND state IN ('starting', 'running')
-         AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)`,
+       WHERE ${owned} AND state IN ('starting', 'running')`,
       id,
       agentId,
       JSON.stringify(ask),
-      JSON.stringify(open),
-      owner.run,
-      owner.conversation,
-      owner.epoch,
+      JSON.stringify(openAsk),
+      ...ownerValues(owner),
     ) === 1
   );
 }

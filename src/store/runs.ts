@@ -30,10 +30,10 @@ export function runVerbs(sql: Sql, incarnation: number): RunVerbs {
 }
 
 /** I3. Takes the values of `ownerValues`, in that order. */
-const owned = `id = ? AND conversation = ? AND epoch = ? AND ${isLive}
+export const owned = `id = ? AND conversation = ? AND epoch = ? AND ${isLive}
   AND epoch = (SELECT epoch FROM lane WHERE conversation = run.conversation)`;
 
-const ownerValues = (owner: RunOwner): readonly [RunId, ConversationId, number] => [
+export const ownerValues = (owner: RunOwner): readonly [RunId, ConversationId, number] => [
   owner.run,
   owner.conversation,
   owner.epoch,
