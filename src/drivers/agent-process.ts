@@ -119,6 +119,25 @@ export function evidenceOf(processes: readonly ProcessEntry[], note: string): Ev
   return { processes: processes.map(refOf), note };
 }
 
+/**
+ * The account of a turn that was asked for: `look` reads what is alive of it. A process table that cannot be read is told as such.
+ * Resolves, never rejects.
+ */
+export async function accountOf(
+  turn: "going on" | "over",
+  look: () => Promise<readonly ProcessEntry[]>,
+): Promise<Evidence> {
+  const note =
+    turn === "over"
+      ? "The agent has ended the turn; these still run."
+      : "The agent has not confirmed the end of the turn.";
+  try {
+    return evidenceOf(await look(), note);
+  } catch (error) {
+    return evidenceOf([], `The process table cannot be read: ${String(error)}`);
+  }
+}
+
 export function refOf(entry: ProcessEntry): ProcessRef {
   return { pid: entry.pid, startTime: entry.startTime, command: entry.name };
 }

@@ -15,7 +15,7 @@ import type { AskAnswer } from "../../domain/ask.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { Clock, InterruptLevel, Log, Quiet, Turn, TurnRequest } from "../../engine/ports.ts";
-import { evidenceOf, refOf } from "../agent-process.ts";
+import { accountOf, evidenceOf, refOf } from "../agent-process.ts";
 import type { AgentExit } from "../agent-process.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import type { WirePermission, WireUpdate } from "./decode.ts";
@@ -278,15 +278,9 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
       if (phase.kind === "waiting") return evidenceOf([], "The agent has not been given the prompt.");
       if (phase.session === null) return evidenceOf([], "The agent was not started.");
       const { session } = phase;
-      const isConfirmed = phase.kind === "over";
-      const note = isConfirmed
-        ? "The agent has ended the turn; these still run."
-        : "The agent has not confirmed the end of the turn.";
-      try {
-        return evidenceOf(await session.process.survivors(isConfirmed ? session.spared : session.adopted), note);
-      } catch (error) {
-        return evidenceOf([], `The process table cannot be read: ${String(error)}`);
-      }
+      return phase.kind === "over"
+        ? accountOf("over", () => session.process.survivors(session.spared))
+        : accountOf("going on", () => session.process.survivors(session.adopted));
     },
     async [Symbol.asyncDispose]() {
       interrupt("kill");

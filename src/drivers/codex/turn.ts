@@ -14,7 +14,7 @@ import type { AskAnswer } from "../../domain/ask.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { Prompt } from "../../domain/inbox-item.ts";
 import type { Clock, HostTools, InterruptLevel, Log, Quiet, Turn } from "../../engine/ports.ts";
-import { evidenceOf, refOf } from "../agent-process.ts";
+import { accountOf, evidenceOf, refOf } from "../agent-process.ts";
 import type { AgentExit } from "../agent-process.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import { answerOf, askOf, refusalOf, toolAnswer } from "./asks.ts";
@@ -347,15 +347,8 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     async survivors() {
       if (phase.kind === "waiting") return evidenceOf([], "The agent has not been given the prompt.");
       if (phase.thread === null) return evidenceOf([], "The agent was not started.");
-      const note =
-        phase.kind === "over"
-          ? "The agent has ended the turn; these still run."
-          : "The agent has not confirmed the end of the turn.";
-      try {
-        return evidenceOf(await phase.thread.leftovers(), note);
-      } catch (error) {
-        return evidenceOf([], `The process table cannot be read: ${String(error)}`);
-      }
+      const { thread } = phase;
+      return accountOf(phase.kind === "over" ? "over" : "going on", () => thread.leftovers());
     },
     async [Symbol.asyncDispose]() {
       interrupt("kill");
