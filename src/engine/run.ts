@@ -2,7 +2,7 @@
  * One live run, from claim to settled outcome, in the process that owns it. The database row is the truth; this is the handle of
  * the turn, and losing it loses nothing but the turn.
  *
- * I2: `finished` resolves after proof (or a person's force release): "the run ended" means that nothing of it still runs.
+ * I2: `live` resolves after proof (or a person's force release): "the run ended" means that nothing of it still runs.
  * I3: each write names the owner; a deposed run ends its turn and writes nothing more.
  * I8: a stop is recorded on the row before it reaches this handle, so whatever the turn does now, it settles as stopped.
  * I10: a further attempt is made by the same run, which looks at its row again first; a stop or a replacement wins over it. A wait for a
@@ -170,10 +170,10 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     let { prompt } = claim;
     const adopted: ProcessRef[] = [];
     for (;;) {
-      const turn = await turnUnderLock(prompt);
-      if (turn === "released") return turn;
-      adopted.push(...turn.adopted);
-      const last = { ...turn, adopted };
+      const word = await turnUnderLock(prompt);
+      if (word === "released") return word;
+      adopted.push(...word.adopted);
+      const last = { ...word, adopted };
       // What was in quarantine has been told to a person, who decides what comes next.
       if (last.end.kind !== "failed" || state === "quarantined") return last;
       const { fault } = last.end;
