@@ -36,12 +36,10 @@ export type PlayOptions = {
   readonly tools?: HostTools;
 };
 
-let serial = 0;
-
 export function play(stage: ClaudeStage, script: Script | string, options: PlayOptions = {}): Played {
-  const session = options.session ?? { id: `s${process.pid}-${(serial += 1)}`, resume: null };
+  const session = options.session ?? { id: crypto.randomUUID(), resume: null };
   const turn = (options.driver ?? stage.driver).start({
-    owner: { conversation: webConversation(session.id), run: `r${(serial += 1)}` as RunId, epoch: serial },
+    owner: { conversation: webConversation(session.id), run: crypto.randomUUID() as RunId, epoch: 1 },
     session,
     workspace: stage.workspace,
     prompt: { text: typeof script === "string" ? script : scripted(script) },
