@@ -257,6 +257,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const silence = clock.sleep(consultMsMax, signal).then(() => noAnswer(driverNameOf(lane, settings)));
     const reply = await Promise.race([askAgent(about, question, signal), silence]);
     bound.abort();
+    if (closed.signal.aborted) return; // nobody was silent for too long: the next start tells that it was not answered
     const conclude = async (work: Work): Promise<void> => {
       const now = await work.tx.lane(item.conversation);
       if (now === null || !(await work.tx.moveItem(id, "running", "done"))) return;

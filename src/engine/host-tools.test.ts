@@ -105,15 +105,15 @@ test("a file that may not be sent is refused with its reason, and nothing is sai
 });
 
 test.each([
-  ["notify", {}],
-  ["notify", { text: 5 }],
-  ["notify", null],
-  ["ask_user", { question: "?", options: "red" }],
-  ["no_such_tool", {}],
-])("%s called with %j is told what is wrong, and does nothing", async (name, input) => {
+  ["notify", {}, /text is missing/],
+  ["notify", { text: 5 }, /text has to be a text/],
+  ["notify", null, /text is missing/],
+  ["ask_user", { question: "?", options: "red" }, /options has to be a list of texts/],
+  ["no_such_tool", {}, /There is no tool no_such_tool/],
+])("%s called with %j is told what is wrong, and does nothing", async (name, input, words) => {
   await using house = await running();
   const before = await house.said("a");
-  expect(await call(house, name, input)).toMatchObject({ kind: "failed" });
+  expect(await call(house, name, input)).toMatchObject({ kind: "failed", text: expect.stringMatching(words) });
   expect(await house.said("a")).toEqual(before);
 });
 

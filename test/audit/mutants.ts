@@ -2,7 +2,7 @@
  * For each row the guarantee that makes its race impossible, taken away: exact replacements in `src/`. The row's test must be red
  * with each of them, or it shows nothing. `npm run audit:mutants` tries all; `npm run audit:mutants -- H-4 DR-2` those of some rows.
  */
-export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+import type { Edit } from "../planted-fault.ts";
 
 export type Mutant = {
   /** Rows, each with the test file `<row>.test.ts` (or `<row>.cli.test.ts`); the mutant must be caught by each of them. */

@@ -2,9 +2,9 @@
  * A tree in which one test file of the audit runs against sources of its own: copies of `src/` and of what the tests need, side by
  * side as in the repository, so that every relative import means the copy.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { Edit } from "./mutants.ts";
+import { applyEdits, type Edit } from "../planted-fault.ts";
 
 const root = dirname(dirname(import.meta.dirname));
 
@@ -20,21 +20,6 @@ export function testFileOf(row: string): string {
   return found;
 }
 
-/** Throws when an edit does not match exactly once: a mutant that changes nothing proves nothing. */
-export function applyEdits(sources: string, edits: readonly Edit[], write: (path: string, text: string) => void): void {
-  const texts = new Map<string, string>();
-  for (const { file, find, replace } of edits) {
-    const before = texts.get(file) ?? readFileSync(join(sources, file), "utf8");
-    const count = before.split(find).length - 1;
-    if (count !== 1) throw new Error(`the text to replace occurs ${count} times in src/${file}, not once: ${find}`);
-    texts.set(
-      file,
-      before.replace(find, () => replace),
-    );
-  }
-  for (const [file, text] of texts) write(file, text);
-}
-
 /** Creates the tree at `path`, which must not exist, with the test files of `rows`. */
 export function plantTree(path: string, rows: readonly string[], edits: readonly Edit[]): void {
   const isNeeded = (name: string): boolean => !leftOut.includes(basename(name)) && !name.endsWith(".test.ts");
@@ -45,5 +30,5 @@ export function plantTree(path: string, rows: readonly string[], edits: readonly
   for (const name of [...kit, ...rows.map(testFileOf)]) {
     cpSync(join(import.meta.dirname, name), join(path, "test/audit", name));
   }
-  applyEdits(join(path, "src"), edits, (file, text) => writeFileSync(join(path, "src", file), text));
+  applyEdits(join(path, "src"), edits);
 }

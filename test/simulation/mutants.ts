@@ -2,7 +2,7 @@
  * Ways to break a guarantee, as exact replacements in the sources of the engine and the store. The simulation must find each:
  * that is what shows that its checks can see.
  */
-export type Edit = { readonly file: string; readonly find: string; readonly replace: string };
+import type { Edit } from "../planted-fault.ts";
 
 export type Mutant = {
   readonly name: string;
@@ -497,8 +497,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/engine.ts",
-        find: "void clock.sleep(consultMsMax, signal).then(() => bound.abort());",
-        replace: "",
+        find: "await Promise.race([askAgent(about, question, signal), silence]);",
+        replace: "await askAgent(about, question, closed.signal);",
       },
     ],
   },
@@ -585,7 +585,7 @@ export const mutants: readonly Mutant[] = [
     name: "what a failed attempt left running is forgotten",
     breaks: ["I2", "I8"],
     from: 135,
-    edits: [{ file: "engine/run.ts", find: "const last = { ...turn, adopted };", replace: "const last = turn;" }],
+    edits: [{ file: "engine/run.ts", find: "const last = { ...word, adopted };", replace: "const last = word;" }],
   },
   {
     name: "a tool of ours acts for a run that is told to stop",

@@ -1,7 +1,8 @@
 /** A copy of the sources with one guarantee broken. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { applyEdits } from "../planted-fault.ts";
 import type { Mutant } from "./mutants.ts";
 
 /** What the engine and the store need of `src/`. */
@@ -18,15 +19,7 @@ export function mutateSources(sources: string, mutant: Mutant): MutatedSources {
       const isSource = (name: string): boolean => !name.endsWith(".test.ts");
       cpSync(join(sources, folder), join(path, folder), { recursive: true, filter: isSource });
     }
-    for (const { file, find, replace } of mutant.edits) {
-      const before = readFileSync(join(path, file), "utf8");
-      const count = before.split(find).length - 1;
-      if (count !== 1) throw new Error(`mutant "${mutant.name}": its text occurs ${count} times in ${file}, not once`);
-      writeFileSync(
-        join(path, file),
-        before.replace(find, () => replace),
-      );
-    }
+    applyEdits(path, mutant.edits);
   } catch (error) {
     dispose();
     throw error;
