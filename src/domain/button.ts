@@ -8,7 +8,7 @@ import type { ItemId } from "./inbox-item.ts";
 import type { PermissionMode } from "./permission-mode.ts";
 import type { RunOwner } from "./run.ts";
 
-/** 30 characters of base64url, 128 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
+/** 30 characters of base64url, 122 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
 export type ButtonId = string & { readonly brand: "ButtonId" };
 
 export type ButtonAction =

@@ -310,6 +310,8 @@ export interface Tx {
   item(id: ItemId): Promise<StoredItem | null>;
   /** In running order: priority, then position. */
   items(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
+  /** How many there are of each: every message asks, few need the items themselves. */
+  waiting(conversation: ConversationId): Promise<{ readonly queued: number; readonly held: number }>;
   /** Conditional on `from`: false, and nothing changed, when the item is in another state. `run` is kept when undefined. */
   moveItem(id: ItemId, from: ItemState, to: ItemState, run?: RunId | null): Promise<boolean>;
   /** Puts a queued item before all others of its conversation, the held ones included: they come back in their old places. */

@@ -15,8 +15,7 @@ export async function admitPrompt(
   lane: Lane,
   late: Set<ConversationId>,
 ): Promise<Receipt> {
-  const queued = (await work.tx.items(item.conversation, "queued")).length;
-  const held = (await work.tx.items(item.conversation, "held")).length;
+  const { queued, held } = await work.tx.waiting(item.conversation);
   const queue = { queued: queued + held, capacity: laneCapacity };
   const decision = decide(lane.state, { kind: "prompt", placement: request.placement }, queue);
   const isRefused = decision.effects.some((effect) => effect.kind === "reject-full");

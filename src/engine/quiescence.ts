@@ -40,7 +40,7 @@ export async function proveQuiet(
   // Bound: a turn that said its end and is not quiet after this is ended like a stopped one.
   const overdue = ended.then(() => clock.sleep(endedMs, over.signal)).then(() => undefined);
   const early = await Promise.race([quietOf(turn), overdue, fired(stopAsked)]);
-  over.abort();
+  over.abort("proven");
   if (early !== undefined) return early;
   for (const step of escalation) {
     turn.interrupt(step.level);

@@ -61,8 +61,7 @@ export async function laneFacts(
 ): Promise<readonly { readonly name: string; readonly value: string }[]> {
   const { state, session, model } = lane;
   const run = state.kind === "idle" ? null : await work.tx.run(state.owner);
-  const queued = await work.tx.items(lane.conversation, "queued");
-  const held = await work.tx.items(lane.conversation, "held");
+  const { queued, held } = await work.tx.waiting(lane.conversation);
   const wait = await work.tx.waitsFor(lane.conversation, work.settings.runsMax);
   const asks = run === null ? [] : await work.tx.openAsks(run.owner.run);
   const facts: readonly (readonly [string, string | null])[] = [
@@ -76,7 +75,7 @@ export async function laneFacts(
     ["Session", `${session.id}${session.resume === null ? "" : `, the agent's ${session.resume}`}`],
     ["Model", model && `${model.id}${model.effort === null ? "" : ` (${model.effort})`}`],
     ["Permissions", lane.permissions ?? work.settings.permissions],
-    ["Waiting", `${queued.length}, on hold ${held.length}`],
+    ["Waiting", `${queued}, on hold ${held}`],
     ["Waits for", wait && (wait.kind === "workspace" ? `the directory, used by ${wait.holder}` : wait.kind)],
     ["Signalbox", work.settings.version],
   ];

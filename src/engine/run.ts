@@ -258,7 +258,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     openAsks.clear();
     runningTools.clear();
     const turnOver = new AbortController();
-    const ended = consume(started).finally(() => turnOver.abort());
+    const ended = consume(started).finally(() => turnOver.abort("the turn is over"));
     void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
     const verdict = await proveQuiet(started, ended, ending.signal, () => strengthened.signal, clock);
     if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started.quiet, verdict.evidence)) === "released")

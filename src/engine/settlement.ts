@@ -180,7 +180,7 @@ async function tellOutcome(
       );
       return;
     case "stopped": {
-      const held = (await work.tx.items(conversation, "held")).length;
+      const { held } = await work.tx.waiting(conversation);
       const buttons = held > 0 ? await heldButtons(work, conversation) : [];
       await say(work, conversation, { kind: "stopped", why: outcome.why, held, forced }, { ...said, buttons });
       return;

@@ -14,7 +14,7 @@ import { holdQueue, laneCapacity, offerHeld } from "./waiting-line.ts";
 import { heldButtons, reply, say, type Work } from "./work.ts";
 
 export async function stopConversation(work: Work, item: InboxItem, id: ItemId, lane: Lane): Promise<void> {
-  const queued = (await work.tx.items(lane.conversation, "queued")).length;
+  const { queued } = await work.tx.waiting(lane.conversation);
   const decision = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   if (lane.state.kind === "quarantined") {
@@ -59,7 +59,7 @@ async function stopLane(work: Work, item: InboxItem, lane: Lane & { readonly que
 }
 
 async function sayNothingToStop(work: Work, item: InboxItem): Promise<void> {
-  const held = (await work.tx.items(item.conversation, "held")).length;
+  const { held } = await work.tx.waiting(item.conversation);
   const buttons = held > 0 ? await heldButtons(work, item.conversation) : [];
   const said = { dedupe: `item:${item.key}:nothing-to-stop`, replyTo: item.message, buttons };
   await say(work, item.conversation, { kind: "nothing-to-stop", held }, said);
@@ -69,7 +69,7 @@ export async function pressStop(work: Work, item: InboxItem, id: ItemId, owner: 
   const lane = await work.tx.lane(owner.conversation);
   if (lane === null || lane.state.kind === "idle" || !sameOwner(lane.state.owner, owner)) return "That run is over.";
   if (lane.state.kind === "quarantined") return "It was stopped, but is not proven gone. See the message about it.";
-  const queued = (await work.tx.items(lane.conversation, "queued")).length;
+  const { queued } = await work.tx.waiting(lane.conversation);
   const decision = decide(lane.state, { kind: "stop", why: "user", owner }, { queued, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   return "Stopping\u2026";

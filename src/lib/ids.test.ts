@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { newId } from "./ids.ts";
 
-test("an id has 128 random bits, in 30 characters that are safe in a URL, a marker and Telegram's 64 bytes", () => {
+test("an id is a time and a random UUID, in 30 characters that are safe in a URL, a marker and Telegram's 64 bytes", () => {
   const ids = Array.from({ length: 1_000 }, newId);
   expect(ids.every((id) => /^[\w-]{30}$/.test(id))).toBe(true);
   expect(ids.every((id) => Buffer.from(id, "base64url").length === 22)).toBe(true);

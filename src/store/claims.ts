@@ -44,9 +44,11 @@ function nextReady(
 
 function lowestFreeSlot(sql: Sql): number {
   const row = sql.get<{ slot: number }>(
-    `SELECT min(candidate) AS slot
-     FROM (SELECT 1 AS candidate UNION ALL SELECT slot + 1 FROM run WHERE ${isLive})
-     WHERE candidate NOT IN (SELECT slot FROM run WHERE ${isLive})`,
+    `SELECT CASE
+       WHEN NOT EXISTS (SELECT 1 FROM run WHERE slot = 1 AND ${isLive}) THEN 1
+       ELSE (SELECT slot + 1 FROM run AS taken WHERE slot >= 1 AND ${isLive}
+             AND NOT EXISTS (SELECT 1 FROM run WHERE slot = taken.slot + 1 AND ${isLive})
+             ORDER BY slot LIMIT 1) END AS slot`,
   );
   return one(row, "slot").slot;
 }

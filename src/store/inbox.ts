@@ -17,6 +17,7 @@ type InboxVerbs = Pick<
   | "addItem"
   | "item"
   | "items"
+  | "waiting"
   | "moveItem"
   | "moveItemFirst"
   | "rewriteItem"
@@ -30,6 +31,7 @@ export function inboxVerbs(sql: Sql): InboxVerbs {
     addItem: async (item, state, atMs) => addItem(sql, item, state, atMs),
     item: async (id) => readItem(sql, id),
     items: async (conversation, state) => readItems(sql, conversation, state),
+    waiting: async (conversation) => countWaiting(sql, conversation),
     moveItem: async (id, from, to, run) => moveItem(sql, id, from, to, run),
     moveItemFirst: async (id) => moveItemFirst(sql, id),
     rewriteItem: async (id, request) => rewriteItem(sql, id, request),
@@ -112,6 +114,15 @@ export function readItems(sql: Sql, conversation: ConversationId, state: "queued
       conversation,
     )
     .map(toItem);
+}
+
+function countWaiting(sql: Sql, conversation: ConversationId): { readonly queued: number; readonly held: number } {
+  const row = sql.get<{ queued: number; held: number }>(
+    `SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'held') AS held
+     FROM inbox WHERE conversation = ? AND (state = 'queued' OR state = 'held')`,
+    conversation,
+  );
+  return one(row, "count");
 }
 
 /** The item that the lane's next run takes. */
