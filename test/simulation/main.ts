@@ -86,9 +86,12 @@ function createProgressWords(begunMs: number): (job: number, progress: Progress)
     const nowMs = performance.now();
     if (nowMs - toldAtMs < progressMs) return;
     toldAtMs = nowMs;
-    const sum = (field: keyof Progress): number => [...shares.values()].reduce((all, one) => all + one[field], 0);
+    const sum = (field: "seeds" | "failed"): number => [...shares.values()].reduce((all, one) => all + one[field], 0);
     const rate = Math.round(sum("seeds") / ((nowMs - begunMs) / 1000));
-    console.log(`${sum("seeds")} of ${options.seeds} seeds, ${rate} seeds/s, ${sum("failed")} failed`);
+    const failed = [...shares.values()].flatMap(({ shapes: seeds }) => seeds.map((seed) => ` --seed ${seed}`));
+    console.log(
+      `${sum("seeds")} of ${options.seeds} seeds, ${rate} seeds/s, ${sum("failed")} failed${failed.join(",")}`,
+    );
   };
 }
 

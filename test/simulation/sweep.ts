@@ -15,7 +15,8 @@ export type SweepOptions = SimulateOptions & {
   readonly progressed?: (progress: Progress) => void;
 };
 
-export type Progress = { readonly seeds: number; readonly failed: number };
+/** `shapes` has one seed for each shape of failure. */
+export type Progress = { readonly seeds: number; readonly failed: number; readonly shapes: readonly number[] };
 
 /** How often a sweep says how far it is, in milliseconds. */
 export const progressMs = 2_000;
@@ -51,7 +52,7 @@ export async function sweep(options: SweepOptions): Promise<SweepReport> {
   for (let seed = options.from; seed < options.from + options.seeds; seed += 1) {
     if (performance.now() - toldAtMs > progressMs) {
       toldAtMs = performance.now();
-      options.progressed?.({ seeds: sum.seeds, failed: sum.failed });
+      options.progressed?.({ seeds: sum.seeds, failed: sum.failed, shapes: shapes.map(({ seed: first }) => first) });
     }
     const outcome = await simulate(arena, seed, options);
     sum.seeds += 1;
