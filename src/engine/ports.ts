@@ -8,6 +8,7 @@ import type { AccountLimit, AgentEvent, AgentLimits, Usage, UsageTally } from ".
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Ask, AskAnswer, AskId, AskState } from "../domain/ask.ts";
+import type { Attachment, FileKind, FileRefusal, SentFile } from "../domain/attachment.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ChannelName, ConversationId } from "../domain/conversation.ts";
 import type { Fault } from "../domain/faults.ts";
@@ -166,6 +167,47 @@ export interface Files {
   >;
   /** Where the copy is; null when it is gone. */
   find(id: string): Promise<string | null>;
+}
+
+export type FileRefused = { readonly kind: "refused" } & FileRefusal;
+
+/**
+ * Takes the bytes of a file as they come. After `enough` (too large, no room) no more are taken: whoever fetches stops, and what it
+ * answers then does not matter. Resolves, never rejects.
+ */
+export type FileSink = (bytes: Uint8Array) => Promise<"more" | "enough">;
+
+/**
+ * Fetches what the channel knows as `source` into the sink, from its beginning. A channel that learns that there are more than
+ * `bytesMax` refuses at once. Resolves, never rejects.
+ */
+export type FetchFile = (
+  source: string,
+  bytesMax: number,
+  sink: FileSink,
+  signal: AbortSignal,
+) => Promise<{ readonly kind: "fetched" } | FileRefused>;
+
+/** A file that came with a message and is still kept. `bytes` is what it takes on the disk, with what was unpacked of it. */
+export type StoredFile = {
+  readonly id: string;
+  readonly kind: FileKind;
+  readonly name: string;
+  readonly bytes: number;
+  readonly receivedAtMs: number;
+};
+
+export interface IncomingFiles {
+  /** Fetches one file and reads it. Resolves, never rejects. */
+  read(
+    file: SentFile,
+    conversation: ConversationId,
+    signal: AbortSignal,
+  ): Promise<{ readonly kind: "read"; readonly attachment: Attachment } | FileRefused>;
+  /** The files that are kept of a conversation, newest first, bounded. Resolves, never rejects. */
+  list(conversation: ConversationId): Promise<readonly StoredFile[]>;
+  /** Removes one file or all of them; resolves with how many are gone, never rejects. */
+  remove(conversation: ConversationId, id: string): Promise<number>;
 }
 
 // ---------------------------------------------------------------- time, chance
