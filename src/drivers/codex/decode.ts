@@ -57,7 +57,8 @@ export type Wire = { readonly thread: string | null } & WireBody;
 
 export type WireBody =
   | { readonly kind: "thread-started"; readonly parent: string | null }
-  | { readonly kind: "turn-started"; readonly turn: string }
+  /** `root` is the turn that it serves: itself, or the one that began its subagent. */
+  | { readonly kind: "turn-started"; readonly turn: string; readonly root: string }
   | {
       readonly kind: "turn-ended";
       readonly turn: string;
@@ -121,7 +122,7 @@ function decodeBody(method: string, fields: Fields): WireBody {
     case "thread/started":
       return { kind: "thread-started", parent: optional(record(fields["thread"])["parentThreadId"]) };
     case "turn/started":
-      return { kind: "turn-started", turn: idOf(fields["turn"]) ?? "" };
+      return decodeTurnStart(record(fields["turn"]));
     case "turn/completed":
       return decodeTurnEnd(record(fields["turn"]));
     case "item/agentMessage/delta":
@@ -346,6 +347,11 @@ export function decodeTerminals(result: unknown): readonly { readonly process: s
 }
 
 // ---- parts
+
+function decodeTurnStart(turn: Fields): WireBody {
+  const id = text(turn["id"]);
+  return { kind: "turn-started", turn: id, root: optional(turn["rootTurnId"]) ?? id };
+}
 
 function decodeTurnEnd(turn: Fields): WireBody {
   const status = turn["status"];

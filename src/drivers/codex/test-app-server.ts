@@ -11,6 +11,7 @@ type Message = {
   readonly params?: {
     readonly threadId?: string;
     readonly turnId?: string;
+    readonly clientUserMessageId?: string;
     readonly input?: readonly { text: string }[];
   };
   readonly result?: unknown;
@@ -18,7 +19,17 @@ type Message = {
 
 const log = process.env["FAKE_LOG"] ?? "/dev/null";
 const mood = process.env["FAKE_MOOD"] ?? "";
-const state = { threads: 0, turns: 0, requests: 0, refusals: 0, prompt: "", thread: "", turn: "" };
+const state = {
+  threads: 0,
+  turns: 0,
+  requests: 0,
+  refusals: 0,
+  prompt: "",
+  client: "",
+  thread: "",
+  turn: "",
+  stray: "",
+};
 
 const send = (message: object): void => void process.stdout.write(`${JSON.stringify(message)}\n`);
 const tell = (method: string, params: object): void => send({ method, params: { threadId: state.thread, ...params } });
@@ -41,6 +52,24 @@ const approval = (command: string): void =>
     params: { threadId: state.thread, turnId: state.turn, itemId: "c", command },
   });
 
+/** A turn that nobody asked for. It asks only when the test says so, and hears an interrupt only when its question was refused. */
+function stray(steps: { readonly asks: string }): void {
+  state.stray = begin();
+  tell("turn/started", turnOf(state.stray, "inProgress"));
+  say("what nobody asked for");
+  onStep(steps.asks, () => approval("touch nobody-asked"));
+}
+
+/** The test makes a file of this name. */
+function onStep(step: string, act: () => void): void {
+  const watcher = watch(process.env["HOME"] ?? "", (_, name) => {
+    if (name !== step) return;
+    watcher.close();
+    act();
+  });
+  watcher.unref();
+}
+
 function play(): void {
   const { turn, prompt } = state;
   tell("turn/started", turnOf(turn, "inProgress"));
@@ -48,13 +77,31 @@ function play(): void {
     case "follow a goal":
       say("done");
       // Codex goes on by itself once the test has seen the end of the turn that was asked for.
-      watch(process.env["HOME"] ?? "", (_, name) => {
-        if (name !== "go-on" || state.turn !== turn) return;
+      onStep("go-on", () => {
         begin();
         tell("turn/started", turnOf(state.turn, "inProgress"));
         approval("touch nobody-asked");
-      }).unref();
+      });
       tell("turn/completed", turnOf(turn, "completed")); // only now: the test may answer at once
+      return;
+    case "follow a goal later":
+      say("done");
+      onStep("go-on", () => stray({ asks: "ask" }));
+      tell("turn/completed", turnOf(turn, "completed")); // only now: the test may answer at once
+      return;
+    case "be disturbed":
+      say("before");
+      onStep("go-on", () => {
+        const own = turn;
+        const other = begin();
+        tell("turn/started", turnOf(other, "inProgress"));
+        say("what nobody asked for");
+        approval("touch nobody-asked");
+        tell("turn/completed", turnOf(other, "completed"));
+        state.turn = own;
+        tell("item/completed", { item: { type: "agentMessage", id: "after", text: "after" } });
+        tell("turn/completed", turnOf(own, "completed"));
+      });
       return;
     case "withdraw":
       approval("touch x");
@@ -73,6 +120,14 @@ function play(): void {
   }
 }
 
+/** The words come when a turn has just begun by itself: they join it, and the turn that the answer has named never begins. */
+function join(): void {
+  const isTaken = (state.refusals += 1) > 1;
+  if (isTaken) tell("item/started", { item: { type: "userMessage", id: "u", clientId: state.client } });
+  say(isTaken ? "taken" : "not taken");
+  tell("turn/completed", turnOf(state.turn, "completed"));
+}
+
 function answer(message: Message): object {
   switch (message.method) {
     case "initialize":
@@ -86,7 +141,13 @@ function answer(message: Message): object {
       return { result: { thread: { id: state.thread }, model: "m" } };
     case "turn/start":
       state.prompt = (message.params?.input ?? []).map((input) => input.text).join(" ");
+      state.client = message.params?.clientUserMessageId ?? "";
       begin();
+      if (state.prompt === "join") {
+        tell("turn/started", turnOf(state.turn, "inProgress"));
+        setImmediate(join);
+        return { result: { turn: { id: "never-begins" } } };
+      }
       setImmediate(play);
       return { result: { turn: { id: state.turn } } };
     case "turn/steer":
@@ -97,6 +158,7 @@ function answer(message: Message): object {
       if (state.prompt === "begin slowly" && (state.refusals += 1) < 4) {
         return { error: { code: -32600, message: "no active turn to interrupt" } };
       }
+      if (message.params?.turnId === state.stray) return { result: {} };
       tell("turn/completed", turnOf(message.params?.turnId ?? "", "interrupted"));
       return { result: {} };
     default:
@@ -107,6 +169,7 @@ function answer(message: Message): object {
 for await (const line of createInterface({ input: process.stdin })) {
   appendFileSync(log, `${line}\n`);
   const message = JSON.parse(line) as Message;
+  if (message.method === undefined) state.stray = "";
   if (message.id === undefined || message.method === undefined) continue;
   const isUnheard = state.prompt === "hear nothing" && message.method === "turn/interrupt";
   if (!isUnheard) send({ id: message.id, ...answer(message) });

@@ -94,6 +94,43 @@ test("a turn that Codex begins by itself is interrupted, and what it asks is ref
   expect(methods.lastIndexOf("turn/start")).toBeGreaterThan(methods.indexOf("turn/interrupt"));
 });
 
+test("a turn that Codex began by itself asks when ours waits already: it is refused, nothing of it is ours, and ours begins after it", async () => {
+  const { driver, home, asked } = stage();
+  const first = play(driver, home, "follow a goal later", "one");
+  await first.end;
+  await first.turn.quiet;
+  writeFileSync(join(home, "go-on"), "");
+  const isInterrupted = () => asked().some((line) => line.method === "turn/interrupt");
+  await expect.poll(isInterrupted, patience).toBe(true);
+  const second = play(driver, home, "next", "one");
+  await driver.models(home, AbortSignal.timeout(patience.timeout)); // an answer that comes after the turn has its thread
+  writeFileSync(join(home, "ask"), "");
+  expect(await second.end).toEqual({ kind: "completed", answer: "echo: next" });
+  expect(second.events.map((event) => event.kind)).not.toContain("asked");
+  expect(JSON.stringify(second.events)).not.toContain("nobody");
+  expect(asked().find((line) => line.result !== undefined)).toMatchObject({ result: { decision: "cancel" } });
+});
+
+test("a turn that Codex begins by itself during ours neither shows, nor asks, nor ends it", async () => {
+  const { driver, home, asked } = stage();
+  const turn = play(driver, home, "be disturbed");
+  await turn.said;
+  writeFileSync(join(home, "go-on"), "");
+  expect(await turn.end).toEqual({ kind: "completed", answer: "before\n\nafter" });
+  expect(turn.events.map((event) => event.kind)).not.toContain("asked");
+  expect(JSON.stringify(turn.events)).not.toContain("nobody");
+  await expect
+    .poll(() => asked().find((line) => line.result !== undefined), patience)
+    .toMatchObject({
+      result: { decision: "cancel" },
+    });
+});
+
+test("what joins a turn that has just begun by itself makes it ours, and is said again where that did not take it in", async () => {
+  const { driver, home } = stage();
+  expect(await play(driver, home, "join").end).toEqual({ kind: "completed", answer: "not taken\n\ntaken" });
+});
+
 test("an interrupt that comes too early for Codex is repeated until the turn has ended", async () => {
   const { driver, home } = stage();
   const turn = play(driver, home, "begin slowly");

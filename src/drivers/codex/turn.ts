@@ -12,13 +12,12 @@
 import type { TurnEnd } from "../../domain/agent-event.ts";
 import type { AskAnswer } from "../../domain/ask.ts";
 import type { Fault } from "../../domain/faults.ts";
-import type { Prompt } from "../../domain/inbox-item.ts";
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
 import type { Clock, HostTools, InterruptLevel, Log, Quiet, Turn } from "../../engine/ports.ts";
 import { accountOf, evidenceOf, refOf } from "../agent-process.ts";
 import type { AgentExit } from "../agent-process.ts";
 import { createTurnEvents } from "../turn-events.ts";
 import { answerOf, askOf, refusalOf, toolAnswer } from "./asks.ts";
-import { decodeTurn } from "./decode.ts";
 import type { Wire, WireChange, WireRequest } from "./decode.ts";
 import { interruptEveryMs } from "./thread.ts";
 import type { CodexThread, TurnSink } from "./thread.ts";
@@ -64,7 +63,7 @@ type Phase =
   | { readonly kind: "live"; readonly thread: CodexThread; readonly turn: string }
   | { readonly kind: "over"; readonly thread: CodexThread | null };
 
-export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
+export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
   const events = createTurnEvents();
   const over = new AbortController();
   const stopped = new AbortController();
@@ -73,7 +72,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   const pending = new Map<string, WireRequest>();
   const changes = new Map<string, readonly WireChange[]>();
   /** What was steered in and not taken yet, by our id of it. */
-  const unseen = new Map<string, string>();
+  const unseen = new Map<string, readonly string[]>();
   let phase: Phase = { kind: "waiting", prompts: [prompt.text] };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered;
@@ -123,18 +122,17 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
     const later: string[] = [];
     phase = { kind: "starting", thread, prompts: later };
     gathered = { ...gathered, end: null };
-    const answer = await thread.request("turn/start", { ...settings, input: prompts.map(inputOf) });
-    if (answer.kind === "closed") {
+    const client = crypto.randomUUID();
+    unseen.set(client, prompts);
+    const begun = await thread.begin({ ...settings, clientUserMessageId: client, input: prompts.map(inputOf) });
+    if (begun.kind !== "joined") unseen.delete(client); // a turn of its own takes it in
+    if (begun.kind === "closed") {
       return verdict.resolve({ kind: "died", exit: await thread.server.process.exited });
     }
-    if (answer.kind === "refused") {
-      return verdict.resolve({ kind: "refused", fault: faultOfRefusal("turn/start", answer.message) });
+    if (begun.kind === "refused") {
+      return verdict.resolve({ kind: "refused", fault: faultOfRefusal("turn/start", begun.message) });
     }
-    const turn = decodeTurn(answer.value);
-    if (turn === null) {
-      return verdict.resolve({ kind: "refused", fault: faultOfRefusal("turn/start", "no turn was named") });
-    }
-    thread.expect(turn);
+    const { turn } = begun;
     phase = { kind: "live", thread, turn };
     events.emit({ kind: "session", resume: thread.id });
     for (const text of later) void send(thread, turn, text); // what is not taken begins a turn of its own
@@ -144,7 +142,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   /** Resolves with whether Codex has it; what it then does not take in is in `unseen`. */
   async function send(thread: CodexThread, turn: string, text: string): Promise<boolean> {
     const client = crypto.randomUUID();
-    unseen.set(client, text);
+    unseen.set(client, [text]);
     const answer = await thread.request("turn/steer", {
       expectedTurnId: turn,
       clientUserMessageId: client,
@@ -182,7 +180,7 @@ export function startTurn(prompt: Prompt, deps: TurnDeps): Turn {
   function look(): void {
     if (phase.kind !== "live" || phase.thread.isBusy || gathered.end === null) return;
     if (level === null && gathered.end.kind === "completed" && unseen.size > 0) {
-      const texts = [...unseen.values()];
+      const texts = [...unseen.values()].flat();
       unseen.clear();
       void begin(phase.thread, texts, {}); // never rejects: its outcome is the verdict
       return;
