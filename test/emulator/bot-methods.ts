@@ -52,7 +52,7 @@ function aboutTheBot({ me, updates, callbacks, files, commands }: BotWorld): Bot
       return {
         file_id: file.fileId,
         file_unique_id: file.uniqueId,
-        file_size: file.bytes.byteLength,
+        ...(file.size === undefined ? {} : { file_size: file.size }),
         file_path: file.path,
       };
     },

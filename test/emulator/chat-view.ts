@@ -1,8 +1,9 @@
 // A chat as the people in it see it: messages in order, buttons, reactions, the draft, "typing", and all of it as text.
 
-import type { MessageEntity } from "grammy/types";
+import type { MessageEntity, MessageOrigin } from "grammy/types";
 import type { BotWorld } from "./bot-world.ts";
 import type { ChatKind, StoredChat, StoredMessage } from "./chats.ts";
+import type { MediaKind } from "./media.ts";
 import { viewKeyboard, type ButtonView } from "./keyboards.ts";
 
 export interface MessageView {
@@ -22,8 +23,25 @@ export interface MessageView {
   readonly thread: number | undefined;
   readonly document: { readonly name: string; readonly bytes: Uint8Array } | undefined;
   readonly photo: boolean;
+  /** Whatever file it carries, a document and a photo too. */
+  readonly file: FileView | undefined;
+  /** The album it belongs to. */
+  readonly album: string | undefined;
+  /** The part of the other message that it answers. */
+  readonly quote: string | undefined;
+  readonly forwardedFrom: string | undefined;
+  /** Neither text nor file: what it is, "location". */
+  readonly share: string | undefined;
   /** Unix seconds. */
   readonly date: number;
+}
+
+export interface FileView {
+  readonly kind: MediaKind;
+  readonly id: string;
+  readonly name: string;
+  readonly mimeType: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface DraftView {
@@ -89,11 +107,11 @@ export function viewChat(world: BotWorld, chat: StoredChat, thread?: number): Ch
 }
 
 function viewMessage(world: BotWorld, message: StoredMessage): MessageView {
-  const { content } = message;
-  const file = content.kind === "document" ? world.files.find(content.document.file_id) : undefined;
+  const { content, marks } = message;
+  const file = viewFile(message);
   return {
     id: message.id,
-    who: message.from.first_name,
+    who: marks.sender_chat?.title ?? message.from.first_name,
     fromBot: message.from.id === world.me.id,
     text: message.text,
     entities: message.entities,
@@ -103,10 +121,36 @@ function viewMessage(world: BotWorld, message: StoredMessage): MessageView {
     reactions: [...message.reactions.values()].flat(),
     replyTo: message.replyTo,
     thread: message.thread,
-    document: file === undefined ? undefined : { name: file.name, bytes: file.bytes },
-    photo: content.kind === "photo",
+    document: file?.kind === "document" ? { name: file.name, bytes: file.bytes } : undefined,
+    photo: file?.kind === "photo",
+    file,
+    album: marks.media_group_id,
+    quote: marks.quote?.text,
+    forwardedFrom: marks.forward_origin === undefined ? undefined : nameOf(marks.forward_origin),
+    share: content.kind === "bare" ? Object.keys(content.fields)[0] : undefined,
     date: message.date,
   };
+}
+
+function viewFile({ content }: StoredMessage): FileView | undefined {
+  if (content.kind !== "media") return undefined;
+  const { fileId: id, name, mimeType, bytes } = content.file;
+  return { kind: content.media, id, name, mimeType, bytes };
+}
+
+function nameOf(origin: MessageOrigin): string {
+  switch (origin.type) {
+    case "user":
+      return origin.sender_user.first_name;
+    case "hidden_user":
+      return origin.sender_user_name;
+    case "chat":
+      return origin.sender_chat.title ?? "a chat";
+    case "channel":
+      return origin.chat.title;
+    default:
+      return origin satisfies never;
+  }
 }
 
 function render(
@@ -127,8 +171,14 @@ function renderMessage(chat: StoredChat, message: MessageView): string {
   const topic = message.thread === undefined ? "" : ` in ${chat.topics.get(message.thread)?.name ?? message.thread}`;
   const reply = message.replyTo === undefined ? "" : ` re #${message.replyTo}`;
   const marks = `${message.edited ? " (edited)" : ""}${message.reactions.length > 0 ? ` ${message.reactions.join("")}` : ""}`;
-  const file = message.document === undefined ? "" : `<${message.document.name}> `;
-  const head = `#${message.id} ${message.who}${topic}${reply}: ${message.photo ? "<photo> " : ""}${file}${message.text}${marks}`;
+  const forwarded = message.forwardedFrom === undefined ? "" : ` fwd ${message.forwardedFrom}`;
+  const head = `#${message.id} ${message.who}${topic}${reply}${forwarded}: ${renderFile(message)}${message.text}${marks}`;
   const rows = message.buttons.map((row) => `    ${row.map((button) => `[${button.label}]`).join(" ")}`);
   return [head, ...rows].join("\n");
+}
+
+function renderFile({ file, share }: MessageView): string {
+  if (share !== undefined) return `<${share}> `;
+  if (file === undefined) return "";
+  return file.kind === "document" ? `<${file.name}> ` : `<${file.kind}> `;
 }

@@ -4,7 +4,9 @@
 //    message id means nothing without its chat, and a test cannot get away with forgetting that.
 // C2 A deleted message keeps its record, so that views and late taps can still name it; the Bot API no longer finds it.
 
-import type { Chat, Document, InlineKeyboardMarkup, Message, MessageEntity, PhotoSize, User } from "grammy/types";
+import type { Chat, InlineKeyboardMarkup, Message, MessageEntity, User } from "grammy/types";
+import type { StoredFile } from "./files.ts";
+import type { MediaKind } from "./media.ts";
 import type { TelegramClock } from "./telegram-clock.ts";
 
 export type ChatKind = "private" | "group" | "supergroup" | "forum";
@@ -13,11 +15,16 @@ export type BotStanding = "member" | "administrator" | "removed";
 export interface StoredMessage {
   readonly id: number;
   readonly chatId: number;
+  /** As the message shows it: an anonymous administrator is shown as the group. */
   readonly from: User;
+  /** Who really wrote it. */
+  readonly author: number;
   readonly date: number;
   readonly thread: number | undefined;
   readonly replyTo: number | undefined;
   readonly content: MessageContent;
+  /** Whatever else Telegram says of it: the album it belongs to, whom it was forwarded from, what it quotes. */
+  readonly marks: Partial<Message>;
   text: string;
   entities: MessageEntity[];
   markup: InlineKeyboardMarkup | undefined;
@@ -32,8 +39,15 @@ export interface StoredMessage {
 
 export type MessageContent =
   | { readonly kind: "text" }
-  | { readonly kind: "document"; readonly document: Document }
-  | { readonly kind: "photo"; readonly photo: PhotoSize[] }
+  /** A file, with the fields that describe it; its caption is the message's text. */
+  | {
+      readonly kind: "media";
+      readonly media: MediaKind;
+      readonly file: StoredFile;
+      readonly fields: Partial<Message>;
+    }
+  /** Neither text nor file: a place, a poll. */
+  | { readonly kind: "bare"; readonly fields: Partial<Message> }
   | { readonly kind: "service"; readonly fields: Partial<Message> };
 
 export interface Topic {
@@ -68,9 +82,12 @@ export interface StoredChat {
 
 export interface NewMessage {
   readonly from: User;
+  /** `from` unless told. */
+  readonly author?: number;
   readonly thread?: number | undefined;
   readonly replyTo?: number | undefined;
   readonly content?: MessageContent;
+  readonly marks?: Partial<Message>;
   readonly text?: string;
   readonly entities?: MessageEntity[];
   readonly markup?: InlineKeyboardMarkup | undefined;
@@ -136,10 +153,12 @@ export function createChats(clock: TelegramClock, botId: number): Chats {
         id: sharesIds ? nextSharedId++ : (chat.messages.at(-1)?.id ?? 0) + 1,
         chatId: chat.id,
         from: plainUser(message.from),
+        author: message.author ?? message.from.id,
         date: clock.nowSeconds(),
         thread: message.thread,
         replyTo: message.replyTo,
         content: message.content ?? { kind: "text" },
+        marks: message.marks ?? {},
         text: message.text ?? "",
         entities: message.entities ?? [],
         markup: message.markup,
@@ -189,6 +208,7 @@ export function createChats(clock: TelegramClock, botId: number): Chats {
         ...(message.thread !== undefined && chat.topics.has(message.thread) ? { is_topic_message: true } : {}),
         ...(message.editDate === undefined ? {} : { edit_date: message.editDate }),
         ...(reply === undefined ? {} : { reply_to_message: withoutReply(store.toMessage(reply)) }),
+        ...message.marks,
         ...contentFields(message),
         ...(message.markup === undefined ? {} : { reply_markup: message.markup }),
       };
@@ -217,10 +237,9 @@ function contentFields(message: StoredMessage): Partial<Message> {
   switch (content.kind) {
     case "text":
       return { text, ...(entities.length === 0 ? {} : { entities }) };
-    case "document":
-      return { document: content.document, ...caption };
-    case "photo":
-      return { photo: content.photo, ...caption };
+    case "media":
+      return { ...content.fields, ...caption };
+    case "bare":
     case "service":
       return content.fields;
     default:

@@ -4,13 +4,14 @@ import { Api, InputFile } from "grammy";
 import { describe, expect, it } from "vitest";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import { mutationsKnown, type Mutation } from "./mutations.ts";
+import { fileRules } from "./rules/files.ts";
 import { networkRules } from "./rules/network.ts";
 import { peopleRules } from "./rules/people.ts";
 import { receivingRules } from "./rules/receiving.ts";
 import { get, refusal, type Rule } from "./rules/rule.ts";
 import { writingRules } from "./rules/writing.ts";
 
-const rules: readonly Rule[] = [...receivingRules, ...writingRules, ...peopleRules, ...networkRules];
+const rules: readonly Rule[] = [...receivingRules, ...writingRules, ...fileRules, ...peopleRules, ...networkRules];
 
 describe("the rules of Telegram", () => {
   it.each(rules)("$sentence", async (rule) => {

@@ -97,7 +97,7 @@ export async function createEmulator(options: EmulatorOptions = {}): Promise<Emu
       mutations,
     }),
     callbacks: createCallbacks(clock, changes, mutations),
-    files: createFiles(),
+    files: createFiles(clock, mutations),
     rateLimits: createRateLimits({ mode: options.rateLimits ?? "off", clock, mutations }),
     commands: new Map(),
     mutations,

@@ -16,6 +16,14 @@ export type Fault =
   | { readonly kind: "bad-gateway" }
   | { readonly kind: "unauthorized" }
   | { readonly kind: "too-many"; readonly retryAfterSeconds: number }
+  /** Of a download (F7): the link is dead. */
+  | { readonly kind: "dead-link" }
+  /** Of a download: no more than so many bytes a second. */
+  | { readonly kind: "slow"; readonly bytesPerSecond: number }
+  /** Of a download: the connection ends after so many bytes, although more were announced. */
+  | { readonly kind: "truncated"; readonly afterBytes: number }
+  /** Of a download: so many bytes, then nothing until the caller gives up. */
+  | { readonly kind: "stall"; readonly afterBytes: number }
   | { readonly kind: "error"; readonly code: number; readonly description: string };
 
 export interface FaultOptions {

@@ -4,6 +4,8 @@ import type { Message } from "grammy/types";
 import type { BotWorld } from "./bot-world.ts";
 import { viewChat, type ChatView } from "./chat-view.ts";
 import type { StoredChat } from "./chats.ts";
+import { channelOf, originOf } from "./letters.ts";
+import { automatic } from "./message-text.ts";
 import { openTopic, type Person } from "./people.ts";
 
 export interface GroupOptions {
@@ -18,6 +20,8 @@ export interface Group {
   createsTopic(by: Person, name: string): number;
   closesTopic(by: Person, thread: number): void;
   deletesTopic(thread: number): void;
+  /** A post of the channel that the group discusses: Telegram itself forwards it. The id of the post in the group. */
+  channelPosts(channel: string, text: string): number;
   adds(person: Person): void;
   removesBot(by: Person): void;
   promotesBot(): void;
@@ -62,6 +66,23 @@ function groupOf(world: BotWorld, stored: StoredChat): Group {
       // Nobody is told: Telegram has no update for it.
       stored.topics.delete(thread);
       changes.ring();
+    },
+    channelPosts(channel, text) {
+      const forwardedFrom = { kind: "channel", title: channel } as const;
+      const post = chats.add(stored, {
+        from: { id: 777_000, is_bot: false, first_name: "Telegram" },
+        text,
+        entities: automatic(text),
+        marks: {
+          sender_chat: channelOf(channel),
+          forward_origin: originOf(forwardedFrom, clock.nowSeconds()),
+          is_automatic_forward: true,
+        },
+      });
+      const message = chats.toMessage(post);
+      updates.push({ message: { ...message, chat: chats.toChat(stored), from: post.from } });
+      changes.ring();
+      return post.id;
     },
     adds(person) {
       stored.members.set(person.id, person.user);

@@ -5,7 +5,7 @@ import { badRequest, BotApiError } from "./bot-api-error.ts";
 import type { BotMethods, Call } from "./bot-methods.ts";
 import type { BotWorld } from "./bot-world.ts";
 import type { MessageContent, StoredChat, StoredMessage } from "./chats.ts";
-import type { StoredFile } from "./files.ts";
+import { mediaAgain, mediaContent, mediaShapes, type MediaKind } from "./media.ts";
 import { checkKeyboard } from "./keyboards.ts";
 import { captionUnitsMax, formatText, textUnitsMax, type FormattedText } from "./message-text.ts";
 
@@ -134,18 +134,19 @@ export function messageMethods(world: BotWorld): BotMethods {
     return chats.toMessage(message);
   }
 
-  function fileFor(given: unknown, folder: "documents" | "photos", call: Call): StoredFile {
-    const bytesMax = folder === "photos" ? photoBytesMax : uploadBytesMax;
+  function mediaFor(given: unknown, kind: MediaKind, call: Call): MessageContent {
+    const { folder } = mediaShapes[kind];
+    const bytesMax = kind === "photo" ? photoBytesMax : uploadBytesMax;
     if (typeof given === "object" && given !== null && "upload" in given) {
       const upload = call.uploads.get(String(given.upload));
-      if (upload === undefined) throw badRequest(`there is no ${folder.slice(0, -1)} in the request`, "file");
+      if (upload === undefined) throw badRequest(`there is no ${kind} in the request`, "file");
       if (upload.bytes.byteLength === 0) throw badRequest("file must be non-empty", "file");
       if (upload.bytes.byteLength > bytesMax) throw new BotApiError(413, "Request Entity Too Large", "file");
-      return files.add(folder, upload.name, upload.mimeType, upload.bytes);
+      return mediaContent(files, kind, { folder, ...upload });
     }
     const file = files.find(String(given));
     if (file === undefined) throw badRequest("wrong file identifier/HTTP URL specified", "file");
-    return file;
+    return mediaAgain(files, kind, file);
   }
 
   function remove(chat: StoredChat, message: StoredMessage): void {
@@ -186,21 +187,12 @@ export function messageMethods(world: BotWorld): BotMethods {
     sendDocument(params, call) {
       access.chat(params.chat_id);
       const caption = formatCaption(params);
-      const file = fileFor(params.document, "documents", call);
-      const document = {
-        file_id: file.fileId,
-        file_unique_id: file.uniqueId,
-        file_name: file.name,
-        mime_type: file.mimeType,
-        file_size: file.bytes.byteLength,
-      };
-      return send(params, caption, { kind: "document", document }) as Message.DocumentMessage;
+      return send(params, caption, mediaFor(params.document, "document", call)) as Message.DocumentMessage;
     },
     sendPhoto(params, call) {
       access.chat(params.chat_id);
       const caption = formatCaption(params);
-      const file = fileFor(params.photo, "photos", call);
-      return send(params, caption, { kind: "photo", photo: [photoSize(file)] }) as Message.PhotoMessage;
+      return send(params, caption, mediaFor(params.photo, "photo", call)) as Message.PhotoMessage;
     },
     sendChatAction(params) {
       const chat = access.writable(params.chat_id);
@@ -270,23 +262,6 @@ export function messageMethods(world: BotWorld): BotMethods {
 }
 
 type EditAnswer<M extends keyof BotMethods> = Awaited<ReturnType<NonNullable<BotMethods[M]>>>;
-
-export function photoSize(file: StoredFile): {
-  file_id: string;
-  file_unique_id: string;
-  width: number;
-  height: number;
-  file_size: number;
-} {
-  // Nobody looks at the pixels here: a plausible size will do.
-  return {
-    file_id: file.fileId,
-    file_unique_id: file.uniqueId,
-    width: 320,
-    height: 240,
-    file_size: file.bytes.byteLength,
-  };
-}
 
 function sameJson(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b);

@@ -4,13 +4,15 @@
 // P2 A person acts only in chats they are in. A test that wants the impossible uses pushUpdate.
 
 import type { Message, MessageEntity, User } from "grammy/types";
+import type { FileSource, Share } from "./attachments.ts";
 import type { BotWorld } from "./bot-world.ts";
 import type { CallbackAnswer } from "./callbacks.ts";
 import { viewChat, type ChatView } from "./chat-view.ts";
-import type { MessageContent, StoredChat, StoredMessage } from "./chats.ts";
+import type { StoredChat, StoredMessage } from "./chats.ts";
 import { findButton } from "./keyboards.ts";
-import { automatic, splitLongText } from "./message-text.ts";
-import { photoSize } from "./message-methods.ts";
+import { createLetters, type AlbumItem, type FileOptions, type Letter, type SendOptions } from "./letters.ts";
+import type { MediaKind } from "./media.ts";
+import { automatic } from "./message-text.ts";
 import type { UntilOptions } from "./until.ts";
 
 export interface PersonOptions {
@@ -19,21 +21,6 @@ export interface PersonOptions {
   readonly username?: string;
   /** Whether they have started the bot already, silently. */
   readonly started?: boolean;
-}
-
-export interface SendOptions {
-  /** The private chat unless told. */
-  readonly chat?: number;
-  readonly thread?: number;
-  readonly replyTo?: number;
-  readonly entities?: MessageEntity[];
-  /** Messages of one album share it. */
-  readonly albumId?: string;
-}
-
-export interface FileOptions extends Omit<SendOptions, "entities"> {
-  readonly caption?: string;
-  readonly mimeType?: string;
 }
 
 export interface TapOptions {
@@ -51,9 +38,18 @@ export interface Person {
   readonly chatId: number;
   /** Over 4096 units it arrives as several messages (F8); the first is returned. */
   sends(text: string, options?: SendOptions): Message;
-  sendsDocument(name: string, bytes: Uint8Array, options?: FileOptions): Message;
+  /** A file of any kind, with what its phone says of it. */
+  sendsFile(kind: MediaKind, source: FileSource, options?: FileOptions): Message;
+  sendsDocument(name: string, bytes: Uint8Array, options?: FileOptions & { readonly mimeType?: string }): Message;
   sendsPhoto(bytes: Uint8Array, options?: FileOptions): Message;
-  edits(messageId: number, text: string, options?: { chat?: number }): void;
+  /** Two to ten files as one album: all at once, in order. */
+  sendsAlbum(items: readonly AlbumItem[], options?: SendOptions): readonly Message[];
+  /** A place, a contact, a poll, a die, anything that is neither text nor file. */
+  shares(share: Share, options?: SendOptions): Message;
+  /** Writes without delivering: the test says which part arrives when. */
+  composes(what: string | readonly AlbumItem[], options?: SendOptions): Letter;
+  /** Changes the text, or the caption of a file. */
+  edits(messageId: number, text: string, options?: { chat?: number; entities?: MessageEntity[] }): void;
   /** Taps the newest message with that button. Returns the id of the callback query. */
   presses(button: string | { readonly data: string }, options?: TapOptions): string;
   /** Taps and waits for the answer. Rejects, with a dump, when none comes within the bound. */
@@ -78,7 +74,7 @@ export interface People {
 }
 
 export function createPeople({ world, privacyMode, until }: PeopleDeps): People {
-  const { me, clock, changes, chats, updates, callbacks, files, mutations } = world;
+  const { me, clock, changes, chats, updates, callbacks, mutations } = world;
   let nextId = 5_100_000_001;
 
   /** In privacy mode a bot in a group hears commands, replies to itself and its own name (unless it is an administrator). */
@@ -108,26 +104,14 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
       return chat;
     }
 
-    function post(chat: StoredChat, text: string, content: MessageContent, options: SendOptions): Message {
-      if (chat === own && own.door === "never-started") own.door = "open";
-      if (chat === own && own.door === "blocked")
-        throw new Error(`${user.first_name} has blocked the bot: unblock first`);
-      if (options.thread !== undefined && !chat.topics.has(options.thread)) {
-        throw new Error(`chat ${chat.id} has no topic ${options.thread}`);
-      }
-      const stored = chats.add(chat, {
-        from: user,
-        thread: options.thread,
-        replyTo: options.replyTo,
-        content,
-        text,
-        entities: [...(options.entities ?? []), ...automatic(text)],
-      });
-      const message = chats.toMessage(stored);
-      if (options.albumId !== undefined) message.media_group_id = options.albumId;
-      if (botHears(chat, stored)) updates.push({ message: { ...message, chat: chats.toChat(chat), from: user } });
-      changes.ring();
-      return message;
+    const letters = createLetters({ world, user, chatOf, botHears });
+
+    /** Delivers every part at once; the first message. */
+    function post(letter: Letter): Message {
+      for (const part of letter.messages.keys()) letter.delivers(part);
+      const [first] = letter.messages;
+      if (first === undefined) throw new Error("a letter has at least one part");
+      return first;
     }
 
     function pressable(button: string | { readonly data: string }, options: TapOptions): [StoredMessage, string] {
@@ -192,43 +176,32 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
       id,
       user,
       chatId: own.id,
-      sends(text, options = {}) {
-        const chat = chatOf(options.chat);
-        const parts = mutations.has("long-text-unsplit") ? [text] : splitLongText(text);
-        const messages = parts.map((part) => post(chat, part, { kind: "text" }, options));
-        const [first] = messages;
-        if (first === undefined) throw new Error("a text has at least one part");
-        return first;
+      sends: (text, options = {}) => post(letters.text(text, options)),
+      sendsFile: (kind, source, options = {}) => post(letters.file(kind, source, options)),
+      sendsDocument: (name, bytes, { mimeType, ...options } = {}) =>
+        post(letters.file("document", { name, bytes, ...(mimeType === undefined ? {} : { mimeType }) }, options)),
+      sendsPhoto: (bytes, options = {}) => post(letters.file("photo", { bytes }, options)),
+      sendsAlbum(items, options = {}) {
+        const letter = letters.album(items, options);
+        post(letter);
+        return letter.messages;
       },
-      sendsDocument(name, bytes, options = {}) {
-        const mimeType = options.mimeType ?? "application/octet-stream";
-        const file = files.add("documents", name, mimeType, bytes);
-        const document = {
-          file_id: file.fileId,
-          file_unique_id: file.uniqueId,
-          file_name: name,
-          mime_type: mimeType,
-          file_size: bytes.byteLength,
-        };
-        return post(chatOf(options.chat), options.caption ?? "", { kind: "document", document }, options);
-      },
-      sendsPhoto(bytes, options = {}) {
-        const file = files.add("photos", "photo.jpg", "image/jpeg", bytes);
-        return post(chatOf(options.chat), options.caption ?? "", { kind: "photo", photo: [photoSize(file)] }, options);
-      },
+      shares: (share, options = {}) => post(letters.share(share, options)),
+      composes: (what, options = {}) =>
+        typeof what === "string" ? letters.text(what, options) : letters.album(what, options),
       edits(messageId, text, options = {}) {
         const chat = chatOf(options.chat);
         const message = chats.message(chat, messageId);
-        if (message === undefined || message.from.id !== id)
+        if (message === undefined || message.author !== id)
           throw new Error(`message ${messageId} is not theirs to edit`);
         message.text = text;
-        message.entities = automatic(text);
+        message.entities = [...(options.entities ?? []), ...automatic(text)];
         message.editDate = clock.nowSeconds();
         message.edits += 1;
         const edited = {
           ...chats.toMessage(message),
           chat: chats.toChat(chat),
-          from: user,
+          from: message.from,
           edit_date: message.editDate,
         };
         if (mutations.has("edit-as-new-message")) updates.push({ message: edited });

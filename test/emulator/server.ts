@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from "node:net";
 import { BotApiError, badRequest, tooManyRequests } from "./bot-api-error.ts";
 import type { BotMethods, Call } from "./bot-methods.ts";
+import { sendBytes } from "./download.ts";
 import type { Fault, FaultGate } from "./faults.ts";
 import type { Files } from "./files.ts";
 import { rejection, type Journal } from "./journal.ts";
@@ -162,6 +163,12 @@ async function throughFault(
       const told = !mutations.has("no-retry-after");
       return { kind: "rejected", error: tooManyRequests(fault.retryAfterSeconds, "fault", told) };
     }
+    case "dead-link":
+      return { kind: "rejected", error: new BotApiError(404, "Not Found", "fault") };
+    case "slow":
+    case "truncated":
+    case "stall":
+      return act();
     case "error":
       return { kind: "rejected", error: new BotApiError(fault.code, fault.description, "fault") };
     default:
@@ -249,9 +256,9 @@ async function serveFile(deps: ServerDeps, response: ServerResponse, token: stri
   };
   const fault = await deps.faults().meet("downloadFile", undefined, gone.signal);
   const done = await throughFault(fault, find, deps.mutations);
-  if (fault === undefined && done.kind === "ok" && done.result instanceof Uint8Array) {
-    response.writeHead(200, { "content-type": "application/octet-stream", "content-length": done.result.byteLength });
-    response.end(done.result);
+  if (done.kind === "ok" && done.result instanceof Uint8Array && fault?.kind !== "hang") {
+    const lost = await sendBytes(response, done.result, fault, gone.signal, deps.mutations);
+    if (lost !== undefined) return deps.journal.settle(seq, { kind: "lost", how: lost, processed: false });
     return deps.journal.settle(seq, { kind: "ok", result: `${done.result.byteLength} bytes` });
   }
   const lost = await deliver(fault, done, response, gone.signal, deps.mutations);

@@ -9,20 +9,23 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Emulator } from "./emulator.ts";
 import type { Fault } from "./faults.ts";
-import type { GroupOptions } from "./groups.ts";
-import type { Person, PersonOptions, SendOptions, TapOptions } from "./people.ts";
+import type { Group, GroupOptions } from "./groups.ts";
+import type { FileSource, Share } from "./attachments.ts";
+import type { AlbumItem, Arrival, FileOptions } from "./letters.ts";
+import type { MediaKind } from "./media.ts";
+import type { Person, PersonOptions, TapOptions } from "./people.ts";
 import { writeJson } from "./server.ts";
 import type { UpdateContent } from "./updates.ts";
 
-interface Body extends SendOptions, Omit<TapOptions, "chat"> {
+interface Body extends FileOptions, FileSource, Arrival, Omit<TapOptions, "chat"> {
   /** Who acts: an id, the owner unless told. */
   readonly user?: number;
   readonly text?: string;
   readonly label?: string;
   readonly data?: string;
-  readonly emoji?: string;
-  readonly name?: string;
-  readonly base64?: string;
+  readonly kind?: MediaKind;
+  readonly items?: readonly AlbumItem[];
+  readonly share?: Share;
   readonly ms?: number;
   readonly method?: string;
   readonly fault?: Fault;
@@ -77,13 +80,26 @@ async function act(emulator: Emulator, url: URL, body: Body): Promise<unknown> {
   const person = personOf(emulator, body.user);
   const button = body.label ?? { data: body.data ?? "" };
   switch (url.pathname) {
-    case "/sim/send":
-      return person.sends(body.text ?? "", body);
+    case "/sim/send": {
+      const letter = person.composes(body.text ?? "", body);
+      await letter.arrives(body);
+      return letter.messages[0];
+    }
     case "/sim/document":
-      return person.sendsDocument(body.name ?? "file", Buffer.from(body.base64 ?? "", "base64"), {
+    case "/sim/file":
+      return person.sendsFile(body.kind ?? "document", body, {
         ...body,
         ...(body.text === undefined ? {} : { caption: body.text }),
       });
+    case "/sim/album": {
+      const letter = person.composes(body.items ?? [], body);
+      await letter.arrives(body);
+      return letter.messages;
+    }
+    case "/sim/share":
+      return person.shares(body.share ?? {}, body);
+    case "/sim/channel-post":
+      return { message: groupOf(emulator, body.chat).channelPosts(body.name ?? "Channel", body.text ?? "") };
     case "/sim/edit":
       person.edits(body.message ?? 0, body.text ?? "", body);
       return {};
@@ -120,6 +136,12 @@ async function act(emulator: Emulator, url: URL, body: Body): Promise<unknown> {
     default:
       throw new Misuse(`nothing to do at ${url.pathname}`);
   }
+}
+
+function groupOf(emulator: Emulator, id: number | undefined): Group {
+  const group = emulator.groups.get(id ?? 0);
+  if (group === undefined) throw new Misuse(`no group ${id}`);
+  return group;
 }
 
 type GroupRequest = Omit<GroupOptions, "members"> & { readonly members?: readonly number[] };
@@ -172,11 +194,13 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
           .map(({ id, kind, title, messages }) => ({ id, kind, title, messages: messages.length })),
       });
     case "/sim/chat":
-      return writeJson(response, 200, emulator.chat(chatId));
+      return writeJson(response, 200, withoutBytes(emulator.chat(chatId)));
     case "/sim/chat.txt":
       response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
       response.end(`${emulator.chat(chatId).rendered}\n`);
       return;
+    case "/sim/file":
+      return sendFile(emulator, chatId, Number(query.get("message")), response);
     case "/sim/journal":
       return writeJson(response, 200, emulator.journal.entries);
     case "/sim/answer":
@@ -185,13 +209,44 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
       const text = query.get("text") ?? "";
       const withinMs = Number(query.get("withinMs") ?? 10_000);
       const find = () => emulator.chat(chatId).find(text);
-      return writeJson(response, 200, await emulator.until(find, { withinMs, what: `"${text}" in chat ${chatId}` }));
+      return writeJson(
+        response,
+        200,
+        withoutBytes(await emulator.until(find, { withinMs, what: `"${text}" in chat ${chatId}` })),
+      );
     }
     case "/sim/events":
       return streamChanges(emulator, request, response);
     default:
       throw new Misuse(`nothing at ${url.pathname}`);
   }
+}
+
+/** A view for JSON: files by their size; their content is at /sim/file. */
+function withoutBytes(view: object): unknown {
+  function sized(this: { readonly [key: string]: unknown }, key: string, value: unknown): unknown {
+    // A Buffer has been turned into its own JSON before a replacer sees it.
+    const original = this[key];
+    return original instanceof Uint8Array ? original.byteLength : value;
+  }
+  return JSON.parse(JSON.stringify(view, sized)) as unknown;
+}
+
+/** Only pictures, sound and film are shown; everything else is a download, since its sender may mean the page harm. */
+function sendFile(emulator: Emulator, chatId: number, messageId: number, response: ServerResponse): void {
+  const file = emulator.chat(chatId).message(messageId)?.file;
+  if (file === undefined) throw new Misuse(`message ${messageId} carries no file`);
+  const shown = file.kind !== "document" && /^(image\/(?!svg)|audio\/|video\/)[\w.+-]+$/.test(file.mimeType);
+  response.writeHead(200, {
+    "content-type": shown ? file.mimeType : "application/octet-stream",
+    "content-length": file.bytes.byteLength,
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    ...(shown
+      ? {}
+      : { "content-disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.name.toWellFormed())}` }),
+  });
+  response.end(file.bytes);
 }
 
 /** Server-sent events: one "changed" for any number of changes in the same turn of the loop. */

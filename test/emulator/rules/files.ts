@@ -1,0 +1,124 @@
+// F7 and F8: the files people send, how they are fetched, and albums.
+
+import assert from "node:assert/strict";
+import type { File, Message } from "grammy/types";
+import type { Emulator } from "../emulator.ts";
+import { get, refusal, type Rule } from "./rule.ts";
+
+const mebibyte = 1024 * 1024;
+const minute = 60_000;
+
+/** The path of what a document is downloaded from. */
+const pathOf = async (emulator: Emulator, message: Message) =>
+  (await get<File>(emulator, "getFile", { file_id: message.document?.file_id })).file_path ?? "";
+
+const download = (emulator: Emulator, path: string, signal?: AbortSignal) =>
+  fetch(`${emulator.apiRoot}/file/bot${emulator.token}/${path}`, signal === undefined ? {} : { signal });
+
+const sendBytes = (emulator: Emulator, count: number) =>
+  emulator.owner.sendsFile("document", { name: "data.bin", filler: count });
+
+/** The parts of the albums that are queued, by caption. */
+const albumParts = (emulator: Emulator) =>
+  emulator.updates.pending().map(({ message }) => [message?.media_group_id, message?.caption]);
+
+export const fileRules: readonly Rule[] = [
+  {
+    sentence: "F7 a bot may download 20 MiB and not a byte more",
+    mutations: ["big-file-served"],
+    async check(emulator) {
+      const told = (size: number) => emulator.owner.sendsFile("document", { size }).document?.file_id;
+      assert.equal(await refusal(emulator, "getFile", { file_id: told(20 * mebibyte) }), "ok");
+      const refused = await refusal(emulator, "getFile", { file_id: told(20 * mebibyte + 1) });
+      assert.equal(refused, "400 Bad Request: file is too big");
+    },
+  },
+  {
+    sentence: "F7 a download link works for an hour after getFile, and getFile brings it back",
+    mutations: ["file-link-never-dies"],
+    async check(emulator) {
+      const message = sendBytes(emulator, 3);
+      const path = await pathOf(emulator, message);
+      assert.equal(await (await download(emulator, path)).text(), "...");
+      emulator.advance(59 * minute);
+      assert.equal((await download(emulator, path)).status, 200);
+      emulator.advance(minute);
+      assert.equal((await download(emulator, path)).status, 404);
+      assert.equal(await pathOf(emulator, message), path);
+      assert.equal((await download(emulator, path)).status, 200);
+    },
+  },
+  {
+    sentence: "F7 a truncated download ends before the length it announced",
+    mutations: ["truncated-comes-whole"],
+    async check(emulator) {
+      const path = await pathOf(emulator, sendBytes(emulator, 100_000));
+      emulator.faults.next("downloadFile", { kind: "truncated", afterBytes: 1000 });
+      const response = await download(emulator, path);
+      assert.equal(response.headers.get("content-length"), "100000");
+      await assert.rejects(response.arrayBuffer());
+      const [entry] = emulator.journal.calls("downloadFile");
+      assert.equal(entry?.outcome.kind, "lost");
+    },
+  },
+  {
+    sentence: "F7 a slow download takes the time its rate says",
+    mutations: ["slow-comes-at-once"],
+    async check(emulator) {
+      const path = await pathOf(emulator, sendBytes(emulator, 2000));
+      emulator.faults.next("downloadFile", { kind: "slow", bytesPerSecond: 10_000 });
+      const reader = (await download(emulator, path)).body!.getReader();
+      const pieces = [];
+      for (let piece = await reader.read(); !piece.done; piece = await reader.read()) pieces.push(piece.value.length);
+      assert.deepEqual(pieces, [1000, 1000]);
+    },
+  },
+  {
+    sentence: "F7 a download that stalls sends its beginning, and nothing until the caller gives up",
+    mutations: ["stall-goes-on"],
+    async check(emulator) {
+      const path = await pathOf(emulator, sendBytes(emulator, 5000));
+      emulator.faults.next("downloadFile", { kind: "stall", afterBytes: 10 });
+      const caller = new AbortController();
+      const response = await download(emulator, path, caller.signal);
+      const reader = response.body!.getReader();
+      assert.equal((await reader.read()).value?.length, 10);
+      const rest = reader.read().then(
+        () => "more",
+        () => "gave up",
+      );
+      caller.abort();
+      assert.equal(await rest, "gave up");
+      await emulator.until(() => emulator.journal.calls("downloadFile")[0]?.outcome.kind === "lost");
+    },
+  },
+  {
+    sentence: "F8 an album is one message for each file, held together by its media_group_id alone",
+    mutations: ["album-without-group"],
+    async check(emulator) {
+      const sent = emulator.owner.sendsAlbum([{ caption: "both" }, {}]);
+      assert.equal(new Set(sent.map((message) => message.message_id)).size, 2);
+      const parts = albumParts(emulator);
+      assert.deepEqual(parts, [
+        [sent[0]?.media_group_id, "both"],
+        [sent[0]?.media_group_id, undefined],
+      ]);
+      assert.ok(sent[0]?.media_group_id);
+    },
+  },
+  {
+    sentence: "F8 the parts of an album arrive in any order, with other messages between, and twice",
+    mutations: ["album-in-order"],
+    async check(emulator) {
+      const { owner } = emulator;
+      const album = owner.composes(["one", "two", "three"].map((caption) => ({ caption })));
+      album.delivers(2);
+      owner.sends("between");
+      await album.arrives({ order: [0, 0, 1] });
+      const seen = emulator.updates.pending().map(({ message }) => message?.caption ?? message?.text);
+      assert.deepEqual(seen, ["three", "between", "one", "one", "two"]);
+      const ids = emulator.updates.pending().map(({ update_id }) => update_id);
+      assert.equal(new Set(ids).size, 5);
+    },
+  },
+];
