@@ -50,8 +50,10 @@ export function createLocalAdapter(directory: string, deps: LocalDeps): SpeechAd
     });
     // Bound on how long the recogniser may take; the process is then ended, and that is proven.
     const late = deps.clock.sleep(patienceMs, stop.signal).then(() => heardTooLate(patienceMs));
-    child ??= startChild(directory, deps);
-    const transcript = await Promise.race([child.ask(path, (ids += 1)), stopped, late]);
+    const asked = (child ??= startChild(directory, deps));
+    // One that dies while nobody asks it anything is replaced for the next question.
+    void asked.gone.then(() => (child === asked ? (child = null) : null));
+    const transcript = await Promise.race([asked.ask(path, (ids += 1)), asked.gone, stopped, late]);
     stop.abort();
     // Also after a refusal: what was missing may have been installed, and is then found by a new process.
     if (transcript.kind === "refused") await end();
@@ -89,8 +91,10 @@ export function createLocalAdapter(directory: string, deps: LocalDeps): SpeechAd
 }
 
 type Child = {
-  /** Resolves, never rejects: when the process ends before its answer, with a refusal. */
+  /** Resolves with the answer, which may never come; never rejects. */
   ask(path: string, id: number): Promise<Transcript>;
+  /** Resolves with why there is no answer, when the process has ended. Never rejects. */
+  readonly gone: Promise<Transcript>;
   /** Resolves when nothing of it is alive. Never rejects. */
   end(): Promise<void>;
 };
@@ -100,19 +104,19 @@ const complaintCharsMax = 300;
 
 function startChild(directory: string, deps: LocalDeps): Child {
   const marker = `speech-${deps.newId()}`;
-  const process_ = spawn(process.execPath, [deps.script ?? scriptPath(), directory], {
+  const spawned = spawn(process.execPath, [deps.script ?? scriptPath(), directory], {
     cwd: tmpdir(),
     env: withMarkers(withoutSecrets(deps.environment), [marker]),
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     detached: true,
   });
   const identified: Promise<ProcessRef | undefined> =
-    process_.pid === undefined ? Promise.resolve(undefined) : identify(process_.pid).catch(() => undefined);
-  const gone = goneOf(process_);
+    spawned.pid === undefined ? Promise.resolve(undefined) : identify(spawned.pid).catch(() => undefined);
   return {
-    ask: (path, id) => Promise.race([answerOf(process_, { id, path }), gone]),
+    ask: (path, id) => answerOf(spawned, { id, path }),
+    gone: goneOf(spawned),
     async end() {
-      await endAll(process_, { marker, leader: await identified, scan: deps.scan });
+      await endAll(spawned, { marker, leader: await identified, scan: deps.scan });
     },
   };
 }

@@ -3,8 +3,8 @@
  * at once is bounded, however long the file is.
  */
 import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { isOggOpus } from "./audio-kind.ts";
+import { lookAt } from "./known-sound.ts";
 import { type NotHeard, notHeard } from "./transcriber.ts";
 import { frameBytes, waveFormat, type WaveFormat, waveSamples } from "./wave.ts";
 
@@ -22,8 +22,6 @@ export class Unheard extends Error {
   }
 }
 
-/** The header of a WAV is far shorter, unless somebody hung pictures in front of the sound. */
-export const fileHeadBytes = 64 * 1024;
 /** Read and decoded at once: about half a minute of voice, a third of a second of the best WAV. */
 const chunkBytes = 64 * 1024;
 /** What recognisers are trained on; the decoder gives it directly. */
@@ -34,7 +32,9 @@ export const localPackages = { "sherpa-onnx-node": "1.13", "ogg-opus-decoder": "
 
 /** Throws an Unheard for what is neither Ogg/Opus nor plain WAV, and for a decoder that is not there. */
 export async function* readSamples(path: string): AsyncGenerator<Samples> {
-  const head = await readHead(path);
+  const sound = await lookAt(path, { mediaType: "", seconds: null });
+  if ("why" in sound) throw new Unheard(sound.why, sound.again);
+  const { head } = sound;
   if (isOggOpus(head)) return yield* opusSamples(path);
   const format = waveFormat(head);
   if (format !== null) return yield* wavSamples(path, format);
@@ -42,12 +42,6 @@ export async function* readSamples(path: string): AsyncGenerator<Samples> {
     "The file is neither a voice message (Ogg with Opus) nor a WAV file. Install ffmpeg to have other kinds converted.",
     true,
   );
-}
-
-async function readHead(path: string): Promise<Uint8Array> {
-  await using file = await open(path);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(fileHeadBytes), 0, fileHeadBytes, 0);
-  return buffer.subarray(0, bytesRead);
 }
 
 async function* opusSamples(path: string): AsyncGenerator<Samples> {

@@ -36,20 +36,10 @@ export async function loadRecogniser(directory: string): Promise<Recogniser> {
   }
 }
 
-type Sherpa = {
-  readonly OfflineRecognizer: {
-    createAsync(config: object): Promise<{
-      createStream(): { acceptWaveform(wave: { readonly samples: Float32Array; readonly sampleRate: number }): void };
-      decodeAsync(stream: object): Promise<{ readonly text: string }>;
-    }>;
-  };
-};
-
-/** The package has no types of its own. Rejects with an Unheard. */
-export async function loadSherpa(): Promise<Sherpa> {
+/** Rejects with an Unheard. */
+export async function loadSherpa(): Promise<(typeof import("sherpa-onnx-node"))["default"]> {
   try {
-    const loaded: { readonly default: Sherpa } = await import("sherpa-onnx-node");
-    return loaded.default;
+    return (await import("sherpa-onnx-node")).default;
   } catch (error) {
     throw missingPackage("sherpa-onnx-node", error);
   }
