@@ -1,5 +1,5 @@
 /** The real engine on the real store in a file (WAL, synchronous FULL), in this process, with the system's clock. */
-import { noFiles } from "../test/no-files.ts";
+import { noFiles, noIncomingFiles } from "../test/no-files.ts";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +45,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
     drivers: [options.driver],
     openDriver: () => Promise.resolve(null),
     files: noFiles,
+    incoming: noIncomingFiles,
     workspaces: options.workspaces,
     processes: {
       endOrphans: () => Promise.resolve({ kind: "quiet" }),

@@ -14,7 +14,15 @@ import { ConfigError } from "./config/refusal.ts";
 import { createProcesses } from "./drivers/processes.ts";
 import { createWorkspaces } from "./drivers/workspaces.ts";
 import { createEngine } from "./engine/engine.ts";
-import { type Clock, type Engine, type Files, type Store, StoreFault, type Workspaces } from "./engine/ports.ts";
+import {
+  type Clock,
+  type Engine,
+  type Files,
+  type IncomingFiles,
+  type Store,
+  StoreFault,
+  type Workspaces,
+} from "./engine/ports.ts";
 import { createOutgoingFiles } from "./media/outgoing-files.ts";
 import { createSystemClock } from "./lib/clock.ts";
 import { tryFileLock } from "./lib/file-lock.ts";
@@ -67,6 +75,11 @@ async function serve(house: House): Promise<number> {
   const workspace = openWorkspace(config, log);
   const workspaces = createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 });
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
+  const incoming: IncomingFiles = {
+    read: () => Promise.resolve({ kind: "refused", why: "Files cannot be received yet.", again: false }),
+    list: () => Promise.resolve([]),
+    remove: () => Promise.resolve(0),
+  };
   const { runsMax, permissions, limits, downtimeMs } = config;
   const engine = parts.use(
     createEngine({
@@ -77,6 +90,7 @@ async function serve(house: House): Promise<number> {
       openDriver: (name) => agents.open(name),
       drivers: agents.loaded,
       files,
+      incoming,
       clock,
       newId,
       log,

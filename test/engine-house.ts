@@ -2,7 +2,7 @@
  * The real engine on the real store in memory, with a driver whose steps the test takes and a clock that the test moves: for
  * tests that control one interleaving by hand.
  */
-import { noFiles } from "./no-files.ts";
+import { noFiles, noIncomingFiles } from "./no-files.ts";
 import { DatabaseSync } from "node:sqlite";
 import type { AskId } from "../src/domain/ask.ts";
 import { type ButtonAction, type ButtonId, buttonLabel } from "../src/domain/button.ts";
@@ -91,6 +91,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     drivers,
     openDriver: (name) => Promise.resolve(drivers.find((one) => one.name === name) ?? null),
     files: noFiles,
+    incoming: noIncomingFiles,
     processes: {
       endOrphans: options.orphans ?? (() => Promise.resolve({ kind: "quiet" })),
       end: (processes) => {

@@ -10,7 +10,7 @@ import type { AgentModel } from "../src/domain/agent-model.ts";
 import type { StoredSession } from "../src/domain/agent-session.ts";
 import type { AskAnswer } from "../src/domain/ask.ts";
 import type { Fault } from "../src/domain/faults.ts";
-import type { Prompt } from "../src/domain/inbox-item.ts";
+import type { AgentPrompt } from "../src/domain/agent-prompt.ts";
 import type { Evidence, ProcessRef } from "../src/domain/run.ts";
 import { createTurnEvents } from "../src/drivers/turn-events.ts";
 import { noProcesses } from "../src/drivers/no-processes.ts";
@@ -22,7 +22,7 @@ export type ScriptedTurn = {
   /** Every interrupt so far, in order, repetitions included. */
   readonly interrupts: readonly InterruptLevel[];
   /** What was steered into the turn and accepted. */
-  readonly steered: readonly Prompt[];
+  readonly steered: readonly AgentPrompt[];
   /** What was answered to its asks and accepted, in order. */
   readonly answers: readonly { readonly id: string; readonly answer: AskAnswer }[];
   readonly isEnded: boolean;
@@ -142,7 +142,7 @@ function createTurn(request: TurnRequest): { script: ScriptedTurn; turn: Turn } 
   const stream = createTurnEvents();
   const quiet = Promise.withResolvers<Quiet>();
   const interrupts: InterruptLevel[] = [];
-  const steered: Prompt[] = [];
+  const steered: AgentPrompt[] = [];
   const answers: { id: string; answer: AskAnswer }[] = [];
   const listeners: ((level: InterruptLevel) => void)[] = [];
   let isQuiet = false;

@@ -22,6 +22,8 @@ export type ButtonAction =
   | { readonly kind: "clear-queue" }
   | { readonly kind: "run-again"; readonly item: ItemId }
   | { readonly kind: "held"; readonly how: "run-each" | "run-as-one" | "discard" }
+  /** For one message that is on hold by itself, and what was asked about it. */
+  | { readonly kind: "held-item"; readonly item: ItemId; readonly how: HeldItemWay }
   | { readonly kind: "end-background" }
   /** `label` is what the person reads on it. */
   | { readonly kind: "answer"; readonly ask: AskId; readonly step: AskStep; readonly label: string }
@@ -39,6 +41,9 @@ export type ButtonAction =
       readonly label: string;
     }
   | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null };
+
+/** `fetch` tries again what its files need; `without` runs it without those that could not be had. */
+export type HeldItemWay = "run" | "fetch" | "without" | "steer" | "stop-and-run" | "discard";
 
 export type Button = { readonly id: ButtonId; readonly action: ButtonAction };
 
@@ -65,6 +70,8 @@ export function buttonLabel(action: ButtonAction): string {
       return "Run again";
     case "held":
       return { "run-each": "Run each", "run-as-one": "Run as one", discard: "Discard" }[action.how];
+    case "held-item":
+      return heldItemLabels[action.how];
     case "end-background":
       return "Stop background tasks";
     case "answer":
@@ -85,3 +92,12 @@ export function buttonLabel(action: ButtonAction): string {
       return "";
   }
 }
+
+const heldItemLabels: Readonly<Record<HeldItemWay, string>> = {
+  run: "Run",
+  fetch: "Try again",
+  without: "Run without it",
+  steer: "Steer now",
+  "stop-and-run": "Stop and run",
+  discard: "Discard",
+};

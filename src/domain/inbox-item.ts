@@ -6,6 +6,7 @@ import type { ModelChoice } from "./agent-model.ts";
 import type { AskId } from "./ask.ts";
 import type { ButtonId } from "./button.ts";
 import type { ConversationId } from "./conversation.ts";
+import type { Prompt } from "./prompt.ts";
 
 /** The dedupe key: the same key is admitted once ("tg:update:912", "web:<uuid>"). */
 export type ItemKey = string & { readonly brand: "ItemKey" };
@@ -14,12 +15,6 @@ export type ItemKey = string & { readonly brand: "ItemKey" };
 export type ItemId = number & { readonly brand: "ItemId" };
 
 export type Priority = "interactive" | "background";
-
-/** What an agent is asked. `text` is in UTF-16 units, at most `promptCharsMax`. */
-export type Prompt = { readonly text: string };
-
-/** A Telegram text has at most 4,096 characters, a pasted one on the page may be longer; more than this is a file. */
-export const promptCharsMax = 100_000;
 
 export type Command =
   | { readonly name: "start" }
@@ -49,6 +44,8 @@ export type Request =
   | { readonly kind: "press"; readonly button: ButtonId }
   /** An answer in words to what an agent asks. */
   | { readonly kind: "answer"; readonly ask: AskId; readonly text: string }
+  /** The sender changed an earlier message, which the channel knows as `message`. */
+  | { readonly kind: "edit"; readonly message: string; readonly text: string }
   | { readonly kind: "unsupported"; readonly what: string };
 
 /**
@@ -64,6 +61,11 @@ export type InboxItem = {
   readonly priority: Priority;
   readonly request: Request;
   readonly sentAtMs: number;
+  /**
+   * Several messages that are one (an album, a long text in pieces) name the same thing in `of`. One that `opens` begins to gather the
+   * others where nothing does yet; one that does not is a message of its own then.
+   */
+  readonly part?: { readonly of: string; readonly opens: boolean };
 };
 
 /**

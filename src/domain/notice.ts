@@ -38,10 +38,18 @@ export type Notice =
   | {
       readonly kind: "queued";
       readonly position: number;
-      readonly waitsFor: "run" | "slot" | "workspace";
+      readonly waitsFor: "run" | "slot" | "workspace" | "files";
       readonly workspace: string;
     }
   | { readonly kind: "lane-full"; readonly capacity: number }
+  /** What was understood of a voice message. An answer to this message corrects it. */
+  | { readonly kind: "heard"; readonly item: ItemId; readonly text: string; readonly state: "runs" | "asks" }
+  /** The message is kept and waits for a decision. */
+  | { readonly kind: "files-failed"; readonly reasons: readonly string[] }
+  /** `isEmpty`: nothing was left of the message. */
+  | { readonly kind: "files-left-out"; readonly reasons: readonly string[]; readonly isEmpty: boolean }
+  | { readonly kind: "edited"; readonly text: string }
+  | { readonly kind: "edit-late"; readonly state: "running" | "over" }
   | { readonly kind: "stopping" }
   | { readonly kind: "stopped"; readonly why: "user" | "replaced"; readonly held: number; readonly forced: boolean }
   | { readonly kind: "stopping-all"; readonly runs: number }
@@ -186,6 +194,20 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return queued(notice);
     case "lane-full":
       return `This conversation already has ${notice.capacity} messages waiting, so this one was not accepted. Nothing else changed. Cancel some with /queue, then send it again.`;
+    case "heard":
+      return `\u201c${notice.text}\u201d\n${notice.state === "asks" ? "Run this? Answer this message to correct it." : "Answer this message to correct it."}`;
+    case "files-failed":
+      return `${notice.reasons.join("\n")}\nYour message is kept.`;
+    case "files-left-out":
+      return notice.isEmpty
+        ? `${notice.reasons.join("\n")}\nNothing was started.`
+        : `${notice.reasons.join("\n")}\nThe rest of your message goes on without it.`;
+    case "edited":
+      return `Changed: ${notice.text}`;
+    case "edit-late":
+      return notice.state === "running"
+        ? "The agent already works on that message. Is the new text a correction for it?"
+        : "That message was already answered, so the change has no effect. Send it as a new message.";
     case "stopping":
       return "Stopping\u2026";
     case "stopped":
@@ -311,6 +333,8 @@ function queued(notice: Notice & { kind: "queued" }): string {
       return `Queued, number ${notice.position} in line.`;
     case "slot":
       return `Queued, number ${notice.position} in line. All run slots are in use; it starts when one is free.`;
+    case "files":
+      return `Queued, number ${notice.position} in line. It starts when its files are here.`;
     case "workspace":
       return `Queued, number ${notice.position} in line. Another conversation is working in ${notice.workspace}; it starts when that is free.`;
     default:

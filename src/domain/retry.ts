@@ -5,7 +5,7 @@
  * is told to look first; after a crash in which tools were used, a person decides.
  */
 import type { TurnEnd } from "./agent-event.ts";
-import type { Prompt } from "./inbox-item.ts";
+import type { Prompt } from "./prompt.ts";
 
 /** Retries are for trouble that passes: soon, and then once more after what a service needs to recover. In milliseconds. */
 const retryDelaysMs = [5_000, 30_000] as const;

@@ -8,9 +8,10 @@
  */
 import type { AskId } from "../domain/ask.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import type { InboxItem } from "../domain/inbox-item.ts";
+import type { InboxItem, Request } from "../domain/inbox-item.ts";
 import { answerAsk } from "./asks.ts";
 import { admitCommand } from "./commands.ts";
+import { admitCorrection, admitEdit } from "./edits.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { admitPress } from "./presses.ts";
 import { admitPrompt } from "./prompts.ts";
@@ -56,11 +57,7 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
   const { request } = item;
   switch (request.kind) {
     case "prompt":
-      if (item.repliesTo !== undefined && request.placement === "queue") {
-        const ask = await work.tx.askOfMessage(item.conversation, item.repliesTo);
-        if (ask !== null) return admitReply(work, item, ask, request.prompt.text);
-      }
-      return admitPrompt(work, item, request, lane, late);
+      return (await admitReplying(work, item, request)) ?? admitPrompt(work, item, request, lane, late);
     case "command":
       return admitCommand(work, item, request.command, lane);
     case "press":
@@ -70,6 +67,8 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
       const { toast } = await answerAsk(work, item.conversation, request.ask, { kind: "text", text: request.text });
       return fresh(item, toast);
     }
+    case "edit":
+      return admitEdit(work, item, request);
     case "unsupported": {
       if ((await work.tx.addItem(item, "rejected", work.atMs)) === null) return seenBefore(item);
       await reply(work, item, { kind: "unsupported", what: request.what });
@@ -78,6 +77,20 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
     default:
       return request satisfies never;
   }
+}
+
+/** What a message says that answers one of ours; null where it is a prompt all the same. */
+async function admitReplying(
+  work: Work,
+  item: InboxItem,
+  request: Request & { kind: "prompt" },
+): Promise<Receipt | null> {
+  const { text, files } = request.prompt;
+  if (item.repliesTo === undefined || request.placement !== "queue" || files !== undefined) return null;
+  const ask = await work.tx.askOfMessage(item.conversation, item.repliesTo);
+  if (ask !== null) return admitReply(work, item, ask, text);
+  const heard = await work.tx.itemToldIn(item.conversation, item.repliesTo);
+  return heard === null ? null : admitCorrection(work, item, heard, text);
 }
 
 /** Words that answer an ask's message are for the agent that asked, not a prompt of their own. The card tells that they were taken. */

@@ -20,6 +20,7 @@ import type {
   Engine,
   EngineListener,
   Files,
+  IncomingFiles,
   Lane,
   Log,
   NewId,
@@ -30,6 +31,7 @@ import type {
   Workspaces,
 } from "./ports.ts";
 import { createHostTools } from "./host-tools.ts";
+import { createIntake } from "./intake.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
 import { keepUnsettled } from "./unsettled.ts";
@@ -45,6 +47,7 @@ export type EngineDeps = {
   readonly driverFor: (lane: Lane) => Driver;
   readonly drivers: readonly Driver[];
   readonly files: Files;
+  readonly incoming: IncomingFiles;
   readonly clock: Clock;
   readonly newId: NewId;
   readonly log: Log;
@@ -67,6 +70,7 @@ export function createEngine(deps: EngineDeps): Engine {
   let phase: EnginePhase = "booting";
   const waitingSinceStart: ItemId[] = [];
   const keeping = { commit, clock, log };
+  const intake = createIntake({ ...keeping, incoming: deps.incoming, own, closed: closed.signal });
 
   return {
     boot,
@@ -84,6 +88,7 @@ export function createEngine(deps: EngineDeps): Engine {
     const { watched } = await endEarlierLife(recovery, left, closed.signal);
     own(watched);
     await commit(holdWhatWaitedLong);
+    for (const { id } of await store.transact((tx) => tx.unready())) intake.complete(id);
     phase = "open"; // only now: what is to be held is durably held before anything is claimed
     await commit(async (work) => void work.waiting.push(...waitingSinceStart));
   }
@@ -208,6 +213,9 @@ export function createEngine(deps: EngineDeps): Engine {
         break;
       case "forget":
         own(forget(effect.session));
+        break;
+      case "complete":
+        intake.complete(effect.item);
         break;
       case "end-background":
         own(endBackground(effect));

@@ -5,15 +5,17 @@
  * I3: every write of a run goes through a `Tx` verb that takes its owner and answers whether it still is the owner.
  */
 import type { AccountLimit, AgentEvent, AgentLimits, Usage, UsageTally } from "../domain/agent-event.ts";
+import type { AgentPrompt } from "../domain/agent-prompt.ts";
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Ask, AskAnswer, AskId, AskState } from "../domain/ask.ts";
 import type { Attachment, FileKind, FileRefusal, SentFile } from "../domain/attachment.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
+import type { ConversationSettings } from "../domain/conversation-settings.ts";
 import type { ChannelName, ConversationId } from "../domain/conversation.ts";
 import type { Fault } from "../domain/faults.ts";
 import type { HostTool, HostToolResult } from "../domain/host-tool.ts";
-import type { InboxItem, ItemId, ItemKey, ItemState, Prompt, Request } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId, ItemKey, ItemState, Request } from "../domain/inbox-item.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
@@ -31,7 +33,7 @@ export type TurnRequest = {
   readonly owner: RunOwner;
   readonly session: { readonly id: string; readonly resume: string | null };
   readonly workspace: string;
-  readonly prompt: Prompt;
+  readonly prompt: AgentPrompt;
   readonly permissions: PermissionMode;
   readonly model: ModelChoice | null;
   readonly tools: HostTools;
@@ -104,7 +106,7 @@ export interface Turn extends AsyncDisposable {
   /** To be consumed once. Holds exactly one `ended`, as its last event; never rejects. */
   readonly events: AsyncIterable<AgentEvent>;
   /** Adds to the running turn. `too-late` means that the agent will not see it. */
-  steer(prompt: Prompt): Promise<"accepted" | "too-late">;
+  steer(prompt: AgentPrompt): Promise<"accepted" | "too-late">;
   /** Answers an `asked` of this turn. `too-late`: the turn is over or stopping, or does not wait for it any more. */
   answer(ask: string, answer: AskAnswer): Promise<"accepted" | "too-late">;
   /** Idempotent and strengthening; returns at once. After `ask`, nothing of the turn may go on by the agent's will. */
@@ -197,16 +199,14 @@ export type StoredFile = {
   readonly receivedAtMs: number;
 };
 
+export type FetchedFile = { readonly kind: "read"; readonly attachment: Attachment } | FileRefused;
+
 export interface IncomingFiles {
   /** Fetches one file and reads it. Resolves, never rejects. */
-  read(
-    file: SentFile,
-    conversation: ConversationId,
-    signal: AbortSignal,
-  ): Promise<{ readonly kind: "read"; readonly attachment: Attachment } | FileRefused>;
+  read(file: SentFile, conversation: ConversationId, signal: AbortSignal): Promise<FetchedFile>;
   /** The files that are kept of a conversation, newest first, bounded. Resolves, never rejects. */
   list(conversation: ConversationId): Promise<readonly StoredFile[]>;
-  /** Removes one file or all of them; resolves with how many are gone, never rejects. */
+  /** Removes the file of this id, or with `all` every one; resolves with how many are gone, never rejects. */
   remove(conversation: ConversationId, id: string): Promise<number>;
 }
 
@@ -231,11 +231,18 @@ export interface Log {
 
 // ---------------------------------------------------------------- store
 
-export type StoredItem = InboxItem & {
+/**
+ * `isReady` false: parts or files of it are still on their way; it keeps its place and is not claimed. `gathers` is what further messages
+ * join, `partOf` the item that a message has joined.
+ */
+export type StoredItem = Omit<InboxItem, "part"> & {
   readonly id: ItemId;
   readonly state: ItemState;
   readonly run: RunId | null;
   readonly acceptedAtMs: number;
+  readonly isReady: boolean;
+  readonly gathers: string | null;
+  readonly partOf: ItemId | null;
 };
 
 export type Lane = {
@@ -250,6 +257,7 @@ export type Lane = {
   readonly driver: string | null;
   readonly permissions: PermissionMode | null;
   readonly model: ModelChoice | null;
+  readonly settings: ConversationSettings;
 };
 
 /** `drawn` is how often its card was redrawn. */
@@ -333,6 +341,11 @@ export type OutboxRow = {
   readonly notBeforeMs: number;
 };
 
+/** How an item begins that is not whole yet, or that belongs to one. */
+export type Gathering =
+  | { readonly kind: "unready"; readonly gathers: string | null }
+  | { readonly kind: "part"; readonly of: ItemId };
+
 /** Which question the store answers when a button is pressed. */
 export type ButtonUse =
   | { readonly kind: "used"; readonly action: ButtonAction }
@@ -348,7 +361,7 @@ export type ButtonUse =
 export interface Tx {
   // -- items
   /** Insert-or-ignore by key; null when the key was seen before. Positions follow admission order. */
-  addItem(item: InboxItem, state: ItemState, atMs: number): Promise<ItemId | null>;
+  addItem(item: InboxItem, state: ItemState, atMs: number, gathering?: Gathering): Promise<ItemId | null>;
   item(id: ItemId): Promise<StoredItem | null>;
   /** In running order: priority, then position. */
   items(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
@@ -358,8 +371,22 @@ export interface Tx {
   moveItem(id: ItemId, from: ItemState, to: ItemState, run?: RunId | null): Promise<boolean>;
   /** Puts a queued item before all others of its conversation, the held ones included: they come back in their old places. */
   moveItemFirst(id: ItemId): Promise<void>;
-  /** Replaces the prompt of a queued or held item. */
+  /** Replaces the prompt of a queued or held item, or of a part that is not in the prompt of its whole yet. */
   rewriteItem(id: ItemId, request: Request): Promise<void>;
+  /** The newest queued or held item of the conversation that gathers `of`. */
+  gathering(conversation: ConversationId, of: string): Promise<StoredItem | null>;
+  /** The messages that joined this item and are not in its prompt yet, in the order of their coming. */
+  partsOf(item: ItemId): Promise<readonly StoredItem[]>;
+  /** Replaces the prompt of a queued or held item by one that has all its parts in it. */
+  takeParts(item: ItemId, request: Request): Promise<void>;
+  /** Says whether a queued or held item may be claimed. */
+  setReady(id: ItemId, isReady: boolean): Promise<void>;
+  /** The queued items of all conversations that are not ready. */
+  unready(): Promise<readonly StoredItem[]>;
+  /** The prompt that came in as this message of the channel, if it is one of the conversation's newest. */
+  itemOfMessage(conversation: ConversationId, message: string): Promise<StoredItem | null>;
+  /** The item that a message of ours tells of, if it is one of the conversation's newest. */
+  itemToldIn(conversation: ConversationId, message: string): Promise<ItemId | null>;
   /** What was steered into a run, in order: `merged` once the agent took it, `running` until it answered. Not the run's own item. */
   itemsOfRun(run: RunId, state: "merged" | "running"): Promise<readonly StoredItem[]>;
   // -- lanes
@@ -383,6 +410,7 @@ export interface Tx {
   chooseWorkspace(conversation: ConversationId, workspace: string, session: string): Promise<void>;
   chooseDriver(conversation: ConversationId, driver: string): Promise<void>;
   choosePermissions(conversation: ConversationId, permissions: PermissionMode): Promise<void>;
+  chooseSettings(conversation: ConversationId, settings: ConversationSettings): Promise<void>;
   /** For the present session and those that begin after it. */
   chooseModel(conversation: ConversationId, model: ModelChoice | null): Promise<void>;
   setTitle(conversation: ConversationId, title: string): Promise<void>;
@@ -399,7 +427,7 @@ export interface Tx {
     conversation: ConversationId,
     runsMax: number,
   ): Promise<
-    { readonly kind: "run" | "slot" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null
+    { readonly kind: "run" | "slot" | "files" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null
   >;
   /**
    * Inserts the run at the lane's next epoch. The database refuses a second live run of the conversation, the workspace or the

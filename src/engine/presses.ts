@@ -1,5 +1,5 @@
 /** Presses of buttons: single use, and each looks again whether what it was offered for is still so. */
-import type { ButtonAction } from "../domain/button.ts";
+import type { ButtonAction, HeldItemWay } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
@@ -7,7 +7,9 @@ import { plural } from "../domain/notice.ts";
 import { answerAsk } from "./asks.ts";
 import { consult, type Question, setModel, setPermissions, takeSession } from "./choices.ts";
 import type { Receipt } from "./ports.ts";
+import { requeueHeld } from "./intake.ts";
 import { admitPrompt } from "./prompts.ts";
+import { steerNow } from "./steering.ts";
 import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
 import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
 import { fresh, reply, seenBefore, type Work } from "./work.ts";
@@ -54,6 +56,8 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
       return pressRunAgain(work, item, action.item);
     case "held":
       return pressHeld(work, item, action.how);
+    case "held-item":
+      return pressHeldItem(work, item, action.item, action.how);
     case "end-background":
       return (await endBackground(work, null, item.conversation)) === 0
         ? "No background task is left."
@@ -105,15 +109,23 @@ async function pressChoice(
 }
 
 async function pressSteer(work: Work, conversation: ConversationId, id: ItemId): Promise<string> {
-  const waiting = await queuedItem(work, conversation, id);
-  if (waiting === null) return "That message is not waiting any more.";
-  const lane = await work.tx.lane(conversation);
-  if (lane?.state.kind !== "running") return "No turn is running to steer; the message keeps its place.";
-  const { owner } = lane.state;
-  // The run's own from before it is handed over until the agent has answered: neither a crash nor the run's end runs it by itself (I6).
-  await work.tx.moveItem(id, "queued", "running", owner.run);
-  work.after.push({ kind: "steer", owner, item: id, prompt: waiting.prompt });
-  return "Handed to the running turn.";
+  const steered = await steerNow(work, conversation, id);
+  return {
+    handed: "Handed to the running turn.",
+    "not-waiting": "That message is not waiting any more.",
+    "not-whole": "Its files are still on their way; it keeps its place.",
+    "no-turn": "No turn is running to steer; the message keeps its place.",
+  }[steered];
+}
+
+/** What a person decides about one message that is on hold by itself. */
+async function pressHeldItem(work: Work, item: InboxItem, id: ItemId, how: HeldItemWay): Promise<string> {
+  if (how === "discard") return pressCancel(work, item, id);
+  const missing = how === "without" ? "without-missing" : "as-it-is";
+  if (!(await requeueHeld(work, item.conversation, id, missing))) return "That message is not on hold any more.";
+  if (how === "steer") return pressSteer(work, item.conversation, id);
+  if (how === "stop-and-run") return pressStopAndRun(work, item, id);
+  return how === "fetch" ? "Trying again\u2026" : "Back in line.";
 }
 
 async function pressStopAndRun(work: Work, item: InboxItem, id: ItemId): Promise<string> {

@@ -1,9 +1,15 @@
-/** Prompts: put in line, on hold, or refused; an interrupt also stops what runs. */
+/**
+ * Prompts: put in line, on hold, or refused; an interrupt also stops what runs. What a message does while a turn runs is the
+ * conversation's choice (L4).
+ */
+import { promptWords } from "../domain/prompt.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import { excerpt } from "../domain/notice.ts";
 import type { Lane, Receipt } from "./ports.ts";
+import { gatheringFor, gatheringOf, joinPart } from "./intake.ts";
+import { steerNow } from "./steering.ts";
 import { carryOut } from "./stops.ts";
 import { laneCapacity } from "./waiting-line.ts";
 import { fresh, reply, seenBefore, type Work } from "./work.ts";
@@ -15,24 +21,31 @@ export async function admitPrompt(
   lane: Lane,
   late: Set<ConversationId>,
 ): Promise<Receipt> {
+  const whole = await gatheringFor(work, item, lane);
+  if (whole !== null) return joinPart(work, item, whole, lane);
   const { queued, held } = await work.tx.waiting(item.conversation);
   const queue = { queued: queued + held, capacity: laneCapacity };
-  const decision = decide(lane.state, { kind: "prompt", placement: request.placement }, queue);
+  const placement = lane.settings.policy === "interrupt" ? "interrupt" : request.placement;
+  const decision = decide(lane.state, { kind: "prompt", placement }, queue);
   const isRefused = decision.effects.some((effect) => effect.kind === "reject-full");
   const isLate = work.atMs - item.sentAtMs > work.settings.downtimeMs;
-  const id = await work.tx.addItem(item, isRefused ? "rejected" : isLate ? "held" : "queued", work.atMs);
+  const gathering = isRefused ? undefined : gatheringOf(item, request, lane);
+  const id = await work.tx.addItem(item, isRefused ? "rejected" : isLate ? "held" : "queued", work.atMs, gathering);
   if (id === null) return seenBefore(item);
   if (isRefused) {
     await reply(work, item, { kind: "lane-full", capacity: laneCapacity });
     return fresh(item, null);
   }
-  if (lane.title === null) await work.tx.setTitle(item.conversation, excerpt(request.prompt.text));
+  if (gathering !== undefined) work.after.push({ kind: "complete", item: id });
+  if (lane.title === null) await work.tx.setTitle(item.conversation, excerpt(promptWords(request.prompt)));
   if (isLate) {
     late.add(item.conversation); // L6: what waited too long is offered, not run; an old interrupt interrupts nothing
     return fresh(item, null);
   }
   const isTold = decision.effects.some((effect) => effect.kind === "stop-run" && effect.first); // by "Stopping…"
-  if (!isTold) work.waiting.push(id);
+  if (!isTold && gathering === undefined) work.waiting.push(id); // one that is not whole yet is told its place when it is
   await carryOut(work, item, id, lane, decision.effects);
+  if (lane.settings.policy === "steer" && gathering === undefined && placement === "queue")
+    await steerNow(work, item.conversation, id);
   return fresh(item, null);
 }

@@ -8,10 +8,11 @@
  * I10: a further attempt is made by the same run, which looks at its row again first; a stop or a replacement wins over it. A wait for a
  * failing database keeps the lane occupied.
  */
+import { toAgentPrompt } from "../domain/agent-prompt.ts";
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { Ask, AskAnswer } from "../domain/ask.ts";
 import { describeFault, type Fault } from "../domain/faults.ts";
-import type { Prompt } from "../domain/inbox-item.ts";
+import { joinPrompts, type Prompt } from "../domain/prompt.ts";
 import { retryDelay, retryPrompt } from "../domain/retry.ts";
 import type { Evidence, ProcessRef, RunOwner } from "../domain/run.ts";
 import { emptyTranscript, reduce, type Transcript } from "../domain/transcript.ts";
@@ -140,7 +141,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
 
   async function steer(prompt: Prompt): Promise<"accepted" | "too-late"> {
     if (turn === null || stopAsked.signal.aborted) return "too-late";
-    const taken = await turn.steer(prompt);
+    const taken = await turn.steer(toAgentPrompt(prompt));
     if (taken === "accepted") steered.push(prompt);
     return taken;
   }
@@ -198,7 +199,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
   }
 
   function withSteered(): Prompt {
-    return { ...claim.prompt, text: [claim.prompt, ...steered].map(({ text }) => text).join("\n\n") };
+    return joinPrompts([claim.prompt, ...steered], "\n\n");
   }
 
   async function isStillOurs(): Promise<boolean> {
@@ -240,7 +241,7 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
       owner,
       session: { id: lane.session.id, resume },
       workspace: lane.workspace,
-      prompt,
+      prompt: toAgentPrompt(prompt),
       permissions: lane.permissions ?? deps.permissions,
       model: lane.model,
       tools,

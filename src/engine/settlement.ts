@@ -10,13 +10,12 @@ import type { Button } from "../domain/button.ts";
 import type { ItemState } from "../domain/inbox-item.ts";
 import { decide, type LaneDecision, type LaneInput } from "../domain/lane-machine.ts";
 import type { Fault } from "../domain/faults.ts";
-import { excerpt } from "../domain/notice.ts";
 import type { Evidence, RunOutcome, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { expireAsks } from "./asks.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
 import { dayOf } from "./reports.ts";
-import { offerHeld } from "./waiting-line.ts";
+import { offerHeld, textOf } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
 
 /** Proof is in: ends the run's occupation and tells what came of it. Throws `Deposed` when the owner is not the owner. */
@@ -210,7 +209,7 @@ async function tellInterrupted(
     return;
   }
   const cause = live.stopWhy === "crash" || live.stopWhy === "shutdown" ? live.stopWhy : "agent";
-  const text = item.request.kind === "prompt" ? excerpt(item.request.prompt.text) : "";
+  const text = textOf(item);
   await say(work, conversation, { kind: "interrupted", text, cause }, { ...said, buttons });
 }
 

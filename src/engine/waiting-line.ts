@@ -2,7 +2,8 @@
  * The line of waiting messages: put on hold, offered back, joined, cancelled. A held message keeps its place and is never claimed.
  */
 import type { ConversationId } from "../domain/conversation.ts";
-import type { ItemId, Prompt } from "../domain/inbox-item.ts";
+import type { ItemId } from "../domain/inbox-item.ts";
+import { joinPrompts, type Prompt, promptWords } from "../domain/prompt.ts";
 import { entriesShownMax, excerpt, type QueueEntry } from "../domain/notice.ts";
 import type { StoredItem } from "./ports.ts";
 import { heldButtons, say, type Work } from "./work.ts";
@@ -37,10 +38,24 @@ export async function requeue(work: Work, held: readonly StoredItem[], how: "run
   const [first, ...rest] = held;
   if (first === undefined) return;
   await work.tx.moveItem(first.id, "held", "queued");
-  if (how === "run-as-one" && rest.length > 0) {
-    await work.tx.rewriteItem(first.id, { kind: "prompt", placement: "queue", prompt: joined(held) });
-  }
+  if (how === "run-as-one" && rest.length > 0) await joinAll(work, first, rest);
   for (const other of rest) await work.tx.moveItem(other.id, "held", how === "run-as-one" ? "merged" : "queued");
+  for (const { id } of how === "run-each" ? held : [first]) {
+    const item = await work.tx.item(id);
+    if (item?.isReady === false) work.after.push({ kind: "complete", item: id });
+  }
+}
+
+/** With the parts that had joined any of them; files that are not here yet are those of the first now. */
+async function joinAll(work: Work, first: StoredItem, rest: readonly StoredItem[]): Promise<void> {
+  const all: StoredItem[] = [];
+  for (const item of [first, ...rest]) {
+    all.push(item, ...(await work.tx.partsOf(item.id)));
+    await work.tx.takeParts(item.id, item.request);
+  }
+  const prompt = joined(all);
+  await work.tx.rewriteItem(first.id, { kind: "prompt", placement: "queue", prompt });
+  await work.tx.setReady(first.id, !(prompt.files ?? []).some(({ state }) => state === "sent"));
 }
 
 export async function endQueued(work: Work, conversation: ConversationId, state: "queued" | "held"): Promise<number> {
@@ -62,8 +77,8 @@ export async function queuedItem(
 
 /** Several messages as one prompt, in their order. */
 export function joined(items: readonly StoredItem[]): Prompt {
-  const texts = items.flatMap((item) => (item.request.kind === "prompt" ? [item.request.prompt.text] : []));
-  return { text: texts.join("\n\n") };
+  const prompts = items.flatMap((item) => (item.request.kind === "prompt" ? [item.request.prompt] : []));
+  return joinPrompts(prompts, "\n\n");
 }
 
 export function entriesOf(items: readonly StoredItem[]): QueueEntry[] {
@@ -71,5 +86,5 @@ export function entriesOf(items: readonly StoredItem[]): QueueEntry[] {
 }
 
 export function textOf(item: StoredItem): string {
-  return item.request.kind === "prompt" ? excerpt(item.request.prompt.text) : "";
+  return item.request.kind === "prompt" ? excerpt(promptWords(item.request.prompt)) : "";
 }

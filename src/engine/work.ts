@@ -5,7 +5,8 @@
 import type { AskAnswer, AskId } from "../domain/ask.ts";
 import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import type { InboxItem, ItemId, Prompt } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
+import type { Prompt } from "../domain/prompt.ts";
 import type { LogEntry, Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
@@ -35,6 +36,8 @@ export type After =
     }
   | { readonly kind: "consult"; readonly item: InboxItem; readonly id: ItemId; readonly question: Question }
   | { readonly kind: "forget"; readonly session: string }
+  /** Brings what this item still lacks. */
+  | { readonly kind: "complete"; readonly item: ItemId }
   | {
       readonly kind: "end-background";
       readonly conversation: ConversationId;

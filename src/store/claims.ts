@@ -57,10 +57,15 @@ function waitsFor(
   sql: Sql,
   conversation: ConversationId,
   runsMax: number,
-): { readonly kind: "run" | "slot" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null {
+):
+  | { readonly kind: "run" | "slot" | "files" }
+  | { readonly kind: "workspace"; readonly holder: ConversationId }
+  | null {
   const lane = readLane(sql, conversation);
-  if (lane === null || readHead(sql, conversation) === null) return null;
+  const head = readHead(sql, conversation);
+  if (lane === null || head === null) return null;
   if (lane.state.kind !== "idle") return { kind: "run" };
+  if (!head.isReady) return { kind: "files" };
   const holder = workspaceHolder(sql, lane);
   if (holder !== null) return { kind: "workspace", holder };
   return startsBefore(sql, conversation, runsMax) >= freeSlots(sql, runsMax) ? { kind: "slot" } : null;

@@ -7,7 +7,7 @@
 import type { ConversationId } from "../domain/conversation.ts";
 import { type InboxItem, type ItemId, type ItemState, itemStates, type Request } from "../domain/inbox-item.ts";
 import type { RunId } from "../domain/run.ts";
-import type { Counts, StoredItem, Tx } from "../engine/ports.ts";
+import type { Counts, Gathering, StoredItem, Tx } from "../engine/ports.ts";
 import { drawTicket, queueChanged } from "./readiness.ts";
 import { supersedeAcknowledgement } from "./outbox.ts";
 import { one, type Sql } from "./sql.ts";
@@ -21,6 +21,13 @@ type InboxVerbs = Pick<
   | "moveItem"
   | "moveItemFirst"
   | "rewriteItem"
+  | "gathering"
+  | "partsOf"
+  | "takeParts"
+  | "setReady"
+  | "unready"
+  | "itemOfMessage"
+  | "itemToldIn"
   | "itemsOfRun"
   | "unansweredCommands"
   | "counts"
@@ -28,13 +35,23 @@ type InboxVerbs = Pick<
 
 export function inboxVerbs(sql: Sql): InboxVerbs {
   return {
-    addItem: async (item, state, atMs) => addItem(sql, item, state, atMs),
+    addItem: async (item, state, atMs, gathering) => addItem(sql, item, state, atMs, gathering),
     item: async (id) => readItem(sql, id),
     items: async (conversation, state) => readItems(sql, conversation, state),
     waiting: async (conversation) => countWaiting(sql, conversation),
     moveItem: async (id, from, to, run) => moveItem(sql, id, from, to, run),
     moveItemFirst: async (id) => moveItemFirst(sql, id),
     rewriteItem: async (id, request) => rewriteItem(sql, id, request),
+    gathering: async (conversation, of) => readGathering(sql, conversation, of),
+    partsOf: async (item) => readParts(sql, item),
+    takeParts: async (item, request) => {
+      rewriteItem(sql, item, request);
+      sql.run("UPDATE inbox SET is_ready = 1 WHERE part_of = ? AND part_of IS NOT NULL AND is_ready = 0", item);
+    },
+    setReady: async (id, isReady) => setReady(sql, id, isReady),
+    unready: async () => readUnready(sql),
+    itemOfMessage: async (conversation, message) => readItemOfMessage(sql, conversation, message),
+    itemToldIn: async (conversation, message) => readItemToldIn(sql, conversation, message),
     itemsOfRun: async (run, state) => readItemsOfRun(sql, run, state),
     unansweredCommands: async () => readUnansweredCommands(sql),
     counts: async () => readCounts(sql),
@@ -53,10 +70,13 @@ type ItemRow = {
   readonly run: RunId | null;
   readonly sentAtMs: number;
   readonly acceptedAtMs: number;
+  readonly isReady: 0 | 1;
+  readonly gathers: string | null;
+  readonly partOf: ItemId | null;
 };
 
-const itemColumns =
-  "id, key, conversation, sender, message, priority, request, state, run, sent_at_ms AS sentAtMs, accepted_at_ms AS acceptedAtMs";
+const itemColumns = `id, key, conversation, sender, message, priority, request, state, run, sent_at_ms AS sentAtMs,
+  accepted_at_ms AS acceptedAtMs, is_ready AS isReady, gathers, part_of AS partOf`;
 
 function toItem(row: ItemRow): StoredItem {
   return {
@@ -71,15 +91,25 @@ function toItem(row: ItemRow): StoredItem {
     run: row.run,
     sentAtMs: row.sentAtMs,
     acceptedAtMs: row.acceptedAtMs,
+    isReady: row.isReady === 1,
+    gathers: row.gathers,
+    partOf: row.partOf,
   };
 }
 
-function addItem(sql: Sql, item: InboxItem, state: ItemState, atMs: number): ItemId | null {
+function addItem(
+  sql: Sql,
+  item: InboxItem,
+  state: ItemState,
+  atMs: number,
+  gathering: Gathering | undefined,
+): ItemId | null {
   // The position is the number of the admission: it grows in the order of arrival, in whatever state the item is stored.
   const added = sql.get<{ id: ItemId }>(
     `INSERT INTO inbox
-       (key, conversation, sender, message, priority, rank, position, request, state, run, sent_at_ms, accepted_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, (SELECT received + 1 FROM instance), ?, ?, NULL, ?, ?)
+       (key, conversation, sender, message, priority, rank, position, request, state, run, sent_at_ms, accepted_at_ms,
+        is_ready, gathers, part_of)
+     VALUES (?, ?, ?, ?, ?, ?, (SELECT received + 1 FROM instance), ?, ?, NULL, ?, ?, ?, ?, ?)
      ON CONFLICT (key) DO NOTHING RETURNING id`,
     item.key,
     item.conversation,
@@ -91,6 +121,9 @@ function addItem(sql: Sql, item: InboxItem, state: ItemState, atMs: number): Ite
     state,
     item.sentAtMs,
     atMs,
+    gathering === undefined ? 1 : 0, // a part: until it is in the prompt of the whole
+    gathering?.kind === "unready" ? gathering.gathers : null,
+    gathering?.kind === "part" ? gathering.of : null,
   );
   if (added === undefined) return null;
   sql.run("UPDATE instance SET received = received + 1"); // I4
@@ -164,11 +197,86 @@ function conversationOf(sql: Sql, id: ItemId): ConversationId {
 
 /** Below every position that was ever given, also to items that may still come back to the line. */
 function moveItemFirst(sql: Sql, id: ItemId): void {
-  sql.run("UPDATE inbox SET rank = 0, position = ? WHERE id = ? AND state = 'queued'", -drawTicket(sql), id);
+  const moved = sql.run(
+    "UPDATE inbox SET rank = 0, position = ? WHERE id = ? AND state = 'queued'",
+    -drawTicket(sql),
+    id,
+  );
+  if (moved > 0) queueChanged(sql, conversationOf(sql, id));
 }
 
 function rewriteItem(sql: Sql, id: ItemId, request: Request): void {
-  sql.run("UPDATE inbox SET request = ? WHERE id = ? AND state IN ('queued', 'held')", JSON.stringify(request), id);
+  sql.run(
+    "UPDATE inbox SET request = ? WHERE id = ? AND (state IN ('queued', 'held') OR (state = 'merged' AND is_ready = 0))",
+    JSON.stringify(request),
+    id,
+  );
+}
+
+function readGathering(sql: Sql, conversation: ConversationId, of: string): StoredItem | null {
+  const row = sql.get<ItemRow>(
+    `SELECT ${itemColumns} FROM inbox WHERE conversation = ? AND gathers = ? AND (state = 'queued' OR state = 'held')
+     ORDER BY id DESC LIMIT 1`,
+    conversation,
+    of,
+  );
+  return row === undefined ? null : toItem(row);
+}
+
+function readParts(sql: Sql, item: ItemId): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE part_of = ? AND part_of IS NOT NULL AND is_ready = 0 ORDER BY id`,
+      item,
+    )
+    .map(toItem);
+}
+
+/** An item that becomes ready, or ceases to be, may change whether its lane is. */
+function setReady(sql: Sql, id: ItemId, isReady: boolean): void {
+  const changed = sql.run(
+    "UPDATE inbox SET is_ready = ? WHERE id = ? AND (state = 'queued' OR state = 'held')",
+    isReady ? 1 : 0,
+    id,
+  );
+  if (changed > 0) queueChanged(sql, conversationOf(sql, id));
+}
+
+function readUnready(sql: Sql): readonly StoredItem[] {
+  return sql
+    .all<ItemRow>(
+      `SELECT ${itemColumns} FROM inbox WHERE is_ready = 0 AND (state = 'queued' OR state = 'held') AND state = 'queued'
+       ORDER BY id`,
+    )
+    .map(toItem);
+}
+
+/**
+ * How far back an earlier message is looked for: a person changes or answers what is still in sight, and a message costs nothing for it.
+ */
+const lookBackMax = 200;
+
+function readItemOfMessage(sql: Sql, conversation: ConversationId, message: string): StoredItem | null {
+  const row = sql.get<ItemRow>(
+    `SELECT * FROM (SELECT ${itemColumns} FROM inbox WHERE conversation = ? ORDER BY id DESC LIMIT +?)
+     WHERE message = ? AND json_extract(request, '$.kind') = 'prompt' ORDER BY id DESC LIMIT 1`,
+    conversation,
+    lookBackMax,
+    message,
+  );
+  return row === undefined ? null : toItem(row);
+}
+
+function readItemToldIn(sql: Sql, conversation: ConversationId, message: string): ItemId | null {
+  const row = sql.get<{ item: ItemId | null }>(
+    `SELECT json_extract(body, '$.notice.item') AS item FROM
+       (SELECT message, body, id FROM outbox WHERE conversation = ? AND run IS NULL ORDER BY id DESC LIMIT +?)
+     WHERE message = ? ORDER BY id DESC LIMIT 1`,
+    conversation,
+    lookBackMax,
+    message,
+  );
+  return row?.item ?? null;
 }
 
 function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): readonly StoredItem[] {

@@ -3,6 +3,7 @@
  */
 import type { ModelChoice } from "../domain/agent-model.ts";
 import type { ConversationId } from "../domain/conversation.ts";
+import { defaultConversationSettings, readConversationSettings } from "../domain/conversation-settings.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
@@ -23,6 +24,7 @@ type LaneVerbs = Pick<
   | "chooseWorkspace"
   | "chooseDriver"
   | "choosePermissions"
+  | "chooseSettings"
   | "chooseModel"
   | "setTitle"
   | "moveDefaultLanes"
@@ -50,6 +52,9 @@ export function laneVerbs(sql: Sql, now: () => number): LaneVerbs {
     choosePermissions: async (conversation, permissions) => {
       sql.run("UPDATE lane SET permissions = ? WHERE conversation = ?", permissions, conversation);
     },
+    chooseSettings: async (conversation, settings) => {
+      sql.run("UPDATE lane SET settings = ? WHERE conversation = ?", JSON.stringify(settings), conversation);
+    },
     chooseModel: async (conversation, model) => chooseModel(sql, conversation, model),
     setTitle: async (conversation, title) => setTitle(sql, conversation, title),
     moveDefaultLanes: async (workspace) => moveDefaultLanes(sql, workspace),
@@ -70,6 +75,7 @@ type LaneRow = {
   readonly permissions: PermissionMode | null;
   readonly model: string | null;
   readonly effort: string | null;
+  readonly settings: string;
   readonly run: RunId | null;
   readonly runEpoch: number;
   readonly state: "starting" | "running" | "stopping" | "quarantined";
@@ -78,7 +84,7 @@ type LaneRow = {
 };
 
 const selectLane = `SELECT lane.conversation, lane.workspace, session.title, lane.epoch, lane.session, session.resume,
-    session.driver AS sessionDriver, lane.driver, lane.permissions, session.model, session.effort,
+    session.driver AS sessionDriver, lane.driver, lane.permissions, session.model, session.effort, lane.settings,
     run.id AS run, run.epoch AS runEpoch, run.state, run.stop_why AS stopWhy, run.evidence
   FROM lane JOIN session ON session.id = lane.session
   LEFT JOIN run ON run.conversation = lane.conversation AND run.${isLive}`;
@@ -94,6 +100,7 @@ function toLane(row: LaneRow): Lane {
     driver: row.driver,
     permissions: row.permissions,
     model: row.model === null ? null : { id: row.model, effort: row.effort },
+    settings: row.settings === "{}" ? defaultConversationSettings : readConversationSettings(row.settings),
   };
 }
 

@@ -33,7 +33,7 @@ test("a database of the first version keeps its rows and gets the schema of a ne
   expect(
     old
       .prepare(
-        "INSERT INTO outbox SELECT NULL, 'web:a', 'web', 'r', NULL, 'e', 'ask', '{}', 'sent', NULL, 1, 0, 0, 1, 0 RETURNING id",
+        "INSERT INTO outbox SELECT NULL, 'web:a', 'web', 'r', NULL, 'e', 'ask', '{}', 'sent', NULL, 1, 0, 0, 1, 0, 0 RETURNING id",
       )
       .get(),
   ).toMatchObject({ id: 8 });

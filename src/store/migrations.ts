@@ -247,6 +247,22 @@ export const migrations: readonly string[] = [
   CREATE INDEX outbox_of_run ON outbox (run) WHERE run IS NOT NULL;
   CREATE INDEX outbox_ask ON outbox (conversation, message) WHERE kind = 'ask';
   `,
+  `
+  -- What comes in several messages, or with files: is_ready 0 keeps its place and is not claimed. part_of is an inbox.id; a reference of a
+  -- table to itself would make every insert look through all of it.
+  ALTER TABLE inbox ADD COLUMN gathers TEXT;
+  ALTER TABLE inbox ADD COLUMN part_of INTEGER;
+  ALTER TABLE inbox ADD COLUMN is_ready INTEGER NOT NULL DEFAULT 1 CHECK (is_ready IN (0, 1));
+  CREATE INDEX inbox_gathering ON inbox (conversation, gathers)
+    WHERE gathers IS NOT NULL AND (state = 'queued' OR state = 'held');
+  CREATE INDEX inbox_parts ON inbox (part_of) WHERE part_of IS NOT NULL AND is_ready = 0;
+  CREATE INDEX inbox_unready ON inbox (id) WHERE is_ready = 0 AND (state = 'queued' OR state = 'held');
+
+  ALTER TABLE lane ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+
+  -- When not_before_ms was decided: a clock that stands before that moment was set back, and says nothing about the wait.
+  ALTER TABLE outbox ADD COLUMN paused_at_ms INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 /** Brings the database to this version's schema. Throws a StoreFault when it is a newer one, or no database of ours. */

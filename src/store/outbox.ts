@@ -44,8 +44,8 @@ function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: numb
   const channel = channelOf(row.conversation);
   sql.run(
     `INSERT INTO outbox (conversation, channel, run, acknowledges, dedupe, kind, body, state, message, attempts,
-       is_uncertain, is_over, created_at_ms, not_before_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, ?, ?) ON CONFLICT (dedupe) DO NOTHING`,
+       is_uncertain, is_over, created_at_ms, not_before_ms, paused_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, 0, 0, ?, ?, ?) ON CONFLICT (dedupe) DO NOTHING`,
     row.conversation,
     channel,
     row.run,
@@ -56,6 +56,7 @@ function addOutgoing(sql: Sql, row: Parameters<Tx["addOutgoing"]>[0], atMs: numb
     channel === "web" ? "sent" : "pending",
     atMs,
     row.notBeforeMs,
+    atMs,
   );
 }
 
@@ -92,7 +93,8 @@ function endStatus(sql: Sql, run: RunId): boolean {
 /**
  * At most one row per conversation: its oldest undelivered one that may go. A status that is not due yet lets later rows
  * pass; everything else, and anything in flight, holds the conversation's later rows back. Acknowledgements of waiting messages
- * go last (I7: the answer to a stop is not behind twenty of them).
+ * go last (I7: the answer to a stop is not behind twenty of them). A clock that was set back to before a wait began does not make it
+ * longer: then the wait is over.
  *
  * The condition of the partial index is spelled out beside the narrower one: SQLite does not infer it.
  */
@@ -100,21 +102,21 @@ export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: nu
   return sql
     .all<Row>(
       `SELECT ${columns} FROM outbox AS due
-       WHERE channel = ? AND state IN ${undeliveredStates} AND state = 'pending' AND not_before_ms <= ?
+       WHERE channel = ?1 AND state IN ${undeliveredStates} AND state = 'pending'
+         AND (not_before_ms <= ?2 OR paused_at_ms > ?2)
          AND NOT EXISTS (
            SELECT 1 FROM outbox AS other
            WHERE other.channel = due.channel AND other.conversation = due.conversation
              AND other.state IN ${undeliveredStates}
              AND (other.state = 'sending'
                OR ((other.acknowledges IS NOT NULL, other.id) < (due.acknowledges IS NOT NULL, due.id)
-                 AND NOT (other.kind = 'status' AND other.not_before_ms > ?))))
-       ORDER BY id LIMIT +?`,
+                 AND NOT (other.kind = 'status' AND other.not_before_ms > ?2 AND other.paused_at_ms <= ?2))))
+       ORDER BY id LIMIT +?3`,
       channel,
-      nowMs,
       nowMs,
       limit,
     )
-    .map(toOutboxRow);
+    .map((row) => toOutboxRow({ ...row, notBeforeMs: Math.min(row.notBeforeMs, nowMs) }));
 }
 
 export function beginRow(sql: Sql, id: OutboxId): boolean {
@@ -130,11 +132,18 @@ export function markSent(sql: Sql, id: OutboxId, message: string | null): void {
 /** I8: unless the row is over. */
 const backToPending = "state = iif(is_over = 1, 'superseded', 'pending')";
 
-export function retryRow(sql: Sql, id: OutboxId, notBeforeMs: number, outcome: "refused" | "unknown"): void {
+export function retryRow(
+  sql: Sql,
+  id: OutboxId,
+  notBeforeMs: number,
+  outcome: "refused" | "unknown",
+  nowMs: number,
+): void {
   sql.run(
-    `UPDATE outbox SET ${backToPending}, not_before_ms = ?, is_uncertain = max(is_uncertain, ?)
+    `UPDATE outbox SET ${backToPending}, not_before_ms = ?, paused_at_ms = ?, is_uncertain = max(is_uncertain, ?)
      WHERE id = ? AND state = 'sending'`,
     notBeforeMs,
+    nowMs,
     outcome === "unknown" ? 1 : 0,
     id,
   );

@@ -2,7 +2,7 @@
  * Whose turn it is: the only place that draws and clears tickets. Everything else says that something about a lane or a
  * workspace changed.
  *
- * I9: a lane is ready when an item is queued and no run of it is live; it draws a ticket as it becomes ready, so after each
+ * I9: a lane is ready when the first of its queued items is whole (its files are there) and no run of it is live; it draws a ticket as it becomes ready, so after each
  * run it goes behind all lanes that wait already. Finding the next one costs a few index seeks, whatever is stored.
  */
 import type { ConversationId } from "../domain/conversation.ts";
@@ -36,7 +36,8 @@ function refreshTicket(sql: Sql, conversation: ConversationId): { workspace: str
   const { workspace, ticket, isReady } = one(
     sql.get<{ workspace: string; ticket: number | null; isReady: 0 | 1 }>(
       `SELECT workspace, ticket,
-         EXISTS (SELECT 1 FROM inbox WHERE conversation = lane.conversation AND state = 'queued')
+         coalesce((SELECT is_ready FROM inbox WHERE conversation = lane.conversation AND state = 'queued'
+                   ORDER BY rank, position LIMIT 1), 0) = 1
          AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}) AS isReady
        FROM lane WHERE conversation = ?`,
       conversation,

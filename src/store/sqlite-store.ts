@@ -165,7 +165,7 @@ function createOutbox(writer: Writer, now: () => number): OutboxQueue {
     due: (channel, limit) => writer.transact(async (sql) => readDue(sql, channel, limit, now())),
     begin: (id) => writer.transact(async (sql) => beginRow(sql, id)),
     sent: (id, message) => writer.transact(async (sql) => markSent(sql, id, message)),
-    again: (id, notBeforeMs, outcome) => writer.transact(async (sql) => retryRow(sql, id, notBeforeMs, outcome)),
+    again: (id, notBeforeMs, outcome) => writer.transact(async (sql) => retryRow(sql, id, notBeforeMs, outcome, now())),
     end: (id, state) => writer.transact(async (sql) => endRow(sql, id, state)),
     sentAs: (dedupe) => writer.transact(async (sql) => readSentAs(sql, dedupe)),
     recover: (channel) => writer.transact(async (sql) => recoverRows(sql, channel)),

@@ -197,6 +197,11 @@ function toneOf(notice: Notice): Tone {
     case "nothing-to-fork":
     case "from-agent":
     case "answer-ignored":
+    case "heard":
+    case "files-failed":
+    case "files-left-out":
+    case "edited":
+    case "edit-late":
     case "usage":
     case "context":
     case "debug":

@@ -2,9 +2,10 @@
  * An engine and its history in memory, for tests of the page: the ports' promises without a store and without agents. A test
  * plays the agent: it says what happens in a run, and when proof of its end is in.
  */
+import { defaultConversationSettings } from "../domain/conversation-settings.ts";
 import type { AgentEvent, TurnEnd } from "../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
-import { type Ask, type AskId, type AskState, type AskStep, decideAsk, openAsk } from "../domain/ask.ts";
+import { type Ask, type AskId, type AskState, type AskStep, decideAsk, isAllowable, openAsk } from "../domain/ask.ts";
 import type { Button, ButtonAction, ButtonId } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import {
@@ -359,6 +360,9 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         say(conversation, { kind: "released", count: held.length, how: action.how });
         return "Done.";
       }
+      case "held-item":
+        move(action.item, { state: action.how === "discard" ? "cancelled" : "queued" });
+        return "Done.";
       default:
         return action satisfies never;
     }
@@ -400,6 +404,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       case "press":
         return press(conversation, request.button);
       case "unsupported":
+      case "edit":
         return null;
       default:
         return request satisfies never;
@@ -456,7 +461,10 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     if (items.some(({ key }) => key === item.key)) return { key: item.key, fresh: false, toast: null };
     const lane = openLane(item.conversation, workspace);
     const state: ItemState = item.request.kind === "prompt" ? "queued" : "done";
-    const stored: StoredItem = { ...item, id: nextId() as ItemId, state, run: null, acceptedAtMs: deps.clock.now() };
+    const { part: _, ...given } = item;
+    const whole = { isReady: true, gathers: null, partOf: null };
+    const row = { id: nextId() as ItemId, state, run: null, acceptedAtMs: deps.clock.now() };
+    const stored: StoredItem = { ...given, ...whole, ...row };
     items.push(stored);
     const toast = decide(stored, lane);
     wake();
@@ -546,7 +554,8 @@ function laneRow(lane: FakeLane): Lane {
   const { conversation, workspace, title, driver, model, permissions, epoch, run } = lane;
   const session = { id: "s", resume: null, driver };
   const state = run === null ? ({ kind: "idle" } as const) : ({ kind: "running", owner: run.live.owner } as const);
-  return { conversation, workspace, title, epoch, state, session, driver, model, permissions };
+  const settings = defaultConversationSettings;
+  return { conversation, workspace, title, epoch, state, session, driver, model, permissions, settings };
 }
 
 /** One button to a row, in the engine's order and with its words. */
@@ -555,6 +564,7 @@ function askSteps(ask: Ask, state: AskState & { kind: "open" }): readonly (reado
     case "approval": {
       const session = [{ kind: "allow", scope: "session" }, "Allow for this session"] as const;
       const once = [{ kind: "allow", scope: "once" }, "Allow once"] as const;
+      if (!isAllowable(ask)) return [[{ kind: "deny" }, "Deny"]];
       return [once, ...(ask.scopes.includes("session") ? [session] : []), [{ kind: "deny" }, "Deny"]];
     }
     case "plan":

@@ -65,6 +65,8 @@ export function findLiveButtons(
         return action.typed !== lane?.workspace;
       case "clear-queue":
         return (lane?.queued ?? 0) > 0;
+      case "held-item":
+        return states.get(action.item) === "held";
       case "held":
         return false; // shown with the messages on hold
       case "end-background":
@@ -180,6 +182,7 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
         : "plain";
     case "stop-and-run":
     case "move-first":
+    case "held-item":
     case "end-background":
     case "switch":
     case "project":

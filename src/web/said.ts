@@ -1,6 +1,7 @@
 /**
  * What a person said, as the page shows it: in its place among the entries, or waiting beside the box. Pure.
  */
+import { promptWords } from "../domain/prompt.ts";
 import type { Request } from "../domain/inbox-item.ts";
 import type { StoredItem } from "../engine/ports.ts";
 import type { LiveButtons } from "./live-buttons.ts";
@@ -49,7 +50,7 @@ function isInterrupt(request: Request): boolean {
 function textOf(request: Request): string {
   switch (request.kind) {
     case "prompt":
-      return request.prompt.text;
+      return promptWords(request.prompt);
     case "command":
       return commandText(request.command);
     case "unsupported":
@@ -57,6 +58,7 @@ function textOf(request: Request): string {
     case "press":
       return "";
     case "answer":
+    case "edit":
       return request.text;
     default:
       return request satisfies never;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { telegramConversation, webConversation } from "../domain/conversation.ts";
-import { promptCharsMax } from "../domain/inbox-item.ts";
+import { promptCharsMax } from "../domain/prompt.ts";
 import { linkLifeMs } from "./access.ts";
 import { bodyBytesMax } from "./app.ts";
 import { fakeCapacity } from "./fake-engine.test-kit.ts";

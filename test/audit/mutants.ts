@@ -638,7 +638,7 @@ export const mutants: readonly Mutant[] = [
     name: "what was steered stays in line",
     edits: [
       {
-        file: "engine/presses.ts",
+        file: "engine/steering.ts",
         find: 'await work.tx.moveItem(id, "queued", "running", owner.run);',
         replace: "",
       },

@@ -7,7 +7,7 @@
  * 2. Every second life borrows its connection from here, so that the database can really run full (max_page_count) in the middle of
  *    a commit; the others open it by its path, as the program does.
  */
-import { noFiles } from "../no-files.ts";
+import { noFiles, noIncomingFiles } from "../no-files.ts";
 import { DatabaseSync } from "node:sqlite";
 import { createDemoDriver } from "../../src/drivers/demo/driver.ts";
 import { createProcesses } from "../../src/drivers/processes.ts";
@@ -78,6 +78,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
     drivers: [driver],
     openDriver: () => Promise.resolve(null),
     files: noFiles,
+    incoming: noIncomingFiles,
     processes: mortalProcesses(
       createProcesses({ scan: deps.scan, instance: opened.instance, life: marker }),
       isCrashed,

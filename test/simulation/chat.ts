@@ -372,6 +372,8 @@ function describe(request: Request): string {
       return `presses ${request.button}`;
     case "answer":
       return "answer";
+    case "edit":
+      return "edit";
     case "unsupported":
       return "sticker";
     default:

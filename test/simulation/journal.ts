@@ -109,14 +109,14 @@ export type Change =
       readonly ask: ShownAsk | null;
       readonly dedupe: string;
       readonly state: OutboxState;
-      readonly notBeforeMs: number;
+      readonly pause: Pause;
     }
   | {
       readonly what: "said-changed";
       readonly id: number;
       readonly from: OutboxState;
       readonly to: OutboxState;
-      readonly notBeforeMs: number;
+      readonly pause: Pause;
       readonly isUncertain: boolean;
     }
   | {
@@ -126,6 +126,13 @@ export type Change =
       readonly action: ButtonAction;
     }
   | { readonly what: "button-used"; readonly id: string; readonly wasUsed: boolean };
+
+/** A message that may not go yet, by the wall clock. One that was set back to before `fromMs` says nothing of the wait. */
+export type Pause = { readonly fromMs: number; readonly untilMs: number };
+
+export function isPaused({ fromMs, untilMs }: Pause, nowMs: number): boolean {
+  return fromMs <= nowMs && nowMs < untilMs;
+}
 
 export interface Journal {
   /** To be called inside an open transaction of the engine. */
@@ -201,12 +208,13 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
     "INSERT ON outbox",
     `'said', NEW.id, NEW.conversation, NEW.run, NEW.kind,
      iif(NEW.kind = 'ask', json_object('id', NEW.body ->> '$.id', 'state', NEW.body -> '$.state'), NEW.body ->> '$.notice.kind'),
-     NEW.dedupe, NEW.state, NEW.not_before_ms`,
+     NEW.dedupe, NEW.state, json_object('fromMs', NEW.paused_at_ms, 'untilMs', NEW.not_before_ms)`,
   ],
   [
     "said_changed",
     "UPDATE ON outbox",
-    "'said-changed', NEW.id, OLD.state, NEW.state, NEW.not_before_ms, NEW.is_uncertain, NULL, NULL, NULL",
+    `'said-changed', NEW.id, OLD.state, NEW.state, json_object('fromMs', NEW.paused_at_ms, 'untilMs', NEW.not_before_ms),
+     NEW.is_uncertain, NULL, NULL, NULL`,
   ],
   [
     "button_used",
@@ -312,10 +320,10 @@ function toChange(row: Row): Change {
         ask: c === "ask" ? (JSON.parse(d) as ShownAsk) : null,
         dedupe: e,
         state: f,
-        notBeforeMs: g,
+        pause: JSON.parse(g) as Pause,
       };
     case "said-changed":
-      return { what, id, from: a, to: b, notBeforeMs: c, isUncertain: d === 1 };
+      return { what, id, from: a, to: b, pause: JSON.parse(c) as Pause, isUncertain: d === 1 };
     case "button":
       return { what, id, conversation: a, action: JSON.parse(b) };
     case "button-used":

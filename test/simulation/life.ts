@@ -3,7 +3,7 @@
  * life can end at any moment: at a choice, or in the middle of one, at any call that it makes (a fuse). From then on nothing
  * that it waits for happens, what it calls does nothing, and what it had not committed is gone.
  */
-import { noFiles } from "../no-files.ts";
+import { noFiles, noIncomingFiles } from "../no-files.ts";
 import type { DatabaseSync } from "node:sqlite";
 import type { Driver, Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces } from "../../src/engine/ports.ts";
 import type { AskId } from "../../src/domain/ask.ts";
@@ -236,6 +236,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     drivers,
     openDriver: (name) => Promise.resolve(driverOf(name)),
     files: noFiles,
+    incoming: noIncomingFiles,
     clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
     newId: deps.newId,
     log: deps.log,

@@ -10,6 +10,7 @@
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { OutboxQueue, OutboxRow } from "../../src/engine/ports.ts";
 import type { Meet } from "./faults.ts";
+import { isPaused } from "./journal.ts";
 import type { Mirror, SaidRow } from "./mirror.ts";
 import type { Random } from "./random.ts";
 import type { ChannelHabits } from "./scenario.ts";
@@ -59,11 +60,11 @@ export function createMessenger(deps: MessengerDeps): Messenger {
 
   /** The oldest undelivered row of its conversation, apart from a status that waits for its moment. */
   function mayGo(row: SaidRow): boolean {
-    if (row.state !== "pending" || row.notBeforeMs > clock.now()) return false;
+    if (row.state !== "pending" || isPaused(row.pause, clock.now())) return false;
     for (const other of mirror.undelivered) {
       if (other.conversation !== row.conversation || other === row) continue;
       if (other.state === "sending") return false;
-      const isLaterStatus = other.kind === "status" && other.notBeforeMs > clock.now();
+      const isLaterStatus = other.kind === "status" && isPaused(other.pause, clock.now());
       if (other.id < row.id && !isLaterStatus) return false;
     }
     return true;
@@ -183,8 +184,8 @@ export function createMessenger(deps: MessengerDeps): Messenger {
     nextDueMs: () => {
       let first: number | null = null;
       for (const row of mirror.undelivered) {
-        if (row.state !== "pending" || row.notBeforeMs <= clock.now()) continue;
-        if (first === null || row.notBeforeMs < first) first = row.notBeforeMs;
+        if (row.state !== "pending" || !isPaused(row.pause, clock.now())) continue;
+        if (first === null || row.pause.untilMs < first) first = row.pause.untilMs;
       }
       return first;
     },

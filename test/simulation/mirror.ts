@@ -7,7 +7,7 @@ import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbo
 import type { PermissionMode } from "../../src/domain/permission-mode.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
-import type { Change, RunState, ShownAsk } from "./journal.ts";
+import type { Change, Pause, RunState, ShownAsk } from "./journal.ts";
 
 export type ItemRow = {
   readonly id: ItemId;
@@ -76,7 +76,7 @@ export type SaidRow = {
   readonly ask: ShownAsk | null;
   readonly dedupe: string;
   state: OutboxState;
-  notBeforeMs: number;
+  pause: Pause;
   isUncertain: boolean;
 };
 
@@ -235,7 +235,7 @@ export function createMirror(): Mirror {
       case "said-changed": {
         const message = said.get(change.id)!;
         message.state = change.to;
-        message.notBeforeMs = change.notBeforeMs;
+        message.pause = change.pause;
         message.isUncertain = change.isUncertain;
         if (message.state !== "pending" && message.state !== "sending") undelivered.delete(message);
         break;

@@ -67,6 +67,7 @@ export function rulesOfAsks({ mirror, violated }: RuleContext): RulesOfAsks {
       case "prompt": // a reply to one of its messages
         return true;
       case "command":
+      case "edit":
       case "unsupported":
         return false;
       default:

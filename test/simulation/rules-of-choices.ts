@@ -38,6 +38,7 @@ export function rulesOfChoices({ mirror, violated }: RuleContext): Rule {
         return true;
       case "command":
         return request.command.name === "new" || request.command.name === "permissions";
+      case "edit":
       case "unsupported":
         return false;
       default:

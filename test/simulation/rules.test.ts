@@ -90,7 +90,7 @@ function changed(
 const finished = { outcome: { kind: "finished" } } as const;
 function said(id: number, run: string | null, notice: string | null, kind = "notice"): Change {
   const row = { id, conversation, run, kind, notice, ask: null, dedupe: `d${id}` };
-  return { what: "said", ...row, state: "pending", notBeforeMs: 0 };
+  return { what: "said", ...row, state: "pending", pause: { fromMs: 0, untilMs: 0 } };
 }
 
 function liveTurn({ world }: ReturnType<typeof setUp>, run: string) {
@@ -180,7 +180,7 @@ describe("what the rules refuse", () => {
       id: 1,
       from: "superseded",
       to: "sending",
-      notBeforeMs: 0,
+      pause: { fromMs: 0, untilMs: 0 },
       isUncertain: false,
     };
     expect(setUp().history(over, begun)).toContain("I6");

@@ -6,7 +6,7 @@
  * I14: a turn holds its text and at most one process; a hundred turns at once are a hundred timers.
  */
 import type { TurnEnd } from "../../domain/agent-event.ts";
-import type { Prompt } from "../../domain/inbox-item.ts";
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
 import type { Evidence, ProcessRef } from "../../domain/run.ts";
 import type { Clock, Driver, InterruptLevel, Quiet, Turn, TurnRequest } from "../../engine/ports.ts";
 import { newId } from "../../lib/ids.ts";
@@ -71,7 +71,7 @@ export function createDemoDriver(deps: DemoDeps): Driver {
 function startTurn(deps: DemoDeps & { readonly onProcess: () => void }, request: TurnRequest): Turn {
   const stream = createTurnEvents();
   const stop = createStop();
-  const steered: Prompt[] = [];
+  const steered: AgentPrompt[] = [];
   const query = { marker: `demo.${request.owner.run}.${request.owner.epoch}`, roots: [] };
   let hasProcess = false;
   let isQuiet = false;
@@ -184,7 +184,7 @@ async function say(
   }
 }
 
-function nextSteered(steered: Prompt[]): string | undefined {
+function nextSteered(steered: AgentPrompt[]): string | undefined {
   const prompt = steered.shift();
   return prompt && `\n\nYou added: ${quote(prompt.text)}`;
 }

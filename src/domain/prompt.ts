@@ -1,0 +1,65 @@
+/** What a person asks of an agent: words, files, and what they refer to. */
+import type { Attachment, SentFile } from "./attachment.ts";
+
+/**
+ * `text` is in UTF-16 units, at most `promptCharsMax`; empty where only files came. `quote` is what the
+ * message answers, `forwardedFrom` who wrote it first. agent-prompt.ts decides what the agent gets of it.
+ */
+export type Prompt = {
+  readonly text: string;
+  readonly quote?: string;
+  readonly forwardedFrom?: string;
+  readonly files?: readonly PromptFile[];
+};
+
+/** `sent`: not fetched yet, so the message cannot run. `missing`: it never will be; `why` is a sentence for the person. */
+export type PromptFile =
+  | { readonly state: "sent"; readonly file: SentFile }
+  | { readonly state: "read"; readonly source: string; readonly attachment: Attachment }
+  | { readonly state: "missing"; readonly name: string; readonly why: string };
+
+/** A Telegram text has at most 4,096 characters, a pasted one on the page may be longer; more than this is a file. */
+export const promptCharsMax = 100_000;
+
+/** What one of them answers or forwards is said of the whole. */
+export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt {
+  const texts = prompts.map(({ text }) => text).filter((text) => text !== "");
+  const files = prompts.flatMap((prompt) => prompt.files ?? []);
+  const quotes = prompts.flatMap(({ quote }) => (quote === undefined ? [] : [quote]));
+  const [forwardedFrom] = prompts.flatMap((prompt) =>
+    prompt.forwardedFrom === undefined ? [] : [prompt.forwardedFrom],
+  );
+  return {
+    text: texts.join(between),
+    ...(quotes.length === 0 ? {} : { quote: quotes.join("\n") }),
+    ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
+    ...(files.length === 0 ? {} : { files }),
+  };
+}
+
+/** A prompt in a few words, for a list: its text, or what came instead. Not shortened. */
+export function promptWords({ text, files = [] }: Prompt): string {
+  if (text.trim() !== "") return text;
+  return files.map(fileWords).join(", ");
+}
+
+function fileWords(file: PromptFile): string {
+  switch (file.state) {
+    case "sent":
+      return file.file.name ?? kindWords[file.file.kind];
+    case "read":
+      return file.attachment.kind === "document" ? file.attachment.name : kindWords[file.attachment.kind];
+    case "missing":
+      return file.name;
+    default:
+      return file satisfies never;
+  }
+}
+
+export const kindWords = {
+  photo: "photo",
+  voice: "voice message",
+  audio: "audio file",
+  video: "video",
+  document: "document",
+} as const;

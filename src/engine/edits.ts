@@ -1,0 +1,74 @@
+/**
+ * A person changes what they wrote, or corrects what was understood of a voice message (M12). What still waits is changed; what the agent
+ * already has is offered as a correction, and runs only when the person says so.
+ */
+import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
+import { excerpt } from "../domain/notice.ts";
+import type { Receipt, StoredItem } from "./ports.ts";
+import { addButton, fresh, reply, seenBefore, type Work } from "./work.ts";
+
+/** The channel says that an earlier message reads differently now. */
+export async function admitEdit(work: Work, item: InboxItem, request: Request & { kind: "edit" }): Promise<Receipt> {
+  const before = await work.tx.itemOfMessage(item.conversation, request.message);
+  const whole = before?.partOf == null ? before : await work.tx.item(before.partOf);
+  // An edit of a command, or of something long gone, changes nothing, and nobody expects it to.
+  if (before === null || whole === null) return recorded(work, item);
+  if (isPart(before)) return rewritten(work, item, before, request.text);
+  return amend(work, item, before.partOf === null ? whole : { ...whole, state: over(whole) }, request.text);
+}
+
+/** A message that answers what was heard says what was meant. */
+export async function admitCorrection(work: Work, item: InboxItem, id: ItemId, text: string): Promise<Receipt | null> {
+  const heard = await work.tx.item(id);
+  return heard === null || !(isWaiting(heard) || heard.state === "running") ? null : amend(work, item, heard, text);
+}
+
+async function amend(work: Work, item: InboxItem, target: StoredItem, text: string): Promise<Receipt> {
+  if (isWaiting(target)) return rewritten(work, item, target, text);
+  if (target.state === "running") return offered(work, item, text);
+  if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
+  await reply(work, item, { kind: "edit-late", state: "over" });
+  return fresh(item, null);
+}
+
+async function rewritten(work: Work, item: InboxItem, target: StoredItem, text: string): Promise<Receipt> {
+  if (target.request.kind !== "prompt") return recorded(work, item);
+  if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
+  await work.tx.rewriteItem(target.id, { ...target.request, prompt: { ...target.request.prompt, text } });
+  await reply(work, item, { kind: "edited", text: excerpt(text) });
+  return fresh(item, null);
+}
+
+/** On hold by itself, with the ways to use it. */
+async function offered(work: Work, item: InboxItem, text: string): Promise<Receipt> {
+  const request: Request = { kind: "prompt", placement: "queue", prompt: { text } };
+  const id = await work.tx.addItem({ ...item, request }, "held", work.atMs);
+  if (id === null) return seenBefore(item);
+  const ways = [["steer", "stop-and-run"] as const, ["run", "discard"] as const];
+  const buttons = [];
+  for (const row of ways) {
+    const line = [];
+    for (const how of row) line.push(await addButton(work, item.conversation, { kind: "held-item", item: id, how }));
+    buttons.push(line);
+  }
+  await reply(work, item, { kind: "edit-late", state: "running" }, buttons);
+  return fresh(item, null);
+}
+
+async function recorded(work: Work, item: InboxItem): Promise<Receipt> {
+  return (await work.tx.addItem(item, "done", work.atMs)) === null ? seenBefore(item) : fresh(item, null);
+}
+
+function isWaiting({ state }: StoredItem): boolean {
+  return state === "queued" || state === "held";
+}
+
+/** A part that is not in the prompt of its whole yet. */
+function isPart({ partOf, isReady }: StoredItem): boolean {
+  return partOf !== null && !isReady;
+}
+
+/** The words of a part cannot be told from those of its whole any more. */
+function over(whole: StoredItem): StoredItem["state"] {
+  return whole.state === "running" || isWaiting(whole) ? "running" : whole.state;
+}

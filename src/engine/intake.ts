@@ -1,0 +1,328 @@
+/**
+ * Messages that are not whole when they come: further pictures of an album, further pieces of a long text, files to be fetched and
+ * read, speech to be understood. Such an item is stored and has its place from its first moment (I5, I9); what it lacks is brought while
+ * it waits there, and again after a crash.
+ *
+ * N-1: nothing here starts a run. A whole item is said to be ready, and is claimed like every other.
+ * I4: a further part is a row of its own, which joined (`merged`).
+ * I14: how long parts are waited for, how many join, and how large files are is bounded; what is left out is told.
+ */
+import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import { decide } from "../domain/lane-machine.ts";
+import { joinPrompts, kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
+import { readText } from "../domain/typed-text.ts";
+import type { Clock, FetchedFile, Gathering, IncomingFiles, Lane, Log, Receipt, StoredItem } from "./ports.ts";
+import { carryOut, stopConversation } from "./stops.ts";
+import { laneCapacity } from "./waiting-line.ts";
+import { addButton, type Commit, fresh, persist, reply, seenBefore, type Work } from "./work.ts";
+
+// ---- While a message is admitted
+
+/** What a further message of a person joins: `collect` is every message of a conversation whose policy says so (L4). */
+type GatheringKind = "album" | "split" | "collect";
+
+/**
+ * How long nothing more has come when it counts as whole. An album's pictures arrive within a second of each other, a text's pieces at once;
+ * a person who writes in several messages pauses for seconds.
+ */
+const quietMs: Readonly<Record<GatheringKind, number>> = { album: 1_200, split: 700, collect: 3_000 };
+
+/** Telegram's albums have ten files; a text of more pieces than that is a file, and a person's burst ends somewhere. */
+const partsMax = 20;
+
+/** How this prompt begins to wait for what it lacks; undefined for one that is whole. */
+export function gatheringOf(
+  item: InboxItem,
+  { prompt }: Request & { kind: "prompt" },
+  lane: Lane,
+): Gathering | undefined {
+  const gathers = item.part?.opens === true ? item.part.of : collects(item, lane) ? `collect:${item.user}` : null;
+  return gathers !== null || lacksFiles(prompt) ? { kind: "unready", gathers } : undefined;
+}
+
+/** The item that this message is a further part of; null for a message of its own. */
+export async function gatheringFor(work: Work, item: InboxItem, lane: Lane): Promise<StoredItem | null> {
+  const of = item.part?.of ?? (collects(item, lane) ? `collect:${item.user}` : null);
+  if (of === null) return null;
+  const open = await work.tx.gathering(item.conversation, of);
+  // A picture that comes late still belongs to its album; words that come late are a message of their own.
+  if (open === null || (open.isReady && kindOf(of) !== "album")) return null;
+  return (await work.tx.partsOf(open.id)).length < partsMax - 1 ? open : null;
+}
+
+/** I4: the part's row ends here; the whole is decided where it was. */
+export async function joinPart(work: Work, item: InboxItem, whole: StoredItem, lane: Lane): Promise<Receipt> {
+  if ((await work.tx.addItem(item, "merged", work.atMs, { kind: "part", of: whole.id })) === null)
+    return seenBefore(item);
+  if (whole.isReady) await work.tx.setReady(whole.id, false);
+  work.after.push({ kind: "complete", item: whole.id });
+  const isInterrupt = item.request.kind === "prompt" && item.request.placement === "interrupt";
+  if (isInterrupt && whole.state === "queued") await interruptFor(work, item, whole.id, lane);
+  return fresh(item, null);
+}
+
+function collects(item: InboxItem, lane: Lane): boolean {
+  return lane.settings.policy === "collect" && item.request.kind === "prompt" && item.request.placement === "queue";
+}
+
+function kindOf(gathers: string): GatheringKind {
+  const kind = gathers.slice(0, gathers.indexOf(":"));
+  return kind === "album" || kind === "split" ? kind : "collect";
+}
+
+function lacksFiles({ files = [] }: Prompt): boolean {
+  return files.some(({ state }) => state === "sent");
+}
+
+async function interruptFor(work: Work, item: InboxItem, id: ItemId, lane: Lane): Promise<void> {
+  const queue = { queued: 0, capacity: laneCapacity }; // it has its place already
+  await carryOut(work, item, id, lane, decide(lane.state, { kind: "prompt", placement: "interrupt" }, queue).effects);
+}
+
+// ---- While it waits
+
+export interface Intake {
+  /** Brings what the item lacks; returns at once. Asked again meanwhile, it looks again afterwards. */
+  complete(item: ItemId): void;
+}
+
+export type IntakeDeps = {
+  readonly commit: Commit;
+  readonly incoming: IncomingFiles;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Owns a promise that never rejects for a reason of its own. */
+  readonly own: (task: Promise<void>) => void;
+  /** The end of the engine's life: what is not whole by then is brought by the next. */
+  readonly closed: AbortSignal;
+};
+
+export function createIntake(deps: IntakeDeps): Intake {
+  const { clock, incoming, log, closed } = deps;
+  /** The last task of each item: one brings what it lacks, and the next looks again. */
+  const tasks = new Map<ItemId, Promise<void>>();
+
+  function complete(id: ItemId): void {
+    const before = tasks.get(id) ?? Promise.resolve();
+    const task = before.then(() => bring(id)).catch((error: unknown) => giveUp(id, error));
+    tasks.set(id, task);
+    deps.own(
+      task.finally(() => {
+        if (tasks.get(id) === task) tasks.delete(id);
+      }),
+    );
+  }
+
+  async function bring(id: ItemId): Promise<void> {
+    const fetched = new Map<string, FetchedFile>();
+    let parts = -1;
+    while (!closed.aborted) {
+      const look = async ({ tx }: Work) => {
+        const item = await tx.item(id);
+        return item === null || !isIncomplete(item) ? null : { item, joined: await tx.partsOf(id) };
+      };
+      const found = await persist(deps, look, closed);
+      if (found === null) return;
+      const { item, joined } = found;
+      if (item.gathers !== null && joined.length !== parts && joined.length < partsMax - 1) {
+        parts = joined.length;
+        // Pacing: when nothing more came for this long, the message is looked at as it is.
+        await clock.sleep(quietMs[kindOf(item.gathers)], closed);
+        continue;
+      }
+      parts = joined.length;
+      for (const file of filesOf(item, joined)) {
+        if (file.state !== "sent" || fetched.has(file.file.source)) continue;
+        fetched.set(file.file.source, await incoming.read(file.file, item.conversation, closed));
+      }
+      if (closed.aborted) return;
+      const end = await persist(deps, (work) => settleWhole(work, id, parts, fetched), closed);
+      if (end === "whole") return;
+    }
+  }
+
+  /** I4: what cannot be brought together would hold its conversation for ever; it ends, and is told. */
+  async function giveUp(id: ItemId, error: unknown): Promise<void> {
+    if (closed.aborted) return; // the next life brings it
+    log.error({ error, item: id }, "a message could not be brought together");
+    await persist(deps, (work) => endBroken(work, id), closed);
+  }
+
+  return { complete };
+}
+
+async function endBroken(work: Work, id: ItemId): Promise<void> {
+  const item = await work.tx.item(id);
+  if (item === null || !isIncomplete(item)) return;
+  await work.tx.moveItem(id, item.state, "failed");
+  const reasons = ["Signalbox could not put this message together; the log has the cause. Please send it again."];
+  await reply(work, item, { kind: "files-left-out", reasons, isEmpty: true });
+}
+
+function isIncomplete(item: StoredItem): boolean {
+  return !item.isReady && (item.state === "queued" || item.state === "held");
+}
+
+function filesOf(item: StoredItem, joined: readonly StoredItem[]): readonly PromptFile[] {
+  return [item, ...joined].flatMap(({ request }) => (request.kind === "prompt" ? (request.prompt.files ?? []) : []));
+}
+
+/** "grown": another part joined meanwhile, and nothing was decided. */
+async function settleWhole(
+  work: Work,
+  id: ItemId,
+  parts: number,
+  fetched: ReadonlyMap<string, FetchedFile>,
+): Promise<"whole" | "grown"> {
+  const item = await work.tx.item(id);
+  if (item === null || !isIncomplete(item) || item.request.kind !== "prompt") return "whole"; // cancelled meanwhile
+  const joined = await work.tx.partsOf(id);
+  if (joined.length !== parts) return "grown";
+  work.touched.add(item.conversation);
+  const prompt = withFiles(composed(item, joined), fetched);
+  await work.tx.takeParts(id, { ...item.request, prompt });
+  const failures = [...fetched.values()].flatMap((one) => (one.kind === "refused" ? [one] : []));
+  if (failures.some(({ again }) => again)) await askAboutFiles(work, item, prompt, failures);
+  else await settleFiles(work, item, { ...item.request, prompt }, failures);
+  return "whole";
+}
+
+/** The parts in the order in which they were written. Pieces of a text were cut at its most; the others are paragraphs. */
+function composed(item: StoredItem, joined: readonly StoredItem[]): Prompt {
+  const pieces = [item, ...joined].toSorted((a, b) => Number(a.message) - Number(b.message));
+  const prompts = pieces.flatMap(({ request }) => (request.kind === "prompt" ? [request.prompt] : []));
+  const isSplit = item.gathers !== null && kindOf(item.gathers) === "split";
+  return joinPrompts(prompts, isSplit ? "\n" : "\n\n");
+}
+
+function withFiles(prompt: Prompt, fetched: ReadonlyMap<string, FetchedFile>): Prompt {
+  if (prompt.files === undefined) return prompt;
+  const files = prompt.files.map((file): PromptFile => {
+    if (file.state !== "sent") return file;
+    const got = fetched.get(file.file.source);
+    if (got === undefined) return file;
+    if (got.kind === "read") return { state: "read", source: file.file.source, attachment: got.attachment };
+    if (got.again) return file; // another try may bring it
+    return { state: "missing", name: file.file.name ?? kindWords[file.file.kind], why: got.why };
+  });
+  return { ...prompt, files };
+}
+
+type Failure = FetchedFile & { kind: "refused" };
+
+/** What may come with another try is not given up without the person. The others go on meanwhile. */
+async function askAboutFiles(
+  work: Work,
+  item: StoredItem,
+  prompt: Prompt,
+  failures: readonly Failure[],
+): Promise<void> {
+  const { id, conversation } = item;
+  if (item.state === "queued") await work.tx.moveItem(id, "queued", "held");
+  const isAlone = prompt.text === "" && (prompt.files ?? []).every(({ state }) => state !== "read");
+  const ways = isAlone ? (["fetch", "discard"] as const) : (["fetch", "without", "discard"] as const);
+  const buttons = [];
+  for (const how of ways) buttons.push(await addButton(work, conversation, { kind: "held-item", item: id, how }));
+  const reasons = failures.map(({ why }) => why);
+  await reply(
+    work,
+    { ...item, key: `${item.key}:${work.newId()}` as InboxItem["key"] },
+    { kind: "files-failed", reasons },
+    [buttons],
+  );
+}
+
+async function settleFiles(
+  work: Work,
+  item: StoredItem,
+  { prompt }: Request & { kind: "prompt" },
+  failures: readonly Failure[],
+): Promise<void> {
+  const isEmpty = prompt.text === "" && (prompt.files ?? []).every(({ state }) => state === "missing");
+  if (failures.length > 0) {
+    const reasons = failures.map(({ why }) => why);
+    await reply(work, item, { kind: "files-left-out", reasons, isEmpty });
+  }
+  if (isEmpty) {
+    await work.tx.moveItem(item.id, item.state, "rejected");
+    return;
+  }
+  const heard = prompt.text === "" ? heardIn(prompt) : null;
+  if (heard === null) return ready(work, item);
+  const request = readText(heard);
+  const lane = await work.tx.lane(item.conversation);
+  // S1: a stop that is spoken stops like one that is typed. On hold it is old: it stops nothing.
+  if (request.kind === "command" && request.command.name === "stop" && item.state === "queued" && lane !== null) {
+    await work.tx.moveItem(item.id, "queued", "done");
+    return stopConversation(work, item, item.id, lane);
+  }
+  const placement = request.kind === "prompt" ? request.placement : "queue";
+  const text = request.kind === "prompt" ? request.prompt.text : heard;
+  const isAsked = lane?.settings.hearing === "confirm" && item.state === "queued";
+  await tellHeard(work, item, heard, isAsked);
+  await work.tx.rewriteItem(item.id, { kind: "prompt", placement, prompt: { ...prompt, text } });
+  await work.tx.setReady(item.id, true);
+  if (isAsked) await work.tx.moveItem(item.id, "queued", "held");
+  else if (item.state === "queued") {
+    if (placement === "interrupt" && lane !== null) await interruptFor(work, item, item.id, lane);
+    work.waiting.push(item.id);
+  }
+}
+
+/** What a person said into a voice message is what they write elsewhere; a recording that they send as a file is a file. */
+function heardIn({ files = [] }: Prompt): string | null {
+  const said = files.flatMap((file) =>
+    file.state === "read" && file.attachment.kind === "voice" && file.attachment.content.kind === "speech"
+      ? [file.attachment.content.text]
+      : [],
+  );
+  return said.length === 0 ? null : said.join("\n\n");
+}
+
+async function tellHeard(work: Work, item: StoredItem, text: string, isAsked: boolean): Promise<void> {
+  const buttons = [];
+  if (isAsked) {
+    for (const how of ["run", "discard"] as const)
+      buttons.push(await addButton(work, item.conversation, { kind: "held-item", item: item.id, how }));
+  }
+  const notice = {
+    kind: "heard" as const,
+    item: item.id,
+    text,
+    state: isAsked ? ("asks" as const) : ("runs" as const),
+  };
+  await reply(work, item, notice, buttons.length === 0 ? [] : [buttons]);
+}
+
+async function ready(work: Work, item: StoredItem): Promise<void> {
+  await work.tx.setReady(item.id, true);
+  if (item.state === "queued") work.waiting.push(item.id);
+}
+
+// ---- What a person decides about one message on hold
+
+/** Puts an item that is on hold by itself back in line; returns false when it is not on hold there any more. */
+export async function requeueHeld(
+  work: Work,
+  conversation: ConversationId,
+  id: ItemId,
+  how: "as-it-is" | "without-missing",
+): Promise<boolean> {
+  const item = await work.tx.item(id);
+  if (item === null || item.conversation !== conversation || item.state !== "held") return false;
+  await work.tx.moveItem(id, "held", "queued");
+  if (item.isReady) work.waiting.push(id);
+  else if (how === "without-missing" && item.request.kind === "prompt") {
+    const { prompt } = item.request;
+    const files = prompt.files?.map((file): PromptFile =>
+      file.state === "sent"
+        ? { state: "missing", name: file.file.name ?? kindWords[file.file.kind], why: "It could not be fetched." }
+        : file,
+    );
+    const left = files === undefined ? prompt : { ...prompt, files };
+    await work.tx.rewriteItem(id, { ...item.request, prompt: left });
+    await ready(work, { ...item, state: "queued" });
+  } else work.after.push({ kind: "complete", item: id });
+  return true;
+}
