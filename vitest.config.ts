@@ -32,6 +32,7 @@ export default defineConfig({
             "scripts/**/*.test.ts",
             "test/*.test.ts",
             "test/emulator/**/*.test.ts",
+            "test/fuzz/**/*.test.ts",
             "test/model/**/*.test.ts",
           ],
           exclude: [...ignored, realCli],

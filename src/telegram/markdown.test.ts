@@ -28,6 +28,8 @@ describe("Markdown as Telegram shows it", () => {
     ["- [ ] open\n- [x] done", "\u2610 open\n\u2611 done", []],
     ["```ts\nlet a = 1;\n```", "let a = 1;", [["pre", "let a = 1;"]]],
     ["- a:\n  ```\n  x\n    y\n  ```", "\u2022 a:\n  x\n  y", [["pre", "x\n  y"]]],
+    ["```src/a.ts:3\nx\n```", "src/a.ts:3\nx", [["pre", "x"]]],
+    ["```go\nif\tx {\n\treturn\n\t\t1\n```", "if  x {\n    return\n        1", [["pre", expect.any(String)]]],
     ["> quote\n> more", "quote\nmore", [["blockquote", "quote\nmore"]]],
     ["> a\n> > b", "a\nb", [["blockquote", "a\nb"]]],
     [
@@ -106,6 +108,14 @@ describe("Markdown as Telegram shows it", () => {
 
   it("takes out what turns the direction of writing around, and whole characters only", () => {
     expect(renderMarkdown("a\u202Eb\u2066c\u0007\uD83D d").text).toBe("abc\uFFFD d");
+  });
+
+  it("keeps the ring and the lines of a letter, which Telegram takes off, where they can be part of it", () => {
+    expect(renderMarkdown("A\u030Angstro\u0308m x\u0333y").text).toBe("\u00C5ngstr\u00F6m xy");
+  });
+
+  it("makes a link of what a browser would read, blanks and all", () => {
+    expect(renderMarkdown("[a](<\thttps://x.y/a b>)").entities).toMatchObject([{ url: "https://x.y/a%20b" }]);
   });
 
   it("shows markup that says nothing as it is, instead of an empty message", () => {

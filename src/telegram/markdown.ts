@@ -94,7 +94,7 @@ function block(page: Page, node: Node): void {
     case "list":
       return list(page, node);
     case "code":
-      return preformatted(page, node.value, node.lang ?? "");
+      return fenced(page, node);
     case "table":
       return preformatted(page, table(node), "");
     case "html":
@@ -123,14 +123,36 @@ function list(page: Page, node: Of<"list">): void {
   });
 }
 
+/** Behind the opening fence stands a highlighter's name, or whatever an author wants to say of the code: a file, a title. */
+function fenced(page: Page, { lang, meta, value }: Of<"code">): void {
+  const info = [lang ?? "", meta ?? ""].join(" ").trim();
+  const isLanguage = /^[\w+#-]{1,32}$/.test(info);
+  if (info !== "" && !isLanguage) write(page, `${info}\n`);
+  preformatted(page, value, isLanguage ? info : "");
+}
+
 function preformatted(page: Page, value: string, language: string): void {
   const outer = page.indent;
   page.indent = ""; // a line of code begins where its author began it
-  // A highlighter's name; anything else there (a file name, attributes) would be refused or ignored.
-  const extra = /^[\w+#.-]{1,32}$/.test(language) ? { language } : {};
-  styled(page, "pre", extra, () => write(page, value));
+  styled(page, "pre", language === "" ? {} : { language }, () => write(page, untabbed(value)));
   page.indent = outer;
 }
+
+/** Telegram makes one blank of a tab: code would lose its indentation. */
+function untabbed(code: string): string {
+  if (!code.includes("\t")) return code;
+  return code.replace(/^.*\t.*$/gm, (line) => {
+    let text = "";
+    for (const piece of line.split("\t").slice(0, -1)) {
+      text += piece;
+      text += " ".repeat(tabColumns - (text.length % tabColumns));
+    }
+    return text + line.slice(line.lastIndexOf("\t") + 1);
+  });
+}
+
+/** A phone is narrow. */
+const tabColumns = 4;
 
 function inlines(page: Page, nodes: readonly Node[]): void {
   for (const node of nodes) inline(page, node);
@@ -205,7 +227,10 @@ const liveSchemes = new Set(["http:", "https:", "mailto:", "tel:"]);
 
 /** The URL when it may become a link, else null. A name without a scheme is a file of the workspace, not a place. */
 function linkTarget(url: string): string | null {
-  return URL.canParse(url) && liveSchemes.has(new URL(url).protocol) ? url : null;
+  if (!URL.canParse(url)) return null;
+  const { protocol, href } = new URL(url);
+  if (!liveSchemes.has(protocol)) return null;
+  return /^[!-~]+$/.test(url) ? url : href; // blanks around and inside of it, letters of other scripts
 }
 
 // ---------------------------------------------------------------- tables

@@ -29,7 +29,12 @@ export function visibleText(text: string): string {
   );
 }
 
+/** Marks that Telegram takes out of every text: what can is written as one letter with it, the rest would only shift entities. */
+const lostMarks = /[\u030A\u0333\u033F]/g;
+
 /** Running text as Telegram will keep it: line feeds only, no controls, nothing that reorders, whole characters. */
 export function readable(text: string): string {
-  return text.replace(/\r\n?/g, "\n").replace(controls, "").replace(reordering, "").toWellFormed();
+  const clean = text.replace(/\r\n?/g, "\n").replace(controls, "").replace(reordering, "").toWellFormed();
+  // The \u00E5 of a Mac's file names is an "a" and a ring, of which Telegram would leave the "a".
+  return clean.search(lostMarks) === -1 ? clean : clean.normalize("NFC").replace(lostMarks, "");
 }
