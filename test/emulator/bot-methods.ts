@@ -5,6 +5,7 @@ import type { ApiMethods, BotCommandScope, Opts } from "grammy/types";
 import { badRequest } from "./bot-api-error.ts";
 import type { BotWorld } from "./bot-world.ts";
 import { chatMethods } from "./chat-methods.ts";
+import { mediaMethods } from "./media-methods.ts";
 import { messageMethods } from "./message-methods.ts";
 import type { Upload } from "./request-body.ts";
 
@@ -22,10 +23,10 @@ export type BotMethods = {
 };
 
 export function botMethods(world: BotWorld): BotMethods {
-  return { ...aboutTheBot(world), ...messageMethods(world), ...chatMethods(world) };
+  return { ...aboutTheBot(world), ...messageMethods(world), ...mediaMethods(world), ...chatMethods(world) };
 }
 
-function aboutTheBot({ me, updates, callbacks, files, commands }: BotWorld): BotMethods {
+function aboutTheBot({ me, updates, callbacks, files, commands, mutations }: BotWorld): BotMethods {
   return {
     getMe: () => me,
     getUpdates: (params, { signal }) => updates.poll(params, signal),
@@ -69,7 +70,7 @@ function aboutTheBot({ me, updates, callbacks, files, commands }: BotWorld): Bot
     },
     getMyCommands: (params) => commands.get(menuKey(params)) ?? [],
     deleteMyCommands(params) {
-      commands.delete(menuKey(params));
+      if (!mutations.has("menu-stays")) commands.delete(menuKey(params));
       return true;
     },
   };

@@ -85,7 +85,10 @@ export function viewChat(world: BotWorld, chat: StoredChat, thread?: number): Ch
     chat.draft !== undefined && (nowMs - chat.draft.shownMs < draftShowsMs || world.mutations.has("draft-never-fades"));
   const draft = draftShows ? chat.draft : undefined;
   const action =
-    chat.action !== undefined && nowMs - chat.action.shownMs < actionShowsMs ? chat.action.name : undefined;
+    chat.action !== undefined &&
+    (nowMs - chat.action.shownMs < actionShowsMs || world.mutations.has("action-never-fades"))
+      ? chat.action.name
+      : undefined;
   const matches = (text: string, wanted: string | RegExp) =>
     typeof wanted === "string" ? text.includes(wanted) : wanted.test(text);
   return {

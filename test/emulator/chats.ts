@@ -61,6 +61,8 @@ export interface Draft {
   readonly text: string;
   readonly thread: number | undefined;
   readonly canStop: boolean;
+  /** keep_on_stop: the person's Stop leaves what is written so far. */
+  readonly staysWhenStopped: boolean;
   readonly shownMs: number;
 }
 

@@ -33,6 +33,7 @@ export interface NewFile {
 }
 
 export interface StoredFile {
+  readonly folder: FileFolder;
   readonly fileId: string;
   readonly uniqueId: string;
   readonly name: string;
@@ -78,6 +79,7 @@ export function createFiles(clock: TelegramClock, mutations: ReadonlySet<Mutatio
     add({ folder, name, mimeType, bytes, size = bytes.byteLength, filePath }) {
       const extension = extname(name).replaceAll(/[^.\w]/g, "") || extensions[folder];
       const file: StoredFile = {
+        folder,
         fileId: `BQACAgIAAxkBAAM${randomBytes(24).toString("base64url")}`,
         uniqueId: `AgAD${randomBytes(8).toString("base64url")}`,
         name,

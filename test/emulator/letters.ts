@@ -214,7 +214,7 @@ function quoteOf(
 
 /** A channel has the same id whenever it is named, so that tests can compare. */
 export function channelOf(title: string): Chat.ChannelChat {
-  const serial = [...title].reduce((sum, symbol) => (sum * 31 + (symbol.codePointAt(0) ?? 0)) % 1_000_000_007, 7);
+  const serial = Buffer.from(title).reduce((sum, byte) => (sum * 31 + byte) % 1_000_000_007, 7);
   return { id: -1_009_000_000_000 - serial, type: "channel", title };
 }
 

@@ -1,93 +1,22 @@
 // The methods that write, change and remove messages (F4, F5, F9).
 
-import type { Message, MessageEntity } from "grammy/types";
+import type { Message } from "grammy/types";
 import { badRequest, BotApiError } from "./bot-api-error.ts";
-import type { BotMethods, Call } from "./bot-methods.ts";
+import type { BotMethods } from "./bot-methods.ts";
 import type { BotWorld } from "./bot-world.ts";
-import type { MessageContent, StoredChat, StoredMessage } from "./chats.ts";
-import { mediaAgain, mediaContent, mediaShapes, type MediaKind } from "./media.ts";
+import type { StoredChat, StoredMessage } from "./chats.ts";
+import { mediaShapes } from "./media.ts";
 import { checkKeyboard } from "./keyboards.ts";
-import { captionUnitsMax, formatText, textUnitsMax, type FormattedText } from "./message-text.ts";
+import type { FormattedText } from "./message-text.ts";
+import { createSending } from "./sending.ts";
 
-/** What every send method has in common. */
-interface SendParams {
-  readonly chat_id: number | string;
-  readonly message_thread_id?: number;
-  readonly reply_parameters?: { readonly message_id?: number; readonly allow_sending_without_reply?: boolean };
-  readonly reply_markup?: unknown;
-}
-
-interface TextParams {
-  readonly parse_mode?: string;
-  readonly entities?: readonly MessageEntity[];
-}
-
-const uploadBytesMax = 50 * 1024 * 1024;
-const photoBytesMax = 10 * 1024 * 1024;
 /** A bot may remove what is younger than this. */
 const deletableSeconds = 48 * 60 * 60;
 
 export function messageMethods(world: BotWorld): BotMethods {
-  const { me, clock, changes, chats, access, files, rateLimits, mutations } = world;
+  const { me, clock, changes, chats, access, rateLimits, mutations } = world;
 
-  const formatMessage = (text: string, params: TextParams, mayBeEmpty = false) =>
-    formatText(
-      {
-        text,
-        parseMode: params.parse_mode,
-        entities: params.entities,
-        unitsMax: textUnitsMax,
-        tooLong: "message is too long",
-        mayBeEmpty,
-      },
-      mutations,
-    );
-
-  const formatCaption = (params: {
-    caption?: string;
-    parse_mode?: string;
-    caption_entities?: readonly MessageEntity[];
-  }) =>
-    formatText(
-      {
-        text: params.caption ?? "",
-        parseMode: params.parse_mode,
-        entities: params.caption_entities,
-        unitsMax: captionUnitsMax,
-        tooLong: "message caption is too long",
-        mayBeEmpty: true,
-      },
-      mutations,
-    );
-
-  function replyTarget(chat: StoredChat, params: SendParams): number | undefined {
-    const messageId = params.reply_parameters?.message_id;
-    if (messageId === undefined || chats.message(chat, messageId) !== undefined) return messageId;
-    if (params.reply_parameters?.allow_sending_without_reply === true) return undefined;
-    if (mutations.has("reply-to-missing-accepted")) return undefined;
-    throw badRequest("message to be replied not found", "missing");
-  }
-
-  /** Every check in the server's order, then the message. */
-  function send(params: SendParams, formatted: FormattedText, content: MessageContent): Message {
-    const chat = access.writable(params.chat_id);
-    access.topic(chat, params.message_thread_id);
-    const replyTo = replyTarget(chat, params);
-    const markup = checkKeyboard(params.reply_markup, mutations);
-    access.door(chat);
-    rateLimits.spend(chat, "send");
-    const stored = chats.add(chat, {
-      from: me,
-      thread: params.message_thread_id,
-      replyTo,
-      content,
-      text: formatted.text,
-      entities: formatted.entities,
-      markup,
-    });
-    changes.ring();
-    return chats.toMessage(stored);
-  }
+  const { formatMessage, formatCaption, send } = createSending(world);
 
   function editable(params: { chat_id?: number | string; message_id?: number }): [StoredChat, StoredMessage] {
     if (params.chat_id === undefined) {
@@ -134,21 +63,6 @@ export function messageMethods(world: BotWorld): BotMethods {
     return chats.toMessage(message);
   }
 
-  function mediaFor(given: unknown, kind: MediaKind, call: Call): MessageContent {
-    const { folder } = mediaShapes[kind];
-    const bytesMax = kind === "photo" ? photoBytesMax : uploadBytesMax;
-    if (typeof given === "object" && given !== null && "upload" in given) {
-      const upload = call.uploads.get(String(given.upload));
-      if (upload === undefined) throw badRequest(`there is no ${kind} in the request`, "file");
-      if (upload.bytes.byteLength === 0) throw badRequest("file must be non-empty", "file");
-      if (upload.bytes.byteLength > bytesMax) throw new BotApiError(413, "Request Entity Too Large", "file");
-      return mediaContent(files, kind, { folder, ...upload });
-    }
-    const file = files.find(String(given));
-    if (file === undefined) throw badRequest("wrong file identifier/HTTP URL specified", "file");
-    return mediaAgain(files, kind, file);
-  }
-
   function remove(chat: StoredChat, message: StoredMessage): void {
     message.state = "deleted";
     const pin = chat.pinned.indexOf(message.id);
@@ -157,8 +71,10 @@ export function messageMethods(world: BotWorld): BotMethods {
   }
 
   function mayRemove(chat: StoredChat, message: StoredMessage): boolean {
-    if (clock.nowSeconds() - message.date > deletableSeconds) return false;
-    return message.from.id === me.id || chat.kind === "private" || chat.bot === "administrator";
+    const isOld = clock.nowSeconds() - message.date > deletableSeconds;
+    if (isOld && !mutations.has("old-message-deleted")) return false;
+    const isOurs = message.from.id === me.id || chat.kind === "private" || chat.bot === "administrator";
+    return isOurs || mutations.has("deletes-without-rights");
   }
 
   return {
@@ -169,8 +85,8 @@ export function messageMethods(world: BotWorld): BotMethods {
     },
     sendMessageDraft(params) {
       const chat = access.writable(params.chat_id);
-      if (chat.kind !== "private") throw badRequest("chat not found", "missing");
-      if (params.draft_id === 0) throw badRequest("RANDOM_ID_INVALID", "schema");
+      if (chat.kind !== "private" && !mutations.has("draft-in-group")) throw badRequest("chat not found", "missing");
+      if (params.draft_id === 0 && !mutations.has("draft-without-id")) throw badRequest("RANDOM_ID_INVALID", "schema");
       access.topic(chat, params.message_thread_id);
       const { text } = formatMessage(params.text ?? "", params, true);
       access.door(chat);
@@ -179,20 +95,11 @@ export function messageMethods(world: BotWorld): BotMethods {
         text,
         thread: params.message_thread_id,
         canStop: params.can_stop ?? false,
+        staysWhenStopped: params.keep_on_stop ?? false,
         shownMs: clock.nowMs(),
       };
       changes.ring();
       return true;
-    },
-    sendDocument(params, call) {
-      access.chat(params.chat_id);
-      const caption = formatCaption(params);
-      return send(params, caption, mediaFor(params.document, "document", call)) as Message.DocumentMessage;
-    },
-    sendPhoto(params, call) {
-      access.chat(params.chat_id);
-      const caption = formatCaption(params);
-      return send(params, caption, mediaFor(params.photo, "photo", call)) as Message.PhotoMessage;
     },
     sendChatAction(params) {
       const chat = access.writable(params.chat_id);
@@ -212,7 +119,9 @@ export function messageMethods(world: BotWorld): BotMethods {
     },
     editMessageCaption(params) {
       const [chat, message] = editable(params);
-      if (message.content.kind === "text") throw badRequest("there is no caption in the message to edit", "edit");
+      if (!mayHaveCaption(message) && !mutations.has("caption-anywhere")) {
+        throw badRequest("there is no caption in the message to edit", "edit");
+      }
       return edit(chat, message, formatCaption(params), params.reply_markup) as EditAnswer<"editMessageCaption">;
     },
     editMessageReplyMarkup(params) {
@@ -243,7 +152,8 @@ export function messageMethods(world: BotWorld): BotMethods {
       const message = access.message(chat, params.message_id, "message to react");
       const emoji = (params.reaction ?? []).map((reaction) => (reaction.type === "emoji" ? reaction.emoji : "?"));
       // A bot is no premium user: one reaction a message.
-      if (emoji.length > 1) throw badRequest("REACTIONS_TOO_MANY", "schema");
+      if (emoji.length > 1 && !mutations.has("many-reactions-accepted"))
+        throw badRequest("REACTIONS_TOO_MANY", "schema");
       if (emoji.includes("?")) throw badRequest("REACTION_INVALID", "schema");
       access.door(chat);
       if (emoji.length === 0) message.reactions.delete(me.id);
@@ -259,6 +169,10 @@ export function messageMethods(world: BotWorld): BotMethods {
       chat !== undefined && params.message_id !== undefined && chats.message(chat, params.message_id) !== undefined
     );
   }
+}
+
+function mayHaveCaption({ content }: StoredMessage): boolean {
+  return content.kind === "media" && mediaShapes[content.media].caption === "may have";
 }
 
 type EditAnswer<M extends keyof BotMethods> = Awaited<ReturnType<NonNullable<BotMethods[M]>>>;

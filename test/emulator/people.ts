@@ -241,7 +241,9 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
         if (draft?.canStop !== true) throw new Error("there is no draft to stop");
         const chat = chats.toChat(own);
         if (chat.type !== "private") throw new Error("drafts are for private chats");
-        own.draft = undefined;
+        const kept = own.draft?.staysWhenStopped === true ? { ...own.draft, canStop: false } : undefined;
+        own.draft = kept;
+        if (mutations.has("stop-untold")) return;
         updates.push({
           stopped_message_generation: {
             chat,

@@ -11,8 +11,8 @@ import type { TelegramClock } from "./telegram-clock.ts";
 export type RateLimitMode = "off" | "buckets" | "strict";
 
 export interface RateLimits {
-  /** Throws 429 when the chat, the group or the bot has written too much. */
-  spend(chat: StoredChat, deed: "send" | "edit"): void;
+  /** `count` messages at once: an album counts each of its own. Throws 429 when the chat, the group or the bot has written too much. */
+  spend(chat: StoredChat, deed: "send" | "edit", count?: number): void;
 }
 
 interface Bucket {
@@ -42,14 +42,18 @@ export function createRateLimits({ mode, clock, mutations }: RateLimitDeps): Rat
   const lastEditMs = new Map<number, number>();
   const penaltyUntilMs = new Map<number, number>();
 
-  function take(key: number | "overall", limit: Limit): void {
+  function take(key: number | "overall", limit: Limit, count: number): void {
     const nowMs = clock.nowMs();
     const bucket = buckets.get(key) ?? { level: limit.burst, atMs: nowMs };
     bucket.level = Math.min(limit.burst, bucket.level + ((nowMs - bucket.atMs) / 1000) * limit.perSecond);
     bucket.atMs = nowMs;
     buckets.set(key, bucket);
-    if (bucket.level < 1) throw tooManyRequests(Math.ceil((1 - bucket.level) / limit.perSecond), "rate", told);
-    bucket.level -= 1;
+    // What fits into no bucket at once passes when the bucket is full, and leaves it in debt.
+    const needed = Math.min(count, limit.burst);
+    if (bucket.level < needed) {
+      throw tooManyRequests(Math.ceil((needed - bucket.level) / limit.perSecond), "rate", told);
+    }
+    bucket.level -= count;
   }
 
   function punish(chat: StoredChat, deed: "send" | "edit"): void {
@@ -66,14 +70,14 @@ export function createRateLimits({ mode, clock, mutations }: RateLimitDeps): Rat
 
   const told = !mutations.has("no-retry-after");
   return {
-    spend(chat, deed) {
+    spend(chat, deed, count = 1) {
       if (mode === "off" || mutations.has("no-buckets")) return;
       if (mode === "strict" && !mutations.has("no-penalty")) punish(chat, deed);
       const isGroup = chat.kind !== "private";
       // In private chats an edit is not a message; in groups it counts like one.
-      if (isGroup && !(deed === "edit" && mutations.has("group-edits-free"))) take(chat.id, group);
-      if (!isGroup && deed === "send") take(chat.id, privateChat);
-      take("overall", overall);
+      if (isGroup && !(deed === "edit" && mutations.has("group-edits-free"))) take(chat.id, group, count);
+      if (!isGroup && deed === "send") take(chat.id, privateChat, count);
+      take("overall", overall, count);
     },
   };
 }

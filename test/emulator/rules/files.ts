@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import type { File, Message } from "grammy/types";
 import type { Emulator } from "../emulator.ts";
-import { get, refusal, type Rule } from "./rule.ts";
+import { get, pngOf, refusal, upload, type Rule } from "./rule.ts";
 
 const mebibyte = 1024 * 1024;
 const minute = 60_000;
@@ -17,6 +17,13 @@ const download = (emulator: Emulator, path: string, signal?: AbortSignal) =>
 
 const sendBytes = (emulator: Emulator, count: number) =>
   emulator.owner.sendsFile("document", { name: "data.bin", filler: count });
+
+/** The bot sends the owner an album of uploads of these kinds. */
+function sendAlbum(emulator: Emulator, kinds: readonly string[], more: object = {}): Promise<string> {
+  const media = kinds.map((type, index) => ({ type, media: `attach://f${index}`, ...more }));
+  const files = Object.fromEntries(kinds.map((_, index) => [`f${index}`, pngOf(40, 30)]));
+  return upload(emulator, "sendMediaGroup", { chat_id: emulator.owner.chatId, media: JSON.stringify(media) }, files);
+}
 
 /** The parts of the albums that are queued, by caption. */
 const albumParts = (emulator: Emulator) =>
@@ -119,6 +126,73 @@ export const fileRules: readonly Rule[] = [
       assert.deepEqual(seen, ["three", "between", "one", "one", "two"]);
       const ids = emulator.updates.pending().map(({ update_id }) => update_id);
       assert.equal(new Set(ids).size, 5);
+    },
+  },
+  {
+    sentence: "F7 a bot uploads 50 MB at most",
+    mutations: ["oversize-upload-accepted"],
+    async check(emulator) {
+      const document = new Uint8Array(50 * mebibyte + 1);
+      const answer = await upload(emulator, "sendDocument", { chat_id: emulator.owner.chatId }, { document });
+      assert.equal(answer, "413 Request Entity Too Large");
+    },
+  },
+  {
+    sentence: "F7 a photo the bot sends has 10 MB at most",
+    mutations: ["oversize-photo-accepted"],
+    async check(emulator) {
+      const send = (photo: Uint8Array<ArrayBuffer>) =>
+        upload(emulator, "sendPhoto", { chat_id: emulator.owner.chatId }, { photo });
+      assert.equal(await send(pngOf(40, 30, 10 * mebibyte)), "ok");
+      const why = "file of size 10485761 bytes is too big for a photo; the maximum size is 10485760 bytes";
+      assert.equal(await send(pngOf(40, 30, 10 * mebibyte + 1)), `400 Bad Request: ${why}`);
+    },
+  },
+  {
+    sentence: "F7 a photo's sides are 10,000 together at most, and one no more than 20 times the other",
+    mutations: ["odd-photo-accepted"],
+    async check(emulator) {
+      const send = (width: number, height: number) =>
+        upload(emulator, "sendPhoto", { chat_id: emulator.owner.chatId }, { photo: pngOf(width, height) });
+      assert.equal(await send(5000, 5000), "ok");
+      assert.equal(await send(2000, 100), "ok");
+      assert.equal(await send(5000, 5001), "400 Bad Request: PHOTO_INVALID_DIMENSIONS");
+      assert.equal(await send(2001, 100), "400 Bad Request: PHOTO_INVALID_DIMENSIONS");
+    },
+  },
+  {
+    sentence: "F8 the bot sends an album of ten, not of eleven, and one item is no album",
+    mutations: ["album-of-eleven-accepted"],
+    async check(emulator) {
+      const photos = (count: number) => sendAlbum(emulator, Array<string>(count).fill("photo"));
+      assert.equal(await photos(1), "ok");
+      assert.equal(await photos(10), "ok");
+      const [single, ...album] = emulator.owner.chat().messages.map((message) => message.album);
+      assert.equal(single, undefined);
+      assert.deepEqual([album.length, new Set(album).size, typeof album[0]], [10, 1, "string"]);
+      assert.equal(await photos(11), "400 Bad Request: too many messages to send as an album");
+      assert.equal(await photos(0), "400 Bad Request: there are no messages to send");
+    },
+  },
+  {
+    sentence: "F8 in an album photos and videos mix, documents stay among themselves",
+    mutations: ["album-mixes-anything"],
+    async check(emulator) {
+      assert.equal(await sendAlbum(emulator, ["photo", "video"]), "ok");
+      assert.equal(await sendAlbum(emulator, ["document", "document"]), "ok");
+      const refused = await sendAlbum(emulator, ["photo", "document"]);
+      assert.equal(refused, "400 Bad Request: document can't be mixed with other media types");
+      assert.equal(emulator.owner.chat().messages.length, 4);
+    },
+  },
+  {
+    sentence: "F8 every caption of an album is held to 1024 units, and a refused album sends nothing",
+    mutations: ["long-text-accepted"],
+    async check(emulator) {
+      assert.equal(await sendAlbum(emulator, ["photo", "photo"], { caption: "x".repeat(1024) }), "ok");
+      const refused = await sendAlbum(emulator, ["photo", "photo"], { caption: "x".repeat(1025) });
+      assert.equal(refused, "400 Bad Request: message caption is too long");
+      assert.equal(emulator.owner.chat().messages.length, 2);
     },
   },
 ];

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { Emulator } from "../emulator.ts";
-import { ask, refusal, type Rule } from "./rule.ts";
+import { ask, get, refusal, type Rule } from "./rule.ts";
 
 const hello = (emulator: Emulator) => ({ chat_id: emulator.owner.chatId, text: "hello" });
 
@@ -127,6 +127,19 @@ export const networkRules: readonly Rule[] = [
       const dice = { chat_id: emulator.owner.chatId };
       assert.match(await refusal(emulator, "sendDice", dice), /^501 Not Implemented/);
       assert.throws(() => emulator.journal.assertClean(), /sendDice/);
+    },
+  },
+  {
+    sentence: "a command menu is kept for its scope until it is deleted",
+    mutations: ["menu-stays"],
+    async check(emulator) {
+      const commands = [{ command: "stop", description: "Stop" }];
+      const scope = { type: "chat", chat_id: emulator.owner.chatId };
+      await get(emulator, "setMyCommands", { commands, scope });
+      assert.deepEqual(await get(emulator, "getMyCommands", { scope }), commands);
+      assert.deepEqual(await get(emulator, "getMyCommands"), []);
+      await get(emulator, "deleteMyCommands", { scope });
+      assert.deepEqual(await get(emulator, "getMyCommands", { scope }), []);
     },
   },
 ];

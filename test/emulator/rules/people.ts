@@ -1,7 +1,7 @@
 // F6, F8, F9, F11: what people do, and what they can do to the bot.
 
 import assert from "node:assert/strict";
-import type { Message, Update } from "grammy/types";
+import type { ChatMember, ForumTopic, Message, Update } from "grammy/types";
 import type { Emulator } from "../emulator.ts";
 import { get, refusal, type Rule } from "./rule.ts";
 
@@ -190,6 +190,90 @@ export const peopleRules: readonly Rule[] = [
       await get(emulator, "sendMessageDraft", draft);
       await get<Message>(emulator, "sendMessage", { chat_id: owner.chatId, text: "done" });
       assert.equal(owner.chat().draft, undefined);
+    },
+  },
+  {
+    sentence: "F9 a bot manages topics only as administrator",
+    mutations: ["topics-without-rights"],
+    async check(emulator) {
+      const forum = emulator.group({ title: "Forum", kind: "forum", members: [emulator.owner] });
+      const create = { chat_id: forum.id, name: "Work" };
+      const refused = "400 Bad Request: not enough rights to manage topics";
+      assert.equal(await refusal(emulator, "createForumTopic", create), refused);
+      forum.promotesBot();
+      const { message_thread_id } = await get<ForumTopic>(emulator, "createForumTopic", create);
+      const topic = { chat_id: forum.id, message_thread_id };
+      assert.equal(await refusal(emulator, "editForumTopic", { ...topic, name: "Play" }), "ok");
+      assert.equal(await refusal(emulator, "closeForumTopic", topic), "ok");
+      assert.equal(await refusal(emulator, "closeForumTopic", topic), "400 Bad Request: TOPIC_NOT_MODIFIED");
+      assert.equal(await refusal(emulator, "deleteForumTopic", topic), "ok");
+      assert.equal(await refusal(emulator, "deleteForumTopic", topic), "400 Bad Request: TOPIC_ID_INVALID");
+    },
+  },
+  {
+    sentence: "F9 getChatMember tells members from others",
+    mutations: ["stranger-is-member"],
+    async check(emulator) {
+      const mallory = emulator.user({ firstName: "Mallory" });
+      const group = emulator.group({ title: "Team", members: [emulator.owner] });
+      const status = async (user_id: number) =>
+        (await get<ChatMember>(emulator, "getChatMember", { chat_id: group.id, user_id })).status;
+      assert.equal(await status(emulator.owner.id), "member");
+      assert.equal(await status(mallory.id), "left");
+      const nobody = { chat_id: group.id, user_id: 1 };
+      assert.equal(await refusal(emulator, "getChatMember", nobody), "400 Bad Request: PARTICIPANT_ID_INVALID");
+    },
+  },
+  {
+    sentence: "F11 drafts are for private chats",
+    mutations: ["draft-in-group"],
+    async check(emulator) {
+      const group = emulator.group({ title: "Team", members: [emulator.owner] });
+      const draft = { chat_id: group.id, draft_id: 7, text: "thinking" };
+      assert.equal(await refusal(emulator, "sendMessageDraft", draft), "400 Bad Request: chat not found");
+      assert.equal(group.chat().draft, undefined);
+    },
+  },
+  {
+    sentence: "F11 a draft has an id that is not 0",
+    mutations: ["draft-without-id"],
+    async check(emulator) {
+      const draft = { chat_id: emulator.owner.chatId, draft_id: 0, text: "thinking" };
+      assert.equal(await refusal(emulator, "sendMessageDraft", draft), "400 Bad Request: RANDOM_ID_INVALID");
+    },
+  },
+  {
+    sentence: "F11 Stop takes the draft away, or leaves it when asked to, and the bot is told once",
+    mutations: ["stop-untold"],
+    async check(emulator) {
+      const { owner } = emulator;
+      const draft = { chat_id: owner.chatId, draft_id: 7, text: "so far", can_stop: true };
+      await get(emulator, "sendMessageDraft", { ...draft, can_stop: false });
+      assert.throws(() => owner.stopsDraft(), /no draft to stop/);
+      await get(emulator, "sendMessageDraft", draft);
+      owner.stopsDraft();
+      assert.equal(owner.chat().draft, undefined);
+      await get(emulator, "sendMessageDraft", { ...draft, draft_id: 8, keep_on_stop: true });
+      owner.stopsDraft();
+      assert.equal(owner.chat().draft?.text, "so far");
+      assert.throws(() => owner.stopsDraft(), /no draft to stop/);
+      const stopped = emulator.updates.pending().map((update) => update.stopped_message_generation?.draft_id);
+      assert.deepEqual(stopped, [7, 8]);
+    },
+  },
+  {
+    sentence: "F11 a chat action shows for 5 seconds, or until a message comes",
+    mutations: ["action-never-fades"],
+    async check(emulator) {
+      const { owner } = emulator;
+      const act = () => get(emulator, "sendChatAction", { chat_id: owner.chatId, action: "typing" });
+      await act();
+      assert.equal(owner.chat().action, "typing");
+      await sendTo(emulator, owner.chatId);
+      assert.equal(owner.chat().action, undefined);
+      await act();
+      emulator.advance(5000);
+      assert.equal(owner.chat().action, undefined);
     },
   },
 ];

@@ -46,3 +46,27 @@ export async function refusal(emulator: Emulator, method: string, params: object
   const answer = await ask(emulator, method, params);
   return answer.ok ? "ok" : `${answer.error_code} ${answer.description}`;
 }
+
+/** A refusal, or "ok", of a call with files: `attach://name` names one of them. */
+export async function upload(
+  emulator: Emulator,
+  method: string,
+  params: Readonly<Record<string, string | number>>,
+  files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
+): Promise<string> {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(params)) form.append(name, String(value));
+  for (const [name, bytes] of Object.entries(files)) form.append(name, new Blob([bytes]), `${name}.bin`);
+  const response = await fetch(`${emulator.apiRoot}/bot${emulator.token}/${method}`, { method: "POST", body: form });
+  const answer = (await response.json()) as ApiResponse<never>;
+  return answer.ok ? "ok" : `${answer.error_code} ${answer.description}`;
+}
+
+/** The head of a PNG of that shape; nobody here looks at its pixels. */
+export function pngOf(width: number, height: number, bytes = 64): Uint8Array<ArrayBuffer> {
+  const png = Buffer.alloc(bytes);
+  png.write("\u0089PNG\r\n\u001a\n", "latin1");
+  png.writeUInt32BE(width, 16);
+  png.writeUInt32BE(height, 20);
+  return png;
+}

@@ -1,9 +1,9 @@
 // F3, F4, F5: what the bot may write and change.
 
 import assert from "node:assert/strict";
-import type { Message } from "grammy/types";
+import type { ChatFullInfo, Message } from "grammy/types";
 import type { Emulator } from "../emulator.ts";
-import { ask, get, refusal, type Rule } from "./rule.ts";
+import { ask, get, pngOf, refusal, upload, type Rule } from "./rule.ts";
 
 const send = (emulator: Emulator, text: string, more: object = {}) =>
   get<Message>(emulator, "sendMessage", { chat_id: emulator.owner.chatId, text, ...more });
@@ -59,6 +59,21 @@ export const writingRules: readonly Rule[] = [
       assert.match(await sendRefused(emulator, "even a send"), /^429/);
       emulator.advance(130_000);
       assert.equal(await editRefused(emulator, message_id, "3"), "ok");
+    },
+  },
+  {
+    sentence: "F3 an album counts as many messages as it has",
+    mutations: ["album-counts-once"],
+    options: { rateLimits: "buckets" },
+    async check(emulator) {
+      const group = emulator.group({ title: "Team", members: [emulator.owner] });
+      const media = JSON.stringify(Array.from({ length: 10 }, () => ({ type: "photo", media: "attach://p" })));
+      const answers = [];
+      for (let n = 0; n < 3; n++) {
+        answers.push(await upload(emulator, "sendMediaGroup", { chat_id: group.id, media }, { p: pngOf(40, 30) }));
+      }
+      assert.deepEqual(answers.slice(0, 2), ["ok", "ok"]);
+      assert.match(answers[2] ?? "", /^429 Too Many Requests: retry after \d\d$/);
     },
   },
   {
@@ -180,6 +195,89 @@ export const writingRules: readonly Rule[] = [
         "400 Bad Request: message to be replied not found",
       );
       await send(emulator, "re", { reply_parameters: { message_id: 99, allow_sending_without_reply: true } });
+    },
+  },
+  {
+    sentence: "F5 a caption is edited where a file is, and nowhere else",
+    mutations: ["caption-anywhere"],
+    async check(emulator) {
+      const { owner } = emulator;
+      await upload(emulator, "sendPhoto", { chat_id: owner.chatId, caption: "before" }, { photo: pngOf(40, 30) });
+      const message_id = owner.chat().last?.id;
+      const edit = { chat_id: owner.chatId, message_id, caption: "after" };
+      assert.equal(await refusal(emulator, "editMessageCaption", edit), "ok");
+      assert.match(await refusal(emulator, "editMessageCaption", edit), /^400 Bad Request: message is not modified/);
+      assert.equal(owner.chat().last?.text, "after");
+      const noText = "400 Bad Request: there is no text in the message to edit";
+      assert.equal(await editRefused(emulator, message_id ?? 0, "text"), noText);
+      const text = await send(emulator, "no file");
+      const noCaption = "400 Bad Request: there is no caption in the message to edit";
+      assert.equal(await refusal(emulator, "editMessageCaption", { ...edit, message_id: text.message_id }), noCaption);
+    },
+  },
+  {
+    sentence: "F5 a message can be deleted for 48 hours; of many, those that cannot are passed over in silence",
+    mutations: ["old-message-deleted"],
+    async check(emulator) {
+      const { chatId } = emulator.owner;
+      const [old, older] = [await send(emulator, "old"), await send(emulator, "older")];
+      emulator.advance(48 * 60 * 60_000 + 2000);
+      const young = await send(emulator, "young");
+      const gone = { chat_id: chatId, message_id: old.message_id };
+      assert.equal(await refusal(emulator, "deleteMessage", gone), "400 Bad Request: message can't be deleted");
+      const message_ids = [older.message_id, young.message_id, 999];
+      assert.equal(await refusal(emulator, "deleteMessages", { chat_id: chatId, message_ids }), "ok");
+      assert.deepEqual(
+        emulator.owner.chat().messages.map((message) => message.text),
+        ["old", "older"],
+      );
+    },
+  },
+  {
+    sentence: "F5 in a group a bot deletes what others wrote only as administrator",
+    mutations: ["deletes-without-rights"],
+    async check(emulator) {
+      const group = emulator.group({ title: "Team", members: [emulator.owner], kind: "supergroup" });
+      const { message_id } = emulator.owner.sends("mine", { chat: group.id });
+      const deletion = { chat_id: group.id, message_id };
+      assert.equal(await refusal(emulator, "deleteMessage", deletion), "400 Bad Request: message can't be deleted");
+      group.promotesBot();
+      assert.equal(await refusal(emulator, "deleteMessage", deletion), "ok");
+    },
+  },
+  {
+    sentence: "F5 a bot has one reaction on a message, of those that Telegram lists",
+    mutations: ["many-reactions-accepted", "schema-unchecked"],
+    async check(emulator) {
+      const { chatId, id } = emulator.owner;
+      const { message_id } = emulator.owner.sends("look");
+      const react = (...emoji: string[]) =>
+        refusal(emulator, "setMessageReaction", {
+          chat_id: id,
+          message_id,
+          reaction: emoji.map((one) => ({ type: "emoji", emoji: one })),
+        });
+      for (const receipt of ["👀", "✍", "👍", "👎"]) assert.equal(await react(receipt), "ok");
+      assert.deepEqual(emulator.chat(chatId).last?.reactions, ["👎"]);
+      assert.equal(await react("✅"), "400 Bad Request: REACTION_INVALID");
+      assert.equal(await react("👍", "👀"), "400 Bad Request: REACTIONS_TOO_MANY");
+      assert.equal(await react(), "ok");
+      assert.deepEqual(emulator.chat(chatId).last?.reactions, []);
+    },
+  },
+  {
+    sentence: "F5 in a group a bot pins only as administrator",
+    mutations: ["pins-without-rights"],
+    async check(emulator) {
+      const group = emulator.group({ title: "Team", members: [emulator.owner], kind: "supergroup" });
+      const { message_id } = emulator.owner.sends("important", { chat: group.id });
+      const pin = { chat_id: group.id, message_id };
+      const refused = "400 Bad Request: not enough rights to manage pinned messages in the chat";
+      assert.equal(await refusal(emulator, "pinChatMessage", pin), refused);
+      group.promotesBot();
+      assert.equal(await refusal(emulator, "pinChatMessage", pin), "ok");
+      assert.equal((await get<ChatFullInfo>(emulator, "getChat", pin)).pinned_message?.message_id, message_id);
+      assert.deepEqual(group.chat().pinned, [message_id]);
     },
   },
 ];
