@@ -61,12 +61,15 @@ export type InboxItem = {
   readonly priority: Priority;
   readonly request: Request;
   readonly sentAtMs: number;
-  /**
-   * Several messages that are one (an album, a long text in pieces) name the same thing in `of`. One that `opens` begins to gather the
-   * others where nothing does yet; one that does not is a message of its own then.
-   */
-  readonly part?: { readonly of: string; readonly opens: boolean };
+  readonly part?: Part;
 };
+
+/**
+ * Several messages that are one (an album, a long text in pieces) name the same thing in `of`. One that `opens` begins to gather the
+ * others where nothing does yet. One that does not, and finds nothing to join, is a message of its own, or nothing: a piece that nobody
+ * addressed to us.
+ */
+export type Part = { readonly of: string; readonly opens: boolean; readonly otherwise: "message" | "nothing" };
 
 /**
  * I4: received = queued + held + running + done + failed + interrupted + cancelled + rejected + merged.

@@ -26,12 +26,21 @@ export async function admit(
   const receipts: Receipt[] = [];
   const late = new Set<ConversationId>();
   for (const item of items) {
+    if (isNothingAlone(item) && (await work.tx.lane(item.conversation)) === null) {
+      receipts.push(seenBefore(item));
+      continue;
+    }
     const lane = await openLane(work, item.conversation, chosen);
     receipts.push(await admitOne(work, item, lane, late));
     await work.claim();
   }
   for (const conversation of late) await offerHeld(work, conversation, "downtime");
   return receipts;
+}
+
+/** It only changes or completes what is there already. */
+function isNothingAlone({ part, request }: InboxItem): boolean {
+  return request.kind === "edit" || part?.otherwise === "nothing";
 }
 
 async function openLane(

@@ -11,8 +11,8 @@ import { addButton, fresh, reply, seenBefore, type Work } from "./work.ts";
 export async function admitEdit(work: Work, item: InboxItem, request: Request & { kind: "edit" }): Promise<Receipt> {
   const before = await work.tx.itemOfMessage(item.conversation, request.message);
   const whole = before?.partOf == null ? before : await work.tx.item(before.partOf);
-  // An edit of a command, or of something long gone, changes nothing, and nobody expects it to.
-  if (before === null || whole === null) return recorded(work, item);
+  // Of a command, of something long gone, or of what was never for us: nobody expects anything of it.
+  if (before === null || whole === null) return seenBefore(item);
   if (isPart(before)) return rewritten(work, item, before, request.text);
   return amend(work, item, before.partOf === null ? whole : { ...whole, state: over(whole) }, request.text);
 }

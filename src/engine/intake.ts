@@ -37,18 +37,28 @@ export function gatheringOf(
   { prompt }: Request & { kind: "prompt" },
   lane: Lane,
 ): Gathering | undefined {
-  const gathers = item.part?.opens === true ? item.part.of : collects(item, lane) ? `collect:${item.user}` : null;
+  const gathers = item.part?.opens === true ? item.part.of : collects(item, lane) ? collectionOf(item) : null;
   return gathers !== null || lacksFiles(prompt) ? { kind: "unready", gathers } : undefined;
 }
 
 /** The item that this message is a further part of; null for a message of its own. */
 export async function gatheringFor(work: Work, item: InboxItem, lane: Lane): Promise<StoredItem | null> {
-  const of = item.part?.of ?? (collects(item, lane) ? `collect:${item.user}` : null);
-  if (of === null) return null;
-  const open = await work.tx.gathering(item.conversation, of);
-  // A picture that comes late still belongs to its album; words that come late are a message of their own.
-  if (open === null || (open.isReady && kindOf(of) !== "album")) return null;
-  return (await work.tx.partsOf(open.id)).length < partsMax - 1 ? open : null;
+  for (const of of groupsOf(item, lane)) {
+    const open = await work.tx.gathering(item.conversation, of);
+    // A picture that comes late still belongs to its album; words that come late are a message of their own.
+    if (open === null || (open.isReady && kindOf(of) !== "album")) continue;
+    if ((await work.tx.partsOf(open.id)).length < partsMax - 1) return open;
+  }
+  return null;
+}
+
+function groupsOf(item: InboxItem, lane: Lane): readonly string[] {
+  const part = item.part === undefined ? [] : [item.part.of];
+  return collects(item, lane) ? [...part, collectionOf(item)] : part;
+}
+
+function collectionOf({ user }: InboxItem): string {
+  return `collect:${user}`;
 }
 
 /** I4: the part's row ends here; the whole is decided where it was. */
@@ -63,7 +73,9 @@ export async function joinPart(work: Work, item: InboxItem, whole: StoredItem, l
 }
 
 function collects(item: InboxItem, lane: Lane): boolean {
-  return lane.settings.policy === "collect" && item.request.kind === "prompt" && item.request.placement === "queue";
+  const { part, request } = item;
+  if (lane.settings.policy !== "collect" || part?.otherwise === "nothing") return false;
+  return request.kind === "prompt" && request.placement === "queue";
 }
 
 function kindOf(gathers: string): GatheringKind {

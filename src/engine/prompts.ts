@@ -23,6 +23,7 @@ export async function admitPrompt(
 ): Promise<Receipt> {
   const whole = await gatheringFor(work, item, lane);
   if (whole !== null) return joinPart(work, item, whole, lane);
+  if (item.part?.otherwise === "nothing") return { key: item.key, fresh: false, toast: null };
   const { queued, held } = await work.tx.waiting(item.conversation);
   const queue = { queued: queued + held, capacity: laneCapacity };
   const placement = lane.settings.policy === "interrupt" ? "interrupt" : request.placement;

@@ -11,7 +11,7 @@ import { createReadStream } from "node:fs";
 import { Api, GrammyError, HttpError, InputFile } from "grammy/web";
 import type { InlineKeyboardButton, MessageEntity, Update } from "grammy/types";
 
-import { createFetch } from "./fetch.ts";
+import { createFetch, type Download } from "./fetch.ts";
 import type { FormattedText } from "./formatted-text.ts";
 
 export type Address = { readonly chat: number; readonly thread: number | null };
@@ -25,6 +25,7 @@ export type Refusal =
   | "topic-gone"
   | "chat-gone"
   | "press-expired"
+  | "file-too-big"
   | "other";
 
 export type Outcome<T> =
@@ -63,6 +64,8 @@ export type FileContent =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "stored"; readonly path: string };
 
+export type OpenFile = { readonly bytes: AsyncIterable<Uint8Array> };
+
 export interface TelegramClient {
   getMe(signal: AbortSignal): Promise<Outcome<BotIdentity>>;
   /**
@@ -85,6 +88,8 @@ export interface TelegramClient {
     keyboard: Keyboard,
     signal: AbortSignal,
   ): Promise<Outcome<null>>;
+  /** Begins to download a file that a message names. Its bytes throw when the connection breaks; they are to be read to their end, or not. */
+  openFile(file: string, signal: AbortSignal): Promise<Outcome<OpenFile>>;
   showTyping(to: Address, signal: AbortSignal): Promise<Outcome<null>>;
   answerPress(query: string, text: string | null, signal: AbortSignal): Promise<Outcome<null>>;
   setCommands(
@@ -120,7 +125,7 @@ const allowedUpdates = ["message", "edited_message", "callback_query", "my_chat_
 
 export function createTelegramClient(deps: { readonly token: string; readonly apiRoot: string }): TelegramClient {
   const apiRoot = deps.apiRoot.replace(/\/+$/, "");
-  const fetch = createFetch(apiRoot);
+  const { fetch, download } = createFetch(apiRoot);
   const api = new Api(deps.token, { apiRoot, timeoutSeconds: requestTimeoutSeconds, fetch }).raw;
   const uploads = new Api(deps.token, { apiRoot, timeoutSeconds: uploadTimeoutSeconds, fetch }).raw;
   const attempt = <T>(call: () => Promise<T>): Promise<Outcome<T>> => attemptCall(call, deps.token);
@@ -187,6 +192,19 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
       );
       return outcome.kind === "rejected" && outcome.why === "not-modified" ? { kind: "done", value: null } : outcome;
     },
+    async openFile(file, signal) {
+      const about = await attempt(() => api.getFile({ file_id: file }, within(signal, sendTimeoutMs)));
+      if (about.kind !== "done") return about;
+      const path = about.value.file_path;
+      if (path === undefined || !isFilePath(path)) {
+        return { kind: "rejected", code: 0, why: "other", description: "the path of the file is none" };
+      }
+      try {
+        return await opened(await download(`${apiRoot}/file/bot${deps.token}/${path}`, signal));
+      } catch (error) {
+        return failed(error);
+      }
+    },
     showTyping(to, signal) {
       return attemptNull(() =>
         api.sendChatAction({ ...addressed(to), action: "typing" }, within(signal, shortTimeoutMs)),
@@ -214,6 +232,18 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
       return removed.kind === "done" ? { kind: "done", value: true } : removed;
     },
   };
+}
+
+/** T11: what is put behind the host is a path and nothing else: no way up, no query, no other host. */
+function isFilePath(path: string): boolean {
+  return /^(?:[\w-][\w.-]*\/)*[\w-][\w.-]*$/.test(path) && !path.includes("..");
+}
+
+function opened({ status, body }: Download): Outcome<OpenFile> {
+  if (status === 200) return { kind: "done", value: { bytes: body } };
+  if (status === 401) return { kind: "unauthorised" };
+  if (status >= 500 || status === 429) return { kind: "unknown", detail: `server ${status}` };
+  return { kind: "rejected", code: status, why: "other", description: "the file server refused" };
 }
 
 function addressed(to: Address): { chat_id: number; message_thread_id?: number } {
@@ -301,6 +331,7 @@ const refusals: readonly (readonly [beginning: string, why: Refusal])[] = [
   ["TOPIC_DELETED", "topic-gone"],
   ["chat not found", "chat-gone"],
   ["query is too old", "press-expired"],
+  ["file is too big", "file-too-big"],
 ];
 
 function refusalOf(description: string): Refusal {
@@ -311,8 +342,8 @@ function refusalOf(description: string): Refusal {
 /** Codes of the operating system and the resolver that are met before a request leaves this machine. */
 const unreachableCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"]);
 
-function failed(error: HttpError): Outcome<never> {
-  const code = codeOf(error.error);
+function failed(error: unknown): Outcome<never> {
+  const code = codeOf(error instanceof HttpError ? error.error : error);
   return unreachableCodes.has(code) ? { kind: "unreachable", detail: code } : { kind: "unknown", detail: code };
 }
 

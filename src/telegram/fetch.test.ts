@@ -19,9 +19,9 @@ async function listen(answer: RequestListener): Promise<string> {
 }
 
 const ask = (root: string, signal = new AbortController().signal): Promise<unknown> =>
-  createFetch(root)(`${root}/asked`, { method: "POST", headers: {}, body: "{}", signal }).then((answer) =>
-    answer.json(),
-  );
+  createFetch(root)
+    .fetch(`${root}/asked`, { method: "POST", headers: {}, body: "{}", signal })
+    .then((answer) => answer.json());
 
 it("follows no redirect, and takes none for an answer: the token is in the address (T11)", async () => {
   const asked: unknown[] = [];

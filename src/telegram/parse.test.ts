@@ -155,12 +155,6 @@ describe("what is said", () => {
   });
 
   it.each([
-    ["photo", "A photo"],
-    ["voice", "A voice message"],
-    ["audio", "An audio file"],
-    ["video", "A video"],
-    ["video_note", "A video message"],
-    ["document", "A document"],
     ["sticker", "A sticker"],
     ["contact", "A contact"],
     ["location", "A location"],
@@ -168,26 +162,95 @@ describe("what is said", () => {
     ["dice", "A dice"],
     ["story", "A story"],
   ])("says what %s is, instead of dropping it", (field, what) => {
-    expect(read(message({ [field]: {}, caption: "/stop" }))).toMatchObject({
-      item: { request: { kind: "unsupported", what } },
+    expect(read(message({ [field]: {} }))).toMatchObject({ item: { request: { kind: "unsupported", what } } });
+  });
+
+  it("names the more special of two: a venue is also a location", () => {
+    expect(read(message({ location: {}, venue: {} }))).toMatchObject({ item: { request: { what: "A place" } } });
+  });
+
+  const sent = (fields: Record<string, unknown>) => {
+    const reading = read(message(fields));
+    return reading.kind === "item" && reading.item.request.kind === "prompt" ? reading.item.request : null;
+  };
+
+  it("gives a file with what its sender's client says of it, and the caption as the words", () => {
+    const document = { file_id: "d1", file_name: "a.pdf", mime_type: "application/pdf", file_size: 12 };
+    expect(sent({ document, caption: "!look at this" })).toEqual({
+      kind: "prompt",
+      placement: "interrupt",
+      prompt: {
+        text: "look at this",
+        files: [
+          {
+            state: "sent",
+            file: {
+              kind: "document",
+              source: "d1",
+              message: "31",
+              name: "a.pdf",
+              mediaType: "application/pdf",
+              bytes: 12,
+              seconds: null,
+            },
+          },
+        ],
+      },
+    });
+    const small = { file_id: "s", width: 90, height: 60 };
+    const large = { file_id: "l", width: 1280, height: 900, file_size: 99 };
+    expect(sent({ photo: [large, small] })?.prompt.files).toMatchObject([{ file: { kind: "photo", source: "l" } }]);
+    for (const field of ["voice", "audio", "video"] as const)
+      expect(sent({ [field]: { file_id: "f", duration: 3 } })?.prompt.files).toMatchObject([
+        { file: { kind: field, seconds: 3 } },
+      ]);
+    expect(sent({ video_note: { file_id: "n" } })?.prompt.files).toMatchObject([{ file: { kind: "video" } }]);
+  });
+
+  it("takes a caption that is a stop for a stop, whatever came with it (S1)", () => {
+    expect(read(message({ document: { file_id: "d" }, caption: "/stop" }))).toMatchObject({
+      item: { request: { kind: "command", command: { name: "stop" } } },
     });
   });
 
-  it("names the more special of two: an animation is also a document, a venue also a location", () => {
-    expect(read(message({ document: {}, animation: {} }))).toMatchObject({
-      item: { request: { what: "An animation" } },
+  it("takes the pictures of an album for one thing, each in an update of its own", () => {
+    const items = [1, 2, 3].map((update_id) => {
+      const reading = read({ update_id, ...message({ photo: [{ file_id: "p" }], media_group_id: "m" }) });
+      return reading.kind === "item" ? reading.item : null;
     });
-    expect(read(message({ location: {}, venue: {} }))).toMatchObject({
-      item: { request: { what: "A place" } },
-    });
+    expect(items.map((item) => item?.key)).toEqual(["tg:update:1", "tg:update:2", "tg:update:3"]);
+    for (const item of items) expect(item?.part).toEqual({ of: "album:7:m", opens: true, otherwise: "message" });
   });
 
-  it("takes an album as one thing", () => {
-    const keys = [1, 2, 3].map((update_id) => {
-      const reading = read({ update_id, ...message({ photo: [], media_group_id: "m" }) });
-      return reading.kind === "item" ? reading.item.key : null;
+  it("lets a text that Telegram's client may have cut gather what follows it (M13)", () => {
+    const part = (text: string) => {
+      const reading = read(message({ text }));
+      return reading.kind === "item" ? reading.item.part : null;
+    };
+    expect(part("x".repeat(4_096))).toEqual({ of: "split:7", opens: true, otherwise: "message" });
+    expect(part("the rest")).toEqual({ of: "split:7", opens: false, otherwise: "message" });
+    expect(part("/status")).toBeUndefined();
+  });
+
+  it("carries what is answered (M10): the words that were picked, or the message; an own answer in short", () => {
+    const quoted = (fields: Record<string, unknown>) => sent({ text: "why?", ...fields })?.prompt.quote;
+    expect(quoted({ reply_to_message: { from: ada, text: "the build is red" } })).toBe("the build is red");
+    expect(quoted({ reply_to_message: { from: ada, text: "the build is red" }, quote: { text: "red" } })).toBe("red");
+    expect(quoted({ reply_to_message: { from: { id: me.id }, text: "y".repeat(5_000) } })).toHaveLength(301);
+    expect(quoted({})).toBeUndefined();
+  });
+
+  it("says from whom a message was forwarded, and takes no command from it (M11)", () => {
+    const origin = { type: "user", sender_user: { first_name: "Eve", username: "eve" } };
+    expect(sent({ text: "/stop", forward_origin: origin })).toMatchObject({
+      placement: "queue",
+      prompt: { text: "/stop", forwardedFrom: "Eve (@eve)" },
     });
-    expect(new Set(keys)).toEqual(new Set(["tg:album:7:m"]));
+    const hidden = { type: "hidden_user", sender_user_name: "A\u202Eb" };
+    expect(sent({ text: "stop", forward_origin: hidden })?.prompt).toEqual({
+      text: "stop",
+      forwardedFrom: "A\u27E8U+202E\u27E9b",
+    });
   });
 
   it("ignores service messages", () => {
@@ -202,14 +265,13 @@ describe("what is said", () => {
     }
   });
 
-  it("never runs an edit, and says so only for what it would have taken", () => {
+  it("never runs an edit: it says which message reads differently now (M12)", () => {
     const edited = (fields: Record<string, unknown>) => read({ edited_message: message(fields)["message"] });
-    expect(edited({ text: "hello again" })).toMatchObject({
-      item: { request: { kind: "unsupported", what: "An edited message" } },
+    expect(edited({ text: "/stop" })).toMatchObject({
+      item: { request: { kind: "edit", message: "31", text: "/stop" } },
     });
-    expect(edited({ text: "/stop" })).toMatchObject({ item: { request: { kind: "unsupported" } } });
-    expect(edited({ photo: [], caption: "x" }).kind).toBe("ignored");
-    expect(edited({ chat: group, text: "hello" }).kind).toBe("ignored");
+    expect(edited({ photo: [], caption: "x" })).toMatchObject({ item: { request: { kind: "edit", text: "x" } } });
+    expect(edited({ photo: [] }).kind).toBe("ignored");
     expect(edited({ chat: privateChat, text: "hello", from: mallory }).kind).toBe("denied");
   });
 });
@@ -217,26 +279,29 @@ describe("what is said", () => {
 describe("groups and topics", () => {
   it("hears only what names the bot, answers it, or is a command for it", () => {
     const prompt = (text: string) => ({ item: { request: { kind: "prompt", prompt: { text } } } });
-    expect(read(inGroup("nice weather")).kind).toBe("ignored");
-    expect(read(inGroup("mail me at a@box_bot or @box_bots")).kind).toBe("ignored");
+    const overheard = { item: { part: { opens: false, otherwise: "nothing" } } };
+    expect(read(inGroup("nice weather"))).toMatchObject(overheard);
+    expect(read(inGroup("mail me at a@box_bot or @box_bots"))).toMatchObject(overheard);
     expect(read(inGroup("@box_bot fix it"))).toMatchObject(prompt("fix it"));
     expect(read(inGroup("hey @BOX_BOT, fix it"))).toMatchObject(prompt("hey , fix it"));
     expect(read(inGroup("@box_bot")).kind).toBe("ignored");
     expect(read(inGroup("fix it", { reply_to_message: { from: { id: me.id } } }))).toMatchObject(prompt("fix it"));
-    expect(read(inGroup("fix it", { reply_to_message: { from: ada } })).kind).toBe("ignored");
+    expect(read(inGroup("fix it", { reply_to_message: { from: ada } }))).toMatchObject(overheard);
     expect(read(inGroup("/stop"))).toMatchObject({ item: { request: { command: { name: "stop" } } } });
     expect(read(inGroup("/stop@box_bot all"))).toMatchObject({ item: { request: { command: { scope: "all" } } } });
     expect(read(inGroup("stop @box_bot"))).toMatchObject({ item: { request: { command: { name: "stop" } } } });
     expect(read(inGroup("/deploy")).kind).toBe("ignored");
     expect(read(inGroup("/deploy@box_bot"))).toMatchObject({ item: { request: { command: { name: "unknown" } } } });
-    expect(read(message({ chat: group, photo: [], caption: "look" })).kind).toBe("ignored");
-    expect(read(message({ chat: group, photo: [], caption: "@box_bot look" })).kind).toBe("item");
+    const photo = [{ file_id: "p" }];
+    expect(read(message({ chat: group, photo, caption: "look" })).kind).toBe("ignored");
+    expect(read(message({ chat: group, photo, caption: "look", media_group_id: "m" }))).toMatchObject(overheard);
+    expect(read(message({ chat: group, photo, caption: "@box_bot look" }))).toMatchObject(prompt("look"));
   });
 
   it("does not take the message that opened a topic for one that is answered", () => {
     const opened = { from: { id: me.id }, forum_topic_created: { name: "T" } };
     const inTopic = { chat: forum, message_thread_id: 44, is_topic_message: true, reply_to_message: opened };
-    expect(read(inGroup("to everyone", inTopic)).kind).toBe("ignored");
+    expect(read(inGroup("to everyone", inTopic))).toMatchObject({ item: { part: { otherwise: "nothing" } } });
   });
 
   it("knows a topic from a mere thread of replies, in private chats too", () => {

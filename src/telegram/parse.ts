@@ -11,8 +11,10 @@ import type { CallbackQuery, Message, Update } from "grammy/types";
 import type { ButtonId } from "../domain/button.ts";
 import { type ConversationId, telegramConversation } from "../domain/conversation.ts";
 import type { Command, InboxItem, ItemKey, Request } from "../domain/inbox-item.ts";
+import type { Prompt } from "../domain/prompt.ts";
 import { readCommand as readTypedCommand, readText } from "../domain/typed-text.ts";
 import type { BotIdentity } from "./client.ts";
+import { contextOf, partOf, sentFile } from "./sent.ts";
 
 export type Reading =
   | { readonly kind: "item"; readonly item: InboxItem }
@@ -68,18 +70,27 @@ function parseMessage(updateId: number, message: Message, context: ParseContext)
   const request = readMessage(message, context.me);
   if (request === null)
     return ignored(isAddressed(message, context.me) ? "service message" : "not addressed to the bot");
-  const item = itemOf(itemKey(updateId, message), message, request);
+  const item = itemOf(updateKey(updateId), message, request);
   const answered = messageAnswered(message, context.me);
-  return { kind: "item", item: answered === null ? item : { ...item, repliesTo: String(answered) } };
+  const part = request.kind === "prompt" ? partOf(message, isAddressed(message, context.me)) : undefined;
+  return {
+    kind: "item",
+    item: {
+      ...item,
+      ...(answered === null ? {} : { repliesTo: String(answered) }),
+      ...(part === undefined ? {} : { part }),
+    },
+  };
 }
 
-/** An edit never starts anything: what was already given to the agent cannot be taken back by it. */
+/** An edit never starts anything by itself (M12): which message it changes, and whether it still can, is the engine's to say. */
 function parseEdited(updateId: number, message: Message, context: ParseContext): Reading {
   const refusal = refuse(message, context);
   if (refusal !== null) return refusal;
-  if (message.text === undefined || readMessage(message, context.me) === null)
-    return ignored("edit of no text of ours");
-  const request: Request = { kind: "unsupported", what: "An edited message" };
+  const words = message.text ?? message.caption;
+  if (words === undefined) return ignored("edit of no text");
+  const text = (message.chat.type === "private" ? words : withoutMention(words, context.me)).trim();
+  const request: Request = { kind: "edit", message: String(message.message_id), text };
   return { kind: "item", item: itemOf(updateKey(updateId), message, request) };
 }
 
@@ -96,19 +107,39 @@ function refuse(message: Message, { allowedUsers }: ParseContext): Reading | nul
   return null;
 }
 
+/** Null: nothing for us. */
 function readMessage(message: Message, me: BotIdentity): Request | null {
-  if (message.text !== undefined) return readWords(message, message.text, me);
+  if (message.text !== undefined || sentFile(message) !== null) return readWords(message, me);
   const what = describeMedia(message);
   return what === null || !isAddressed(message, me) ? null : { kind: "unsupported", what };
 }
 
-function readWords(message: Message, text: string, me: BotIdentity): Request | null {
-  const command = readCommand(text, me, message.chat.type === "private");
-  if (command === "not-ours") return null;
-  if (command !== null) return { kind: "command", command };
-  if (!isAddressed(message, me)) return null;
+/** The words of a text or of a caption, with what came beside them. */
+function readWords(message: Message, me: BotIdentity): Request | null {
+  const text = message.text ?? message.caption ?? "";
+  const context = contextOf(message, me.id);
   const words = message.chat.type === "private" ? text : withoutMention(text, me);
-  return words.trim() === "" ? null : readText(words);
+  // A forwarded message is somebody else's: it is no command of the person who sends it on.
+  if (context.forwardedFrom === undefined) {
+    const command = readCommand(text, me, message.chat.type === "private");
+    if (command === "not-ours") return null;
+    if (command !== null) return { kind: "command", command };
+  }
+  if (!isAddressed(message, me)) return mayBePiece(message) ? asPrompt(words, context) : null;
+  if (words.trim() === "" && context.files === undefined) return null;
+  if (context.forwardedFrom !== undefined) return asPrompt(words, context);
+  const request = readText(words);
+  if (request.kind !== "prompt") return request;
+  return { ...request, prompt: { ...context, text: request.prompt.text } };
+}
+
+function asPrompt(words: string, context: Omit<Prompt, "text">): Request {
+  return { kind: "prompt", placement: "queue", prompt: { ...context, text: words.trim() } };
+}
+
+/** A further piece names nobody: whether it is one of something that was addressed to us is the engine's to say. */
+function mayBePiece(message: Message): boolean {
+  return message.media_group_id !== undefined || message.text !== undefined;
 }
 
 /** In a group the bot hears only what names it, or answers it. In a private chat everything is for it. */
@@ -149,16 +180,9 @@ function readCommand(text: string, me: BotIdentity, isPrivate: boolean): Command
 
 // ---------------------------------------------------------------- media
 
-/** First match wins: an animation is also a document, a venue also a location. Null: a service message. */
+/** What no agent can be given. First match wins: a venue is also a location. Null: a service message. */
 const media: readonly (readonly [field: keyof Message, what: string])[] = [
-  ["animation", "An animation"],
-  ["photo", "A photo"],
-  ["live_photo", "A photo"],
-  ["voice", "A voice message"],
-  ["audio", "An audio file"],
-  ["video_note", "A video message"],
-  ["video", "A video"],
-  ["document", "A document"],
+  ["live_photo", "A live photo"],
   ["sticker", "A sticker"],
   ["venue", "A place"],
   ["location", "A location"],
@@ -175,7 +199,6 @@ const media: readonly (readonly [field: keyof Message, what: string])[] = [
 ];
 
 function describeMedia(message: Message): string | null {
-  if (message.media_group_id !== undefined) return "An album";
   return media.find(([field]) => message[field] !== undefined)?.[1] ?? null;
 }
 
@@ -219,13 +242,6 @@ function itemOf(key: ItemKey, message: Message, request: Request): InboxItem {
 function conversationOf(message: Pick<Message, "chat" | "message_thread_id" | "is_topic_message">): ConversationId {
   const isTopic = message.is_topic_message === true && message.message_thread_id !== undefined;
   return telegramConversation(message.chat.id, isTopic ? (message.message_thread_id ?? null) : null);
-}
-
-/** The pictures of an album are one thing that was sent: the first that is stored speaks for all of them. */
-function itemKey(updateId: number, message: Message): ItemKey {
-  return message.media_group_id === undefined
-    ? updateKey(updateId)
-    : (`tg:album:${message.chat.id}:${message.media_group_id}` as ItemKey);
 }
 
 function updateKey(updateId: number): ItemKey {

@@ -335,6 +335,7 @@ export function createScriptedTelegram(): ScriptedTelegram {
     },
     editText: (to, message, { text, entities }, keyboard) =>
       met({ method: "edit", ...to, message, text, labels: labels(keyboard), entities: entities.length }, () => null),
+    openFile: () => Promise.resolve({ kind: "rejected", code: 400, why: "other", description: "no files here" }),
     showTyping: (to) => met({ method: "typing", ...to }, () => null),
     answerPress: (_query, text) => met({ method: "press", text: text ?? "" }, () => null),
     setCommands: () => met({ method: "commands" }, () => null),
