@@ -64,6 +64,37 @@ describe("the people's side over HTTP", () => {
     expect((await fetch(`${emulator.apiRoot}/bot${emulator.token}/getMe`)).status).toBe(401);
   });
 
+  it("sends files and albums, and shows them without their bytes", async () => {
+    await using emulator = await createEmulator();
+    const voice = { kind: "voice", base64: Buffer.from("OggS").toString("base64"), durationSeconds: 2 };
+    await post(emulator, "file", voice);
+    expect(emulator.updates.pending()[0]?.message?.voice).toMatchObject({ duration: 2, file_size: 4 });
+    const items = [{ filler: 5, caption: "first" }, { filler: 6 }];
+    const album = (await post(emulator, "album", { items, order: [1, 0, 1], gapMs: 1 })) as { message_id: number }[];
+    const arrived = emulator.updates.pending().map(({ message }) => message?.message_id);
+    expect(arrived).toEqual([1, album[1]?.message_id, album[0]?.message_id, album[1]?.message_id]);
+    const view = await read<{ messages: { file: { kind: string; bytes: number } }[] }>(emulator, "/sim/chat");
+    expect(view.messages.map(({ file }) => [file.kind, file.bytes])).toEqual([
+      ["voice", 4],
+      ["photo", 5],
+      ["photo", 6],
+    ]);
+    const shown = await fetch(`${emulator.apiRoot}/sim/file?message=1`);
+    expect([shown.headers.get("content-type"), await shown.text()]).toEqual(["audio/ogg", "OggS"]);
+  });
+
+  it("never shows a document as a page", async () => {
+    await using emulator = await createEmulator();
+    const source = { name: "x.html", mimeType: "text/html", base64: Buffer.from("<script>").toString("base64") };
+    await post(emulator, "document", source);
+    await post(emulator, "file", { ...source, kind: "audio" });
+    for (const message of [1, 2]) {
+      const { headers } = await fetch(`${emulator.apiRoot}/sim/file?message=${message}`);
+      expect(headers.get("content-type")).toBe("application/octet-stream");
+      expect(headers.get("content-disposition")).toMatch(/^attachment/);
+    }
+  });
+
   it("answers a mistake with its reason", async () => {
     await using emulator = await createEmulator();
     expect(await post(emulator, "tap", { label: "Nothing" })).toMatchObject({

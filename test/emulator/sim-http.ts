@@ -31,6 +31,7 @@ interface Body extends FileOptions, FileSource, Arrival, Omit<TapOptions, "chat"
   readonly fault?: Fault;
   readonly times?: number;
   readonly content?: UpdateContent;
+  readonly update?: number;
 }
 
 class Misuse extends Error {}
@@ -125,6 +126,9 @@ async function act(emulator: Emulator, url: URL, body: Body): Promise<unknown> {
       return { id: openGroup(emulator, body as unknown as GroupRequest) };
     case "/sim/topic":
       return { thread: openTopic(emulator, person, body) };
+    case "/sim/jump":
+      emulator.updates.jumpTo(body.update ?? 0);
+      return {};
     case "/sim/update":
       return { update_id: emulator.pushUpdate(body.content ?? {}) ?? null };
     case "/sim/advance":
