@@ -11,7 +11,8 @@ export const audioHeadBytes = 4_096;
  */
 export function audioKindOf(head: Uint8Array): string | null {
   const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, audioHeadBytes)).toString("latin1");
-  if (text.startsWith("OggS")) return /\x80theora|\x01video/.test(text) ? "video/ogg" : "audio/ogg";
+  if (text.startsWith("OggS"))
+    return text.includes("\x80theora") || text.includes("\x01video") ? "video/ogg" : "audio/ogg";
   if (text.startsWith("fLaC")) return "audio/flac";
   if (text.startsWith("#!AMR")) return "audio/amr";
   if (text.startsWith("\x1a\x45\xdf\xa3")) return matroskaKind(text);

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Clock } from "../../engine/ports.ts";
+import type { Clock, Log } from "../../engine/ports.ts";
 import { identify, type ProcessRef, withMarkers } from "../../lib/process-scan.ts";
 import { isOggOpus } from "./audio-kind.ts";
 import { endAll, type ProgramDeps, withoutSecrets } from "./program.ts";
@@ -27,6 +27,7 @@ import { waveFormat } from "./wave.ts";
 
 export type LocalDeps = ProgramDeps & {
   readonly clock: Clock;
+  readonly log: Log;
   /** What the process runs; its own script outside of tests. */
   readonly script?: string;
 };
@@ -99,8 +100,8 @@ type Child = {
   end(): Promise<void>;
 };
 
-/** A native library's last words. In UTF-16 units. */
-const complaintCharsMax = 300;
+/** A native library's last words, for the log. In UTF-16 units. */
+const complaintCharsMax = 2_000;
 
 function startChild(directory: string, deps: LocalDeps): Child {
   const marker = `speech-${deps.newId()}`;
@@ -114,7 +115,7 @@ function startChild(directory: string, deps: LocalDeps): Child {
     spawned.pid === undefined ? Promise.resolve(undefined) : identify(spawned.pid).catch(() => undefined);
   return {
     ask: (path, id) => answerOf(spawned, { id, path }),
-    gone: goneOf(spawned),
+    gone: goneOf(spawned, deps.log),
     async end() {
       await endAll(spawned, { marker, leader: await identified, scan: deps.scan });
     },
@@ -141,7 +142,7 @@ function answerOf(child: ChildProcess, question: Question): Promise<Transcript> 
   });
 }
 
-function goneOf(child: ChildProcess): Promise<Transcript> {
+function goneOf(child: ChildProcess, log: Log): Promise<Transcript> {
   let complaint = "";
   child.stderr
     ?.setEncoding("utf8")
@@ -152,13 +153,10 @@ function goneOf(child: ChildProcess): Promise<Transcript> {
         resolve(notHeard(`The recogniser cannot be started (${error.code ?? error.name}).`, true));
     });
     child.once("close", (code, signal) => {
-      const words = complaint.trim().split("\n").at(-1) ?? "";
-      resolve(
-        notHeard(
-          `The recogniser ended without an answer (${signal ?? code})${words === "" ? "." : `: ${words}`}`,
-          true,
-        ),
-      );
+      // What it wrote is a trace of Node's or of the library's: nothing for the person. After a stop nobody waits for this.
+      log.info({ code, signal, complaint }, "the process that hears on this machine has ended");
+      const why = `The recogniser ended without an answer (${signal ?? `exit code ${code}`}).`;
+      resolve(notHeard(`${why} Perhaps the model needs more memory than there is, or its files are broken.`, true));
     });
   });
 }

@@ -45,11 +45,7 @@ export async function* readSamples(path: string): AsyncGenerator<Samples> {
 }
 
 async function* opusSamples(path: string): AsyncGenerator<Samples> {
-  const { OggOpusDecoder } = await loadDecoder();
-  // Its types name 48 kHz alone; Opus itself can be decoded at a third of that, and so does the decoder.
-  const options: object = { sampleRate: opusRate };
-  const decoder = new OggOpusDecoder(options);
-  await decoder.ready;
+  const decoder = await createDecoder();
   let heard = 0;
   try {
     for await (const chunk of createReadStream(path, { highWaterMark: chunkBytes })) {
@@ -74,12 +70,22 @@ function brokenSound(): Unheard {
   return new Unheard("The sound file is broken: nothing in it could be decoded.", false);
 }
 
-async function loadDecoder(): Promise<typeof import("ogg-opus-decoder")> {
-  try {
-    return await import("ogg-opus-decoder");
-  } catch (error) {
+/** The package as it is: its types know 48 kHz alone, and that `decode` answers at once. */
+type OpusDecoder = {
+  readonly ready: Promise<void>;
+  decode(bytes: Uint8Array): Promise<{ readonly channelData: readonly Float32Array[] }>;
+  flush(): Promise<{ readonly channelData: readonly Float32Array[] }>;
+  free(): void;
+};
+
+async function createDecoder(): Promise<OpusDecoder> {
+  const { OggOpusDecoder } = await import("ogg-opus-decoder").catch((error: unknown) => {
     throw missingPackage("ogg-opus-decoder", error);
-  }
+  });
+  const Decoder = OggOpusDecoder as unknown as new (options: { readonly sampleRate: number }) => OpusDecoder;
+  const decoder = new Decoder({ sampleRate: opusRate });
+  await decoder.ready;
+  return decoder;
 }
 
 /** What to do about a package that `error` says cannot be imported. */

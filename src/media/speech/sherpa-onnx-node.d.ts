@@ -9,6 +9,7 @@ declare module "sherpa-onnx-node" {
     decodeAsync(stream: OfflineStream): Promise<{ readonly text: string }>;
   }
 
-  const sherpa: { readonly OfflineRecognizer: typeof OfflineRecognizer; readonly version: string };
-  export default sherpa;
+  type Sherpa = { readonly OfflineRecognizer: typeof OfflineRecognizer; readonly version: string };
+  const Sherpa: Sherpa;
+  export default Sherpa;
 }

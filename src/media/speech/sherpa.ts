@@ -3,6 +3,7 @@
  * which may abort its process: it lives in a process of its own (local.ts), never in the program itself.
  */
 import { availableParallelism } from "node:os";
+import type Sherpa from "sherpa-onnx-node";
 import { findModel, type ModelConfig } from "./model-files.ts";
 import { missingPackage, type Samples, Unheard } from "./samples.ts";
 
@@ -37,7 +38,7 @@ export async function loadRecogniser(directory: string): Promise<Recogniser> {
 }
 
 /** Rejects with an Unheard. */
-export async function loadSherpa(): Promise<(typeof import("sherpa-onnx-node"))["default"]> {
+export async function loadSherpa(): Promise<Sherpa> {
   try {
     return (await import("sherpa-onnx-node")).default;
   } catch (error) {

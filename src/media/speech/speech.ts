@@ -64,7 +64,8 @@ function transcriberFor(settings: SpeechSettings, deps: SpeechDeps): Transcriber
     if (converted.kind === "refused") return notHeard(converted.why, converted.again);
     const mediaType = adapter.wants === "wav" ? "audio/wav" : "audio/mp4";
     const known = await lookAt(converted.path, { mediaType, seconds: sound.seconds });
-    return "why" in known ? known : adapter.hear(converted.path, known, signal);
+    // Awaited: what was converted is removed when this returns.
+    return "why" in known ? known : await adapter.hear(converted.path, known, signal);
   }
 
   return {
