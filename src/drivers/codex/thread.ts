@@ -139,11 +139,21 @@ export function openThread(deps: {
     return outstanding > 0 || (threadId !== id && isBusy()) ? "ours" : "stray";
   }
 
-  const isBusy = (): boolean => [...active.values()].some(({ whose }) => whose === "ours");
-  const strays = (): string[] => [...active].flatMap(([turn, { whose }]) => (whose === "stray" ? turn : []));
-  const hasStray = (threadId: string | null): boolean =>
-    [...active.values()].some((turn) => turn.whose === "stray" && turn.threadId === threadId);
-  const isOurs = (threadId: string | null): boolean => (outstanding > 0 || isBusy()) && !hasStray(threadId);
+  function isBusy(): boolean {
+    return [...active.values()].some(({ whose }) => whose === "ours");
+  }
+
+  function strays(): string[] {
+    return [...active].flatMap(([turn, { whose }]) => (whose === "stray" ? turn : []));
+  }
+
+  function hasStray(threadId: string | null): boolean {
+    return [...active.values()].some((turn) => turn.whose === "stray" && turn.threadId === threadId);
+  }
+
+  function isOurs(threadId: string | null): boolean {
+    return (outstanding > 0 || isBusy()) && !hasStray(threadId);
+  }
 
   function ended(wire: Extract<Wire, { kind: "turn-ended" }>): void {
     const whose = over.get(wire.turn) ?? whoseIs(wire.turn, wire.turn, wire.thread ?? id);
