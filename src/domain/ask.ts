@@ -3,6 +3,7 @@
  * is over it has expired.
  *
  * I14: everything of it that an agent wrote is bounded where it is translated, by the constants here.
+ * T5: what is shown is what runs. Where that had to be cut, `isCut`, it can be denied and not be allowed.
  */
 
 export type Ask =
@@ -13,10 +14,11 @@ export type Ask =
       readonly reason: string | null;
       /** Whether the agent can take "allow" for the rest of its session. */
       readonly scopes: readonly AllowScope[];
+      readonly isCut?: true;
     }
   | { readonly kind: "questions"; readonly questions: readonly Question[] }
   /** The agent has made a plan (Markdown) and wants to carry it out. */
-  | { readonly kind: "plan"; readonly plan: string };
+  | { readonly kind: "plan"; readonly plan: string; readonly isCut?: true };
 
 /** Exactly what would be done. Nothing of it happens before the answer. */
 export type AskedAction =
@@ -77,13 +79,27 @@ export type AskDecision =
   | { readonly kind: "answered"; readonly answer: AskAnswer; readonly toast: string }
   | { readonly kind: "ignored"; readonly toast: string };
 
+/** T5. Questions are answered instead. */
+export function isAllowable(ask: Ask): boolean {
+  return ask.kind !== "questions" && ask.isCut !== true;
+}
+
+/** For people. */
+export const tooLongToAllow = "This is too long to be shown whole, so it cannot be allowed.";
+
+/** What the agent is told: its own answer where a person could only deny. */
+export function answerForAgent(ask: Ask, answer: AskAnswer): AskAnswer {
+  if (ask.kind === "questions" || ask.isCut !== true || answer.kind !== "deny") return answer;
+  return { kind: "deny", reason: [answer.reason, tooLongForAgent].filter((part) => part !== null).join("\n\n") };
+}
+
 /** The first answer counts; whatever comes later is told so. */
 export function decideAsk(ask: Ask, state: AskState, step: AskStep): AskDecision {
   if (state.kind !== "open") return { kind: "ignored", toast: closedToast(state) };
   switch (ask.kind) {
     case "approval":
     case "plan":
-      return decideApproval(step);
+      return decideApproval(ask, step);
     case "questions":
       return decideQuestion(ask.questions, state, step);
     default:
@@ -106,9 +122,10 @@ function closedToast(state: Exclude<AskState, { kind: "open" }>): string {
   }
 }
 
-function decideApproval(step: AskStep): AskDecision {
+function decideApproval(ask: Exclude<Ask, { kind: "questions" }>, step: AskStep): AskDecision {
   switch (step.kind) {
     case "allow": {
+      if (!isAllowable(ask)) return { kind: "ignored", toast: `${tooLongToAllow} Nothing was done.` };
       const toast = step.scope === "once" ? "Allowed." : "Allowed for this session.";
       return { kind: "answered", answer: { kind: "allow", scope: step.scope }, toast };
     }
@@ -179,6 +196,7 @@ function answered(
  * longer is cut in the middle and says so; a channel that shows less adds the whole as a file.
  */
 export const askTextCharsMax = 200_000;
+const tooLongForAgent = `(It was longer than the ${askTextCharsMax} characters that can be shown whole to the person who decides, and what cannot be shown whole cannot be allowed. Do it in smaller parts.)`;
 /** A card with more questions or options than this is not a question any more. */
 export const questionsMax = 8;
 export const optionsMax = 12;

@@ -2,9 +2,10 @@ import { expect, test } from "vitest";
 import { createHouse, type House } from "../../test/engine-house.ts";
 import type { ScriptedTurn } from "../../test/scripted-driver.ts";
 import type { Ask, AskState } from "../domain/ask.ts";
+import { buttonLabel } from "../domain/button.ts";
 import type { Outgoing } from "./ports.ts";
 
-const approval: Ask = {
+const approval: Ask & { kind: "approval" } = {
   kind: "approval",
   action: { kind: "command", command: "rm -rf build", directory: null },
   reason: null,
@@ -48,6 +49,19 @@ test("what the agent asks is said with its buttons, and the pressed one is the a
   expect(receipt.toast).toBe("Allowed.");
   expect(turnOf(house).answers).toEqual([{ id: "q1", answer: { kind: "allow", scope: "once" } }]);
   expect(await states(house)).toEqual(["open", "answered"]);
+});
+
+test("what had to be cut has no button that allows it, and the agent hears why it was denied (T5)", async () => {
+  await using house = await asking({ ...approval, isCut: true });
+  const [card] = (await house.said("a")).flatMap((body) => (body.kind === "ask" ? [body] : []));
+  expect(card?.buttons.flat().map(({ action }) => buttonLabel(action))).toEqual(["Deny"]);
+  await house.press("a", "answer", { how: "Deny" });
+  expect(turnOf(house).answers).toMatchObject([
+    { answer: { kind: "deny", reason: expect.stringContaining("Do it in smaller parts") as string } },
+  ]);
+  await using planning = await asking({ kind: "plan", plan: "p", isCut: true });
+  const [plan] = (await planning.said("a")).flatMap((body) => (body.kind === "ask" ? [body] : []));
+  expect(plan?.buttons.flat().map(({ action }) => buttonLabel(action))).toEqual(["Keep planning"]);
 });
 
 test("an ask is answered once: neither a second tap nor another button reaches the agent", async () => {

@@ -2,6 +2,7 @@
  * What a running agent asks a person: raised by its run, answered once, closed with its run.
  *
  * I3: an ask is raised, withdrawn and closed under its run's owner; an answer reaches that run and no other.
+ * T5: what could not be shown whole has no button that allows it, and such an answer by any other road is refused (domain/ask.ts).
  * I5: an answer is stored before the agent gets it. I7: answering waits for nothing but the commit.
  */
 import type { Button } from "../domain/button.ts";
@@ -12,7 +13,9 @@ import {
   type AskId,
   type AskState,
   type AskStep,
+  answerForAgent,
   decideAsk,
+  isAllowable,
   openAsk,
   type Question,
 } from "../domain/ask.ts";
@@ -68,7 +71,10 @@ export async function answerAsk(work: Work, conversation: ConversationId, id: As
     case "answered":
       await leavePlanning(work, asked, decision.answer);
       await put(work, asked, { kind: "answered", answer: decision.answer });
-      work.after.push({ kind: "answer", owner: asked.owner, ask: id, agentId: asked.agentId, answer: decision.answer });
+      work.after.push({
+        ...{ kind: "answer", owner: asked.owner, ask: id, agentId: asked.agentId },
+        answer: answerForAgent(asked.ask, decision.answer),
+      });
       return { kind: "taken", toast: decision.toast };
     default:
       return decision satisfies never;
@@ -107,12 +113,14 @@ async function askButtons(
     addButton(work, conversation, { kind: "answer", ask: id, step, label });
   switch (ask.kind) {
     case "approval": {
+      if (!isAllowable(ask)) return [[await button({ kind: "deny" }, "Deny")]];
       const allow = [await button({ kind: "allow", scope: "once" }, "Allow once")];
       if (ask.scopes.includes("session"))
         allow.push(await button({ kind: "allow", scope: "session" }, "Allow for this session"));
       return [allow, [await button({ kind: "deny" }, "Deny")]];
     }
     case "plan":
+      if (!isAllowable(ask)) return [[await button({ kind: "deny" }, "Keep planning")]];
       return [
         [await button({ kind: "allow", scope: "once" }, "Go, ask before edits")],
         [await button({ kind: "allow", scope: "session" }, "Go, edit freely")],

@@ -7,11 +7,11 @@ import { entitiesMax, type FormattedText, partCharsMax } from "./formatted-text.
 import { renderMarkdown } from "./markdown.ts";
 
 const draw = (ask: Ask, state: AskState = openAsk) => renderAsk(ask, state, renderMarkdown);
-const approval = (action: AskedAction, reason: string | null = null): Ask => ({
+const approval = (action: AskedAction, reason: string | null = null): Ask & { kind: "approval" } => ({
   ...{ kind: "approval", action, reason },
   scopes: ["once", "session"],
 });
-const command = (text: string, directory: string | null = null) =>
+const command = (text: string, directory: string | null = null): Ask & { kind: "approval" } =>
   approval({ kind: "command", command: text, directory });
 const questions = (...list: readonly Partial<Question>[]): Ask => ({
   kind: "questions",
@@ -42,6 +42,16 @@ describe("an open approval", () => {
       ["It is old.\nAllowed once"],
     ]);
     expect(whole).toBeNull();
+  });
+
+  it("says of what the driver had to cut that it cannot be allowed, and that the file has not all (T5)", () => {
+    const long = { ...command("x".repeat(10_000)), isCut: true } as const;
+    const { text } = draw(long);
+    expect(marked(text, "bold")).toContain("This is too long to be shown whole, so it cannot be allowed.");
+    expect(text.text).toContain("the file above has more, not all");
+    expect(draw(command("x".repeat(10_000))).text.text).not.toContain("cannot be allowed");
+    const plan = draw({ kind: "plan", plan: "x".repeat(10_000), isCut: true });
+    expect(plan.text.text).toContain("cannot be allowed");
   });
 
   it("makes visible what cannot be seen, what turns the writing around, and what Telegram would take out (T5)", () => {

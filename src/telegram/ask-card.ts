@@ -3,8 +3,10 @@
  *
  * 1. T5: what would be done is shown in blocks of its own, character by character, those that cannot be seen as well. Our own words stand
  *    outside of the blocks, so that nothing an agent writes can look like them.
+ *    What the driver had to cut says so and cannot be allowed.
  * 2. A card is one message. What does not fit is cut in its middle, says so, and goes whole as a file.
  */
+import { isAllowable, tooLongToAllow } from "../domain/ask.ts";
 import type { Ask, AskAnswer, AskedAction, AskState, FileEdit, Question } from "../domain/ask.ts";
 import { excerpt } from "../domain/notice.ts";
 import { visibleWords } from "../lib/visible.ts";
@@ -56,7 +58,7 @@ function openCard(ask: Ask, state: AskState & { kind: "open" }, renderMarkdown: 
     case "approval":
       return approvalCard(ask);
     case "plan":
-      return planCard(ask.plan, renderMarkdown);
+      return planCard(ask, renderMarkdown);
     case "questions":
       return questionCard(ask.questions, state);
     default:
@@ -66,33 +68,49 @@ function openCard(ask: Ask, state: AskState & { kind: "open" }, renderMarkdown: 
 
 // ---------------------------------------------------------------- approvals
 
-function approvalCard({ action, reason }: Ask & { kind: "approval" }): AskCard {
-  const { title, body, whole } = actionCard(action);
+function approvalCard(ask: Ask & { kind: "approval" }): AskCard {
+  const { action, reason } = ask;
+  const { title, body, whole } = actionCard(action, missingOf(ask));
   const words = clip(visibleWords(reason ?? "").trim(), reasonCharsMax);
   // Quoted: an agent's lines must not look like ours.
   const why = words === "" ? [] : [plain("\nThe agent says:\n"), styled("blockquote", words)];
   const hint = concat(plain("\n\n"), styled("italic", "A reply to this message denies it, with your words."));
-  return { text: concat(title, plain("\n"), body, ...why, hint), whole };
+  return { text: concat(title, plain("\n"), body, ...why, ...refusalOf(ask), hint), whole };
 }
 
-function actionCard(action: AskedAction): { title: FormattedText; body: FormattedText; whole: Whole | null } {
+/** T5: why there is no button that allows it. */
+function refusalOf(ask: Ask): FormattedText[] {
+  return isAllowable(ask) ? [] : [plain("\n\n"), styled("bold", tooLongToAllow)];
+}
+
+/** What is said in the place of what a block has no room for. */
+type Missing = (units: number) => FormattedText;
+
+function missingOf(ask: Ask): Missing {
+  return (units) => notShown(units, isAllowable(ask) ? "the file above has all" : "the file above has more, not all");
+}
+
+function actionCard(
+  action: AskedAction,
+  missing: Missing,
+): { title: FormattedText; body: FormattedText; whole: Whole | null } {
   switch (action.kind) {
     case "command": {
       const command = visibleText(action.command);
       const where = action.directory === null ? [] : [plain("\nin "), path(action.directory)];
       return {
         title: styled("bold", "Run this command?"),
-        body: concat(block(command, "bash", bodyCharsMax), ...where),
+        body: concat(block(command, "bash", bodyCharsMax, missing), ...where),
         whole: wholeOf("command.txt", command, bodyCharsMax),
       };
     }
     case "edit":
-      return editCard(action.files);
+      return editCard(action.files, missing);
     case "tool": {
       const input = visibleText(action.input);
       return {
         title: concat(styled("bold", "Use this tool?"), plain(" "), code(clip(visibleLine(action.name), 64) || "?")),
-        body: block(input, null, bodyCharsMax),
+        body: block(input, null, bodyCharsMax, missing),
         whole: wholeOf("input.txt", input, bodyCharsMax),
       };
     }
@@ -101,7 +119,10 @@ function actionCard(action: AskedAction): { title: FormattedText; body: Formatte
   }
 }
 
-function editCard(files: readonly FileEdit[]): { title: FormattedText; body: FormattedText; whole: Whole | null } {
+function editCard(
+  files: readonly FileEdit[],
+  missing: Missing,
+): { title: FormattedText; body: FormattedText; whole: Whole | null } {
   const shown = files.slice(0, filesShownMax);
   const share = (charsMax: number): number => Math.floor(charsMax / Math.max(1, shown.length));
   const charsMax = share(bodyCharsMax);
@@ -109,7 +130,12 @@ function editCard(files: readonly FileEdit[]): { title: FormattedText; body: For
   const diffs = files.map((file) => ({ path: file.path, diff: visibleText(file.diff) }));
   const blocks = diffs
     .slice(0, filesShownMax)
-    .flatMap((file) => [plain("\n"), path(file.path, nameCharsMax), plain("\n"), block(file.diff, "diff", charsMax)]);
+    .flatMap((file) => [
+      plain("\n"),
+      path(file.path, nameCharsMax),
+      plain("\n"),
+      block(file.diff, "diff", charsMax, missing),
+    ]);
   const more = files.length - shown.length;
   if (more > 0) blocks.push(plain(`\n\u2026 and ${more} more; all of them are in the file above.`));
   const isCut = more > 0 || diffs.some((file) => file.diff.length > charsMax || file.path.length > nameCharsMax);
@@ -121,16 +147,12 @@ function editCard(files: readonly FileEdit[]): { title: FormattedText; body: For
   };
 }
 
-function block(text: string, language: string | null, charsMax: number): FormattedText {
-  return cutMiddle(pre(text, language), charsMax, notShown);
+function block(text: string, language: string | null, charsMax: number, missing: Missing): FormattedText {
+  return cutMiddle(pre(text, language), charsMax, missing);
 }
 
-function notShown(units: number): FormattedText {
-  return concat(
-    plain("\n"),
-    styled("italic", `\u2026 ${units} characters not shown; the file above has all \u2026`),
-    plain("\n"),
-  );
+function notShown(units: number, where = "the file above has all"): FormattedText {
+  return concat(plain("\n"), styled("italic", `\u2026 ${units} characters not shown; ${where} \u2026`), plain("\n"));
 }
 
 function wholeOf(name: string, content: string, charsMax: number): Whole | null {
@@ -143,13 +165,15 @@ function path(text: string, charsMax = pathCharsMax): FormattedText {
 
 // ---------------------------------------------------------------- plans
 
-function planCard(plan: string, renderMarkdown: RenderMarkdown): AskCard {
+function planCard(ask: Ask & { kind: "plan" }, renderMarkdown: RenderMarkdown): AskCard {
+  const { plan } = ask;
   const drawn = renderMarkdown(plan);
   const hint = "A reply to this message keeps the agent planning, with your words.";
   const text = concat(
     styled("bold", "Carry out this plan?"),
     plain("\n\n"),
-    drawn.text.trim() === "" ? plain("(blank)") : cutMiddle(drawn, bodyCharsMax, notShown),
+    drawn.text.trim() === "" ? plain("(blank)") : cutMiddle(drawn, bodyCharsMax, missingOf(ask)),
+    ...refusalOf(ask),
     plain("\n\n"),
     styled("italic", hint),
   );

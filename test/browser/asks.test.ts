@@ -151,6 +151,18 @@ describe("an approval", () => {
     await card(page).getByText("Careful: there are characters in it that cannot be seen.").waitFor();
   });
 
+  it("can only be denied when it had to be cut, and says so (T5)", async () => {
+    await scenes.asking(kit, { ...scenes.toolAsk, isCut: true });
+    const page = await visit();
+    await card(page).getByText("This is too long to be shown whole, so it cannot be allowed.").waitFor();
+    expect(
+      await card(page)
+        .getByRole("button", { name: /^Allow/ })
+        .count(),
+    ).toBe(0);
+    await card(page).getByRole("button", { name: "Deny", exact: true }).waitFor();
+  });
+
   it("of an edit shows each file's lines by their signs, and scrolls inside its box", async () => {
     await scenes.asking(kit, scenes.editAsk);
     const page = await visit(narrow);

@@ -219,7 +219,7 @@ export const editAsk: Ask = {
   scopes: ["once", "session"],
 };
 
-export const toolAsk: Ask = {
+export const toolAsk: Ask & { kind: "approval" } = {
   kind: "approval",
   action: {
     kind: "tool",

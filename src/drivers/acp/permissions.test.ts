@@ -72,12 +72,13 @@ test("a command is shown exactly, from its input or, where the agent gives none,
   });
 });
 
-test("a text longer than a person can read is cut in the middle and says how much is missing", () => {
+test("a text longer than a person can read is cut in the middle, says how much is missing, and cannot be allowed (T5)", () => {
   const command = `begin ${"x".repeat(2 * askTextCharsMax)} end`;
   const ask = askOf(asked("allow_once"), tool({ kind: "execute", title: command }));
   const shown = ask.kind === "approval" && ask.action.kind === "command" ? ask.action.command : "";
   expect(shown.length).toBeLessThanOrEqual(askTextCharsMax);
   expect(shown).toMatch(/^begin [^]*characters are not shown[^]* end$/);
+  expect(ask).toMatchObject({ isCut: true });
 });
 
 test("answers become the agent's own options; one that it does not have is a cancellation", () => {

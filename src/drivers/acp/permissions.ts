@@ -7,11 +7,11 @@
  *    caller's to resolve: paths come in as real paths.)
  */
 import { relative, isAbsolute, resolve } from "node:path";
-import { askTextCharsMax } from "../../domain/ask.ts";
 import type { AllowScope, Ask, AskAnswer, AskedAction } from "../../domain/ask.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { WirePermission, WireTool } from "./decode.ts";
 import { hostToolsName } from "./host-tools.ts";
+import { boundedAsk } from "../bounded-ask.ts";
 import { unifiedDiff } from "../unified-diff.ts";
 
 export type Decision = "allow" | "deny" | "ask";
@@ -42,11 +42,15 @@ export function decide(
 
 /** What the person decides on: exactly what would be done. */
 export function askOf(permission: WirePermission, tool: WireTool): Ask {
-  if (tool.kind === "switch_mode") return { kind: "plan", plan: cut(tool.text || stringOf(tool.input["plan"])) };
+  return boundedAsk(wholeAskOf(permission, tool));
+}
+
+function wholeAskOf(permission: WirePermission, tool: WireTool): Ask {
+  if (tool.kind === "switch_mode") return { kind: "plan", plan: tool.text || stringOf(tool.input["plan"]) };
   return {
     kind: "approval",
     action: actionOf(tool),
-    reason: tool.text === "" ? null : cut(tool.text),
+    reason: tool.text === "" ? null : tool.text,
     scopes: (["once", "session"] as const).filter((scope) => optionOf(permission, scope) !== undefined),
   };
 }
@@ -102,15 +106,15 @@ function isInside(tool: WireTool, workspace: string, realPath: (path: string) =>
 
 function actionOf(tool: WireTool): AskedAction {
   if (tool.diffs.length > 0) {
-    const files = tool.diffs.map(({ path, before, after }) => ({ path, diff: cut(unifiedDiff(before, after)) }));
+    const files = tool.diffs.map(({ path, before, after }) => ({ path, diff: unifiedDiff(before, after) }));
     return { kind: "edit", files };
   }
   if (tool.kind === "execute") {
     const directory = stringOf(tool.input["cwd"]) || null;
-    return { kind: "command", command: cut(commandOf(tool)), directory };
+    return { kind: "command", command: commandOf(tool), directory };
   }
   const input = Object.keys(tool.input).length > 0 ? JSON.stringify(tool.input, null, 2) : tool.paths.join("\n");
-  return { kind: "tool", name: tool.name || tool.title || tool.kind, input: cut(input === "" ? tool.title : input) };
+  return { kind: "tool", name: tool.name || tool.title || tool.kind, input: input === "" ? tool.title : input };
 }
 
 /** Agents that do not send their tool's input have the command itself as the title (gemini-cli). */
@@ -119,13 +123,6 @@ function commandOf(tool: WireTool): string {
   if (typeof command === "string" && command !== "") return command;
   if (Array.isArray(command) && command.every((part) => typeof part === "string")) return command.join(" ");
   return tool.title;
-}
-
-function cut(text: string): string {
-  if (text.length <= askTextCharsMax) return text;
-  const half = Math.floor(askTextCharsMax / 2) - 50;
-  const left = text.length - 2 * half;
-  return `${text.slice(0, half)}\n[… ${left} characters are not shown …]\n${text.slice(-half)}`;
 }
 
 function stringOf(value: unknown): string {

@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import { askTextCharsMax } from "../../domain/ask.ts";
-import { cut, editsOf } from "./edits.ts";
+import { editsOf } from "./edits.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -62,12 +61,4 @@ test("what cannot be compared says so, and what is no edit has no diff", async (
   const file_path = present("big", "x".repeat(2_000_001));
   expect(await diffOf("Write", { file_path, content: "x\n" })).toContain("2000001 bytes now");
   expect(await editsOf("Bash", { command: "true" }, directory)).toBeNull();
-});
-
-test("a long text is cut in the middle, says by how much, and keeps its bound", () => {
-  const whole = `BEGIN${"x".repeat(3 * askTextCharsMax)}END`;
-  const shown = cut(whole);
-  expect(shown.length).toBeLessThanOrEqual(askTextCharsMax);
-  expect(shown).toMatch(/^BEGIN.*\n… \d+ characters are not shown …\n.*END$/s);
-  expect(cut("x".repeat(askTextCharsMax))).toHaveLength(askTextCharsMax);
 });

@@ -1,13 +1,11 @@
 /**
  * What one of Claude Code's editing tools would change, as diffs against the files as they are now.
  *
- * 1. It says what would happen, and does nothing. Reading is bounded; what cannot be read is said in the diff's place.
- * 2. I14: a diff is bounded, and cut visibly.
+ * It says what would happen, and does nothing. Reading is bounded; what cannot be read is said in the diff's place.
  */
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import type { FileEdit } from "../../domain/ask.ts";
-import { askTextCharsMax } from "../../domain/ask.ts";
 import { unifiedDiff } from "../unified-diff.ts";
 
 type Input = Readonly<Record<string, unknown>>;
@@ -18,14 +16,7 @@ export async function editsOf(tool: string, input: Input, directory: string): Pr
   if (change === null) return null;
   const path = text(input["file_path"]) || text(input["notebook_path"]);
   const present = await read(isAbsolute(path) ? path : join(directory, path));
-  return [{ path, diff: cut(diffOf(change, present)) }];
-}
-
-/** Cuts in the middle, so that both ends can be read, and says how much is missing. */
-export function cut(whole: string): string {
-  if (whole.length <= askTextCharsMax) return whole;
-  const half = Math.floor(askTextCharsMax / 2) - 50; // room for the sentence between
-  return `${whole.slice(0, half)}\n… ${whole.length - 2 * half} characters are not shown …\n${whole.slice(-half)}`;
+  return [{ path, diff: diffOf(change, present) }];
 }
 
 /** `apply` gives null when it does not fit the present text; `alone` is then all that there is to show. */

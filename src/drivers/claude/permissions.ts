@@ -11,7 +11,8 @@ import type { PermissionMode as ClaudeMode, PermissionResult, PermissionUpdate }
 import { optionsMax, questionsMax } from "../../domain/ask.ts";
 import type { Ask, AskAnswer, AskedAction, Question } from "../../domain/ask.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
-import { cut, editsOf } from "./edits.ts";
+import { boundedAsk } from "../bounded-ask.ts";
+import { editsOf } from "./edits.ts";
 import { targetOf } from "./translate.ts";
 
 /** Set explicitly every time: without it the CLI may choose its "auto" mode, which asks a model for every call. */
@@ -43,11 +44,15 @@ export type Call = {
 
 /** Resolves, never rejects. */
 export async function askOf(call: Call): Promise<Ask> {
+  return boundedAsk(await wholeAskOf(call));
+}
+
+async function wholeAskOf(call: Call): Promise<Ask> {
   switch (call.tool) {
     case "AskUserQuestion":
       return { kind: "questions", questions: questionsOf(call.input).map(({ shown }) => shown) };
     case "ExitPlanMode":
-      return { kind: "plan", plan: cut(text(call.input["plan"]) || call.said || "(The agent has written no plan.)") };
+      return { kind: "plan", plan: text(call.input["plan"]) || call.said || "(The agent has written no plan.)" };
     default: {
       const granted = grantsOf(call);
       const why = text(call.input["description"]) || call.reason;
@@ -55,7 +60,7 @@ export async function askOf(call: Call): Promise<Ask> {
       return {
         kind: "approval",
         action: await actionOf(call),
-        reason: reasons.length === 0 ? null : cut(reasons.join("\n")),
+        reason: reasons.length === 0 ? null : reasons.join("\n"),
         scopes: granted.length === 0 ? ["once"] : ["once", "session"],
       };
     }
@@ -104,10 +109,10 @@ export function resultOf(call: Call, answer: AskAnswer | null): PermissionResult
 export const stopped = "The user has stopped this turn. Do nothing more.";
 
 async function actionOf({ tool, input, directory }: Call): Promise<AskedAction> {
-  if (tool === "Bash") return { kind: "command", command: cut(text(input["command"])), directory };
+  if (tool === "Bash") return { kind: "command", command: text(input["command"]), directory };
   const files = await editsOf(tool, input, directory);
   if (files !== null) return { kind: "edit", files };
-  return { kind: "tool", name: tool, input: cut(JSON.stringify(input, null, 2)) };
+  return { kind: "tool", name: tool, input: JSON.stringify(input, null, 2) };
 }
 
 /** Of a command: what its line does not show. */
@@ -179,11 +184,11 @@ function questionsOf(input: Fields): Asked[] {
     .map((question) => ({
       key: text(question["question"]),
       shown: {
-        header: cut(text(question["header"])),
-        text: cut(text(question["question"])),
+        header: text(question["header"]),
+        text: text(question["question"]),
         options: records(question["options"])
           .slice(0, optionsMax)
-          .map((option) => ({ label: cut(text(option["label"])), description: cut(text(option["description"])) })),
+          .map((option) => ({ label: text(option["label"]), description: text(option["description"]) })),
         choice: question["multiSelect"] === true ? "many" : "one",
         takesText: true,
       },

@@ -1,35 +1,39 @@
 /**
  * What Codex asks during a turn, as a person is to see it, and the person's answer as Codex takes it. Pure.
- *
- * I14: what an agent wrote is bounded here.
  */
-import { askTextCharsMax, optionsMax, questionsMax } from "../../domain/ask.ts";
+import { optionsMax, questionsMax } from "../../domain/ask.ts";
 import type { Ask, AskAnswer, FileEdit } from "../../domain/ask.ts";
+import { boundedAsk } from "../bounded-ask.ts";
 import type { WireChange, WireRequest } from "./decode.ts";
 
 /** `changes` are those of the item that an edit is asked for. Null: it is nothing that a person could answer. */
 export function askOf(request: WireRequest, changes: readonly WireChange[]): Ask | null {
+  const whole = wholeAskOf(request, changes);
+  return whole === null ? null : boundedAsk(whole);
+}
+
+function wholeAskOf(request: WireRequest, changes: readonly WireChange[]): Ask | null {
   const scopes = ["once", "session"] as const;
   switch (request.kind) {
     case "command": {
       const reason = request.host === null ? request.reason : `${request.reason ?? "network access"} (${request.host})`;
-      const action = { kind: "command", command: cut(request.command), directory: request.directory } as const;
-      return { kind: "approval", action, reason: cutOrNull(reason), scopes };
+      const action = { kind: "command", command: request.command, directory: request.directory } as const;
+      return { kind: "approval", action, reason, scopes };
     }
     case "edit": {
       const reason = request.root === null ? request.reason : `${request.reason ?? "write access"} (${request.root})`;
-      return { kind: "approval", action: { kind: "edit", files: editsOf(changes) }, reason: cutOrNull(reason), scopes };
+      return { kind: "approval", action: { kind: "edit", files: editsOf(changes) }, reason, scopes };
     }
     case "permissions": {
-      const action = { kind: "tool", name: "permissions", input: cut(JSON.stringify(request.permissions)) } as const;
-      return { kind: "approval", action, reason: cutOrNull(request.reason), scopes };
+      const action = { kind: "tool", name: "permissions", input: JSON.stringify(request.permissions) } as const;
+      return { kind: "approval", action, reason: request.reason, scopes };
     }
     case "questions":
       return {
         kind: "questions",
         questions: request.questions.slice(0, questionsMax).map((question) => ({
-          header: cut(question.header),
-          text: cut(question.text),
+          header: question.header,
+          text: question.text,
           options: question.options.slice(0, optionsMax),
           choice: "one",
           takesText: question.takesOther || question.options.length === 0,
@@ -37,7 +41,7 @@ export function askOf(request: WireRequest, changes: readonly WireChange[]): Ask
       };
     case "elicitation": {
       if (request.wantsInput) return null;
-      const action = { kind: "tool", name: request.server, input: cut(request.message) } as const;
+      const action = { kind: "tool", name: request.server, input: request.message } as const;
       return { kind: "approval", action, reason: null, scopes: ["once"] };
     }
     case "tool-call":
@@ -113,7 +117,7 @@ function elicited(action: "accept" | "decline"): object {
 
 /** A new or deleted file comes as its content; a person reads it as what it does to the file. */
 function editsOf(changes: readonly WireChange[]): FileEdit[] {
-  return changes.map((change) => ({ path: change.path, diff: cut(diffOf(change)) }));
+  return changes.map((change) => ({ path: change.path, diff: diffOf(change) }));
 }
 
 function diffOf(change: WireChange): string {
@@ -122,14 +126,4 @@ function diffOf(change: WireChange): string {
   const [sign, head] =
     change.kind === "add" ? ["+", `@@ -0,0 +1,${lines.length} @@`] : ["-", `@@ -1,${lines.length} +0,0 @@`];
   return [head, ...lines.map((line) => `${sign}${line}`)].join("\n");
-}
-
-const cutOrNull = (text: string | null): string | null => (text === null ? null : cut(text));
-
-/** In the middle: a command's end may be what matters. */
-function cut(text: string): string {
-  if (text.length <= askTextCharsMax) return text;
-  const note = `\n… ${text.length - askTextCharsMax} characters are left out here …\n`;
-  const half = Math.floor((askTextCharsMax - note.length) / 2);
-  return `${text.slice(0, half)}${note}${text.slice(-half)}`;
 }

@@ -210,10 +210,11 @@ test("permissions are granted as they were asked for, and not more", () => {
   expect(answerOf(request, { kind: "deny", reason: null })).toEqual({ permissions: {}, scope: "turn" });
 });
 
-test("a command longer than a person reads is cut in the middle and says so", () => {
+test("a command longer than a person reads is cut in the middle, says so, and cannot be allowed (T5)", () => {
   const params = { threadId: "t", command: `begin ${"x".repeat(2 * askTextCharsMax)} end` };
   const ask = askOf(decodeRequest({ id: 1, method: "item/commandExecution/requestApproval", params }), []);
   const shown = ask?.kind === "approval" && ask.action.kind === "command" ? ask.action.command : "";
   expect(shown.length).toBeLessThanOrEqual(askTextCharsMax);
-  expect(shown).toMatch(/^begin .*characters are left out.* end$/s);
+  expect(shown).toMatch(/^begin .*characters are not shown.* end$/s);
+  expect(ask).toMatchObject({ isCut: true });
 });

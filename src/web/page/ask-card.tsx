@@ -2,11 +2,12 @@
  * What the agent asks: everything that a person needs to decide, and the buttons to do it with. A closed one is one line, which
  * opens to what it was.
  *
- * T5: nothing in it can hide or reorder what is decided on.
+ * T5: nothing in it can hide or reorder what is decided on. What could not be shown whole says so and has no button that allows it.
  */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import { isAllowable, tooLongToAllow } from "../../domain/ask.ts";
 import type { Ask, AskedAction, Question } from "../../domain/ask.ts";
 import { visibleWords } from "../../lib/visible.ts";
 import type { AskButton, Entry } from "../wire.ts";
@@ -89,6 +90,7 @@ function OpenAsk({ model, entry, acted }: { model: Model; entry: AskEntry; acted
         <>
           <h3 class="ask-title">{askTitle(about)}</h3>
           <Asked ask={about} />
+          {!isAllowable(about) && <p class="ask-warning">{tooLongToAllow}</p>}
           <div class="ask-buttons">
             {entry.buttons.map((button) => (
               <PressButton key={button.label} model={model} button={button} press={press}>
