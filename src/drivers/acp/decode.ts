@@ -63,7 +63,13 @@ export type WireAgent = {
   readonly protocolVersion: number;
   readonly name: string;
   readonly version: string;
-  readonly can: { readonly load: boolean; readonly resume: boolean; readonly list: boolean; readonly fork: boolean };
+  readonly can: {
+    readonly images: boolean;
+    readonly load: boolean;
+    readonly resume: boolean;
+    readonly list: boolean;
+    readonly fork: boolean;
+  };
   readonly logins: readonly string[];
 };
 
@@ -159,7 +165,13 @@ export function decodeAgent(result: unknown): WireAgent {
     protocolVersion: number(fields["protocolVersion"]) ?? 0,
     name: text(info["title"]) || text(info["name"]),
     version: text(info["version"]) || "unknown",
-    can: { load: capabilities["loadSession"] === true, resume: can("resume"), list: can("list"), fork: can("fork") },
+    can: {
+      images: record(capabilities["promptCapabilities"])["image"] === true,
+      load: capabilities["loadSession"] === true,
+      resume: can("resume"),
+      list: can("list"),
+      fork: can("fork"),
+    },
     logins: list(fields["authMethods"]).flatMap((method) => {
       const { name, description } = record(method);
       return text(description) || text(name) || [];

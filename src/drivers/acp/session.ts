@@ -10,10 +10,12 @@
 import { methods } from "@agentclientprotocol/sdk";
 import type { Fault } from "../../domain/faults.ts";
 import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
 import type { HostTool, HostToolResult } from "../../domain/host-tool.ts";
 import type { HostTools } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef } from "../../lib/process-scan.ts";
+import { readImages } from "../prompt-images.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { connect } from "./connection.ts";
 import type { AcpConnection, Answer, ConnectionDeps } from "./connection.ts";
@@ -87,7 +89,7 @@ export type AcpSession = {
   /** Everything alive now is a helper. Rejects when the process table cannot be read. */
   regardAsHelpers(): Promise<void>;
   /** Resolves with how it ended, after everything that was told during it. Null when the process is gone. Never rejects. */
-  prompt(text: string): Promise<PromptOutcome | null>;
+  prompt(prompt: AgentPrompt): Promise<PromptOutcome | null>;
   cancel(): void;
   /** Resolves when nothing that was said is on its way any more, either way; never rejects. */
   calm(): Promise<void>;
@@ -261,8 +263,10 @@ export function createSession(
     return true;
   }
 
-  async function prompt(text: string): Promise<PromptOutcome | null> {
-    const params = { sessionId: id, prompt: [{ type: "text", text }] };
+  async function prompt(asked: AgentPrompt): Promise<PromptOutcome | null> {
+    const images = agent?.can.images === true ? readImages(asked) : [];
+    const shown = images.map(({ mediaType, base64 }) => ({ type: "image", mimeType: mediaType, data: base64 }));
+    const params = { sessionId: id, prompt: [{ type: "text", text: asked.text }, ...shown] };
     const answer = await Promise.race([connection.ask(methods.agent.session.prompt, params), process.exited]);
     if (!("kind" in answer) || !isAlive) return null;
     if (answer.kind === "refused") return answer.error.code === 0 ? null : answer;

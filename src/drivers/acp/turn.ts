@@ -121,7 +121,7 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
     if (stop.signal.aborted) return endUnsent({ kind: "interrupted" }, session);
     phase = { kind: "live", session };
     gathered = nothingGathered(session.spentUsd);
-    const outcome = await Promise.race([session.prompt(request.prompt.text), died.promise]);
+    const outcome = await Promise.race([session.prompt(request.prompt), died.promise]);
     if (outcome === null || !("kind" in outcome)) return endDead(session, await session.process.exited);
     return endLive(session, outcome);
   }

@@ -1,5 +1,7 @@
 /** What is sent to one Claude Code process: it reaches the CLI in the order it was pushed, and ends once. */
 import type { SDKUserMessage } from "@anthropic-ai/claude-agent-sdk";
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
+import { readImages } from "../prompt-images.ts";
 
 export type Input = {
   readonly messages: AsyncIterable<SDKUserMessage>;
@@ -43,4 +45,24 @@ export function createInput(): Input {
       drained.resolve();
     },
   };
+}
+
+/** A prompt as a message's content. A plain text stays a string: that is what the CLI keeps in its transcript. */
+export function contentOf(prompt: AgentPrompt): SDKUserMessage["message"]["content"] {
+  const images = readImages(prompt);
+  if (images.length === 0) return prompt.text;
+  return [
+    ...images.flatMap(({ mediaType, base64 }) =>
+      isClaudeImage(mediaType)
+        ? [{ type: "image" as const, source: { type: "base64" as const, media_type: mediaType, data: base64 } }]
+        : [],
+    ),
+    { type: "text", text: prompt.text },
+  ];
+}
+
+type ClaudeImage = "image/jpeg" | "image/png" | "image/gif" | "image/webp";
+
+function isClaudeImage(mediaType: string): mediaType is ClaudeImage {
+  return ["image/jpeg", "image/png", "image/gif", "image/webp"].includes(mediaType);
 }

@@ -20,6 +20,7 @@ import type {
 } from "@anthropic-ai/claude-agent-sdk";
 import type { AgentEvent } from "../../domain/agent-event.ts";
 import type { AgentModel, ModelChoice } from "../../domain/agent-model.ts";
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
 import type { Ask, AskAnswer } from "../../domain/ask.ts";
 import type { Clock } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
@@ -30,7 +31,7 @@ import { decode } from "./decode.ts";
 import type { McpTrouble, Wire, WireTask } from "./decode.ts";
 import { createHostToolServer, hostServerName } from "./host-tools.ts";
 import type { HostToolUser } from "./host-tools.ts";
-import { createInput } from "./input.ts";
+import { contentOf, createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
 import { modelsOf } from "./models.ts";
 import { askOf, claudeModes, refusalOf, resultOf, stopped } from "./permissions.ts";
@@ -91,7 +92,7 @@ export type ClaudeSession = {
   detach(sink: TurnSink): void;
   /** Resolves when nothing that nobody asked for is going on, or when the process is dead. */
   calm(): Promise<void>;
-  push(text: string): string;
+  push(prompt: AgentPrompt): string;
   /** The background tasks of all turns that are alive now. */
   readonly tasks: readonly WireTask[];
   /** Resolves when it is answered; never rejects. The evidence is that the task leaves `tasks`. */
@@ -360,10 +361,15 @@ export function createSession(
       // An answer still on its way could interrupt the next turn.
       await Promise.all(pending);
     },
-    push(text) {
+    push(prompt) {
       const uuid = crypto.randomUUID();
       if (state === "idle") state = "running";
-      input.push({ type: "user", message: { role: "user", content: text }, parent_tool_use_id: null, uuid });
+      input.push({
+        type: "user",
+        message: { role: "user", content: contentOf(prompt) },
+        parent_tool_use_id: null,
+        uuid,
+      });
       return uuid;
     },
     get tasks() {

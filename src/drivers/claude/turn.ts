@@ -8,6 +8,7 @@
  * 4. What it asks a person is open only while it goes on: a stop withdraws it, and an answer after that is too late.
  * 5. If the process dies, everything of it is swept, and only then is the turn quiet (I2). Time is never evidence.
  */
+import type { AgentPrompt } from "../../domain/agent-prompt.ts";
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
@@ -45,7 +46,7 @@ type Verdict = { readonly kind: "ended" } | { readonly kind: "died"; readonly ex
 
 type Phase =
   /** Nothing was sent: there is nothing to stop but the intention. */
-  | { readonly kind: "waiting"; readonly prompts: string[] }
+  | { readonly kind: "waiting"; readonly prompts: AgentPrompt[] }
   | { readonly kind: "live"; readonly session: ClaudeSession; readonly unanswered: Set<string> }
   | { readonly kind: "over"; readonly session: ClaudeSession | null };
 
@@ -55,7 +56,7 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
   const over = new AbortController();
   const stopAsked = Promise.withResolvers<"stop">();
   let verdict = Promise.withResolvers<Verdict>();
-  let phase: Phase = { kind: "waiting", prompts: [request.prompt.text] };
+  let phase: Phase = { kind: "waiting", prompts: [request.prompt] };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered;
   /** A fault that we ended the turn for, though the CLI would have gone on. */
@@ -114,7 +115,7 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
       if (settled !== "stop" && settled.kind === "refused") return endRefused(session, settled.detail);
     }
     if (phase.kind !== "waiting" || level !== null) return endUnsent({ kind: "interrupted" }, session);
-    phase = { kind: "live", session, unanswered: new Set(phase.prompts.map((text) => session.push(text))) };
+    phase = { kind: "live", session, unanswered: new Set(phase.prompts.map((prompt) => session.push(prompt))) };
     const outcome = await verdict.promise;
     return outcome.kind === "died" ? endDead(session, outcome.exit) : endLive(session);
   }
@@ -263,10 +264,10 @@ export function startTurn(request: TurnRequest, deps: TurnDeps): Turn {
       if (level !== null || events.end !== null) return Promise.resolve("too-late");
       switch (phase.kind) {
         case "waiting":
-          phase.prompts.push(more.text);
+          phase.prompts.push(more);
           return Promise.resolve("accepted");
         case "live":
-          phase.unanswered.add(phase.session.push(more.text));
+          phase.unanswered.add(phase.session.push(more));
           return Promise.resolve("accepted");
         case "over":
           return Promise.resolve("too-late");

@@ -57,9 +57,9 @@ type Verdict =
 
 type Phase =
   /** Nothing was sent: there is nothing to stop but the intention. */
-  | { readonly kind: "waiting"; readonly prompts: string[] }
+  | { readonly kind: "waiting"; readonly prompts: AgentPrompt[] }
   /** Codex was told to begin and has not said which turn it is. */
-  | { readonly kind: "starting"; readonly thread: CodexThread; readonly prompts: string[] }
+  | { readonly kind: "starting"; readonly thread: CodexThread; readonly prompts: AgentPrompt[] }
   | { readonly kind: "live"; readonly thread: CodexThread; readonly turn: string }
   | { readonly kind: "over"; readonly thread: CodexThread | null };
 
@@ -72,8 +72,8 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
   const pending = new Map<string, WireRequest>();
   const changes = new Map<string, readonly WireChange[]>();
   /** What was steered in and not taken yet, by our id of it. */
-  const unseen = new Map<string, readonly string[]>();
-  let phase: Phase = { kind: "waiting", prompts: [prompt.text] };
+  const unseen = new Map<string, readonly AgentPrompt[]>();
+  let phase: Phase = { kind: "waiting", prompts: [prompt] };
   let level: InterruptLevel | null = null;
   let gathered = nothingGathered;
 
@@ -118,13 +118,13 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
     }
   }
 
-  async function begin(thread: CodexThread, prompts: readonly string[], settings: object): Promise<void> {
-    const later: string[] = [];
+  async function begin(thread: CodexThread, prompts: readonly AgentPrompt[], settings: object): Promise<void> {
+    const later: AgentPrompt[] = [];
     phase = { kind: "starting", thread, prompts: later };
     gathered = { ...gathered, end: null };
     const client = crypto.randomUUID();
     unseen.set(client, prompts);
-    const begun = await thread.begin({ ...settings, clientUserMessageId: client, input: prompts.map(inputOf) });
+    const begun = await thread.begin({ ...settings, clientUserMessageId: client, input: prompts.flatMap(inputOf) });
     if (begun.kind !== "joined") unseen.delete(client); // a turn of its own takes it in
     if (begun.kind === "closed") {
       return verdict.resolve({ kind: "died", exit: await thread.server.process.exited });
@@ -135,18 +135,18 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
     const { turn } = begun;
     phase = { kind: "live", thread, turn };
     events.emit({ kind: "session", resume: thread.id });
-    for (const text of later) void send(thread, turn, text); // what is not taken begins a turn of its own
+    for (const more of later) void send(thread, turn, more); // what is not taken begins a turn of its own
     look();
   }
 
   /** Resolves with whether Codex has it; what it then does not take in is in `unseen`. */
-  async function send(thread: CodexThread, turn: string, text: string): Promise<boolean> {
+  async function send(thread: CodexThread, turn: string, prompt: AgentPrompt): Promise<boolean> {
     const client = crypto.randomUUID();
-    unseen.set(client, [text]);
+    unseen.set(client, [prompt]);
     const answer = await thread.request("turn/steer", {
       expectedTurnId: turn,
       clientUserMessageId: client,
-      input: [inputOf(text)],
+      input: inputOf(prompt),
     });
     if (answer.kind === "result") return true;
     unseen.delete(client);
@@ -223,7 +223,7 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
     pending.delete(ask);
     const { thread, turn } = phase;
     // The protocol has no place for a reason, so it is said as the person's own words, and first: after the answer Codex goes on.
-    if (given.kind === "deny" && given.reason !== null) await send(thread, turn, given.reason);
+    if (given.kind === "deny" && given.reason !== null) await send(thread, turn, { text: given.reason });
     thread.server.answer(request, response);
     return "accepted";
   }
@@ -331,10 +331,10 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
       switch (phase.kind) {
         case "waiting":
         case "starting":
-          phase.prompts.push(more.text);
+          phase.prompts.push(more);
           return "accepted";
         case "live":
-          return (await send(phase.thread, phase.turn, more.text)) ? "accepted" : "too-late";
+          return (await send(phase.thread, phase.turn, more)) ? "accepted" : "too-late";
         case "over":
           return "too-late";
         default:
@@ -355,6 +355,7 @@ export function startTurn(prompt: AgentPrompt, deps: TurnDeps): Turn {
   };
 }
 
-function inputOf(text: string): object {
-  return { type: "text", text, text_elements: [] };
+/** Codex reads the images itself. */
+function inputOf({ text, images = [] }: AgentPrompt): readonly object[] {
+  return [{ type: "text", text, text_elements: [] }, ...images.map(({ path }) => ({ type: "localImage", path }))];
 }
