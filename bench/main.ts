@@ -14,6 +14,7 @@ import { control } from "./control.ts";
 import { codexCrowd } from "./crowd.ts";
 import type { Section } from "./figure.ts";
 import { claudeModel, codexModel } from "./models.ts";
+import { render } from "./render.ts";
 import { start } from "./start.ts";
 import { codexStop, stop } from "./stop.ts";
 import { heading, loadNow, type Measured, sectionText, toJson } from "./table.ts";
@@ -25,7 +26,7 @@ const sections: readonly Section[] = [
   ...[warm, first, stop],
   ...[codexWarm, codexStop, codexCrowd],
   ...[claudeApprovals, codexApprovals, claudeModel, codexModel],
-  ...[wake, throughput, start, control],
+  ...[wake, throughput, start, control, render],
 ];
 
 process.exitCode = await main();

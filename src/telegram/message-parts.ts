@@ -5,11 +5,20 @@
  * 2. What would bury the chat goes as a file, with its beginning.
  */
 import { type Button, buttonLabel } from "../domain/button.ts";
-import { describeNotice } from "../domain/notice.ts";
+import { describeNotice, plural } from "../domain/notice.ts";
 import type { Outgoing, RunSnapshot } from "../engine/ports.ts";
 import { renderAsk } from "./ask-card.ts";
 import type { FileMessage, Keyboard, TextMessage } from "./client.ts";
-import { concat, type FormattedText, head, plain, repetitionMark, split } from "./formatted-text.ts";
+import {
+  concat,
+  entitiesMax,
+  type FormattedText,
+  head,
+  plain,
+  repetitionMark,
+  split,
+  styled,
+} from "./formatted-text.ts";
 import { clip, type RenderMarkdown, renderStatus } from "./render.ts";
 import { readable } from "./visible.ts";
 
@@ -30,11 +39,18 @@ export type Drawing = {
   readonly renderMarkdown: RenderMarkdown;
 };
 
-/** More messages than this in a row bury the chat: the whole goes as a file then, with its beginning. */
+/** More messages than this in a row bury the chat: the whole goes as a file then, after its beginning and what it is about. */
 const answerPartsMax = 4;
-/** Longer Markdown is not even drawn to be counted: four parts of it would have to be half markup. In UTF-16 units. */
-const answerCharsMax = 30_000;
-/** The beginning that goes with a file: a caption has at most 1,024 units. */
+/** Longer Markdown is not even drawn to be counted: a fifth of it would have to be markup. Drawing costs some 3 us a unit. */
+const answerCharsMax = 20_000;
+/** Somewhat more than a screen of a phone: who wants to read on opens the file. In UTF-16 units. */
+const beginningCharsMax = 1_400;
+/** Markup that is not seen, on top. */
+const beginningSourceCharsMax = 2_000;
+/** What the rest is about, on one more screen. */
+const headingsMax = 12;
+const headingCharsMax = 80;
+/** A caption has at most 1,024 units; a mark may come before it. */
 const captionCharsMax = 900;
 
 /** Null when there is nothing to say any more. */
@@ -57,14 +73,43 @@ export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: D
 
 function answerParts(text: string, renderMarkdown: RenderMarkdown): Part[] {
   const parts = text.length > answerCharsMax ? null : split(renderMarkdown(text));
-  if (parts === null || parts.length > answerPartsMax) return [filePart(text, renderMarkdown)];
+  if (parts === null || parts.length > answerPartsMax) return summarised(text, renderMarkdown);
   return parts.length === 0 ? [textPart(plain("The turn ended without a text."))] : parts.map((part) => textPart(part));
 }
 
-function filePart(text: string, renderMarkdown: RenderMarkdown): Part {
-  const beginning = head(renderMarkdown(text.slice(0, captionCharsMax * 3)), captionCharsMax);
-  const caption = concat(beginning, plain("\n\nThe whole answer is in the file."));
-  return writtenFilePart("answer.md", text, caption);
+/** How it begins, what comes after that, and the whole of it as a file. */
+function summarised(text: string, renderMarkdown: RenderMarkdown): Part[] {
+  const source = beginningOf(text.trimStart());
+  const beginning = head(renderMarkdown(source), beginningCharsMax);
+  const follows = headingsOf(text.trimStart(), source.length);
+  const shown = follows.slice(0, headingsMax).map((heading) => `\n\u2022 ${clip(heading, headingCharsMax)}`);
+  const more = follows.length > shown.length ? `\n\u2026 and ${follows.length - shown.length} more parts` : "";
+  const size = `${plural(text.split("\n").length, "line")}, ${Math.ceil(Buffer.byteLength(text) / 1_024)} kB`;
+  const what = shown.length === 0 ? [] : [styled("bold", "What follows"), plain(`${shown.join("")}${more}\n\n`)];
+  // Telegram drops what goes beyond: the formatting of the beginning's end.
+  const opening = { ...beginning, entities: beginning.entities.slice(0, entitiesMax - 2) };
+  return [
+    textPart(concat(opening, plain("\n\n"), ...what, styled("italic", `The whole answer is in the file (${size}).`))),
+    writtenFilePart("answer.md", text, plain("The whole answer.")),
+  ];
+}
+
+/** Of a source whose drawn beginning fills what is shown; cut between two paragraphs where there is such a place. */
+function beginningOf(text: string): string {
+  const most = text.slice(0, beginningSourceCharsMax).replace(/[\uD800-\uDBFF]$/, "");
+  const paragraph = most.lastIndexOf("\n\n");
+  return paragraph > beginningCharsMax / 2 ? most.slice(0, paragraph) : most;
+}
+
+/** The headings of a Markdown text that begin at `from` or later, outside of its code. */
+function headingsOf(text: string, from: number): readonly string[] {
+  const found: string[] = [];
+  let isInCode = false;
+  for (const { index, 1: heading } of text.matchAll(/^ {0,3}(?:(?:`{3}|~{3}).*|#{1,6}[ \t]+(.*))$/gm)) {
+    if (heading === undefined) isInCode = !isInCode;
+    else if (!isInCode && index >= from) found.push(readable(heading.replace(/[*_`]+|[ \t]+#+[ \t]*$/g, "")).trim());
+  }
+  return found.filter((heading) => heading !== "");
 }
 
 function askParts({ ask, state, buttons }: Outgoing & { kind: "ask" }, renderMarkdown: RenderMarkdown): Part[] {

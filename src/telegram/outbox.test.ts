@@ -632,12 +632,22 @@ describe("answers", () => {
     const world = createWorld();
     await world.say(answer("word ".repeat(5_000)));
     await world.say(answer(`# ${"x".repeat(50_000)}`));
-    expect(world.telegram.calls.map(({ method }) => method)).toEqual(["file", "file"]);
-    expect(
-      world.telegram.calls.every(
-        ({ text }) => text.length <= 1_024 && text.endsWith("The whole answer is in the file."),
-      ),
-    ).toBe(true);
+    expect(world.telegram.calls.map(({ method }) => method)).toEqual(["text", "file", "text", "file"]);
+    const [words, , one] = world.telegram.calls.map(({ text }) => text);
+    expect(words).toMatch(/^word word [\s\S]*word \u2026\n\nThe whole answer is in the file \(1 line, 25 kB\)\.$/);
+    expect(one).toMatch(/^x{100}/);
+    expect(world.telegram.files.map(({ content }) => content.kind === "text" && content.text.length)).toEqual([
+      25_000, 50_002,
+    ]);
+  });
+
+  it("says what follows on the beginning of a long answer, by its headings outside of code", async () => {
+    const world = createWorld();
+    const section = (name: string) => `## ${name}\n\n\`\`\`sh\n# not a heading\n\`\`\`\n\n${"text ".repeat(1_200)}\n\n`;
+    await world.say(answer(["One", "**Two** \`b\`", "Three ##", "Four"].map(section).join("")));
+    const [{ text = "" } = {}] = world.telegram.calls;
+    expect(text.startsWith("One\n\n# not a heading\n\ntext ")).toBe(true);
+    expect(text).toContain("What follows\n\u2022 Two b\n\u2022 Three\n\u2022 Four\n\nThe whole answer");
   });
 
   it("says so when a turn ended without a text", async () => {

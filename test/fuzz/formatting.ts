@@ -32,8 +32,9 @@ function smallest(judge: Judge, one: MarkdownCase, cutAt: number, seed: number):
   let { source } = one;
   let faults = judge(one, cutAt);
   const kind = kindOf(faults);
+  let tries = 0;
   for (let size = Math.ceil(source.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let at = 0; at < source.length;) {
+    for (let at = 0; at < source.length && tries < triesMax; tries += 1) {
       const shorter = source.slice(0, at) + source.slice(at + size);
       const found = judge({ source: shorter, words: null }, cutAt);
       if (found.length > 0 && kindOf(found) === kind) {

@@ -147,6 +147,8 @@ type Tree = {
   readonly type: string;
   readonly value?: string;
   readonly alt?: string | null;
+  readonly lang?: string | null;
+  readonly meta?: string | null;
   readonly children?: readonly Tree[];
 };
 
