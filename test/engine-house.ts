@@ -7,13 +7,14 @@ import { DatabaseSync } from "node:sqlite";
 import type { AskId } from "../src/domain/ask.ts";
 import { type ButtonAction, type ButtonId, buttonLabel } from "../src/domain/button.ts";
 import { type ConversationId, webConversation } from "../src/domain/conversation.ts";
-import type { InboxItem, ItemKey, Request } from "../src/domain/inbox-item.ts";
+import { type ConversationSettings, defaultConversationSettings } from "../src/domain/conversation-settings.ts";
+import type { InboxItem, ItemKey, Part, Request } from "../src/domain/inbox-item.ts";
 import type { Notice } from "../src/domain/notice.ts";
 import type { Evidence, ProcessRef, Quiescence } from "../src/domain/run.ts";
 import { readText } from "../src/domain/typed-text.ts";
 import type { RunLimits } from "../src/engine/run-watch.ts";
 import { createEngine } from "../src/engine/engine.ts";
-import type { Clock, Engine, Outgoing, Receipt, Store } from "../src/engine/ports.ts";
+import type { Clock, Engine, IncomingFiles, Outgoing, Receipt, Store } from "../src/engine/ports.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";
 import { createScriptedDriver, type ScriptedDriver } from "./scripted-driver.ts";
 
@@ -29,7 +30,22 @@ export type HouseOptions = {
   /** Agents beside `driver`, to be switched to by their names. */
   readonly others?: readonly ScriptedDriver[];
   readonly limits?: Partial<RunLimits>;
+  /** Ids of people; "1" and "7" unless told. */
+  readonly owners?: readonly string[];
   readonly orphans?: () => Promise<Quiescence>;
+  /** None: no file can be received. */
+  readonly incoming?: IncomingFiles;
+};
+
+/** What a channel says of a message beside what is asked; each has a default. */
+export type Given = {
+  readonly key?: string;
+  readonly workspace?: string;
+  readonly sentAtMs?: number;
+  readonly message?: string;
+  readonly repliesTo?: string;
+  readonly part?: Part;
+  readonly priority?: InboxItem["priority"];
 };
 
 export type House = AsyncDisposable & {
@@ -42,16 +58,11 @@ export type House = AsyncDisposable & {
   readonly endedProcesses: readonly ProcessRef[];
   conversation(name: string): ConversationId;
   /** Text as a person types it, in the conversation's own workspace unless one is named. */
-  send(
-    name: string,
-    text: string,
-    options?: {
-      readonly key?: string;
-      readonly workspace?: string;
-      readonly sentAtMs?: number;
-      readonly repliesTo?: string;
-    },
-  ): Promise<Receipt>;
+  send(name: string, text: string, given?: Given): Promise<Receipt>;
+  /** Any request, as a channel brings it. */
+  give(name: string, request: Request, given?: Given): Promise<Receipt>;
+  /** What a person set for this conversation, which is there already; the rest keeps its default. */
+  choose(name: string, settings: Partial<ConversationSettings>): Promise<void>;
   /** Several texts in one delivery, as one poll may bring them. */
   sendTogether(name: string, ...texts: readonly string[]): Promise<void>;
   /** Words that answer what an agent asks. */
@@ -91,7 +102,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     drivers,
     openDriver: (name) => Promise.resolve(drivers.find((one) => one.name === name) ?? null),
     files: noFiles,
-    incoming: noIncomingFiles,
+    incoming: options.incoming ?? noIncomingFiles,
     processes: {
       endOrphans: options.orphans ?? (() => Promise.resolve({ kind: "quiet" })),
       end: (processes) => {
@@ -118,6 +129,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     settings: {
       runsMax: options.runsMax ?? 4,
       permissions: "ask",
+      owners: new Set(options.owners ?? ["1", "7"]),
       workspace: "/projects",
       downtimeMs: 600_000,
       driverName: "scripted",
@@ -132,11 +144,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
   await engine.boot();
   let keys = 0;
 
-  async function give(
-    name: string,
-    request: Request,
-    given: { key?: string; workspace?: string; sentAtMs?: number; repliesTo?: string } = {},
-  ): Promise<Receipt> {
+  async function give(name: string, request: Request, given: Given = {}): Promise<Receipt> {
     const [receipt] = await engine.accept([itemOf(name, request, given)], {
       workspace: given.workspace ?? `/projects/${name}`,
     });
@@ -145,18 +153,15 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     return receipt;
   }
 
-  function itemOf(
-    name: string,
-    request: Request,
-    given: { key?: string; sentAtMs?: number; repliesTo?: string } = {},
-  ): InboxItem {
+  function itemOf(name: string, request: Request, given: Given = {}): InboxItem {
     return {
       key: (given.key ?? `test:${salt}:${(keys += 1)}`) as ItemKey,
       conversation: webConversation(name),
       user: "1",
-      message: null,
+      message: given.message ?? null,
       ...(given.repliesTo === undefined ? {} : { repliesTo: given.repliesTo }),
-      priority: "interactive",
+      ...(given.part === undefined ? {} : { part: given.part }),
+      priority: given.priority ?? "interactive",
       request,
       sentAtMs: given.sentAtMs ?? clock.now(),
     };
@@ -198,6 +203,12 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
     conversation: webConversation,
     sendTogether,
     send: (name, text, given) => give(name, readText(text), given),
+    give,
+    choose: async (name, settings) => {
+      await store.transact((tx) =>
+        tx.chooseSettings(webConversation(name), { ...defaultConversationSettings, ...settings }),
+      );
+    },
     answer: (name, ask, text) => give(name, { kind: "answer", ask, text }),
     command: (name, command) => give(name, { kind: "command", command }),
     press: async (name, kind, given = {}) =>

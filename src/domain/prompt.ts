@@ -3,13 +3,15 @@ import type { Attachment, SentFile } from "./attachment.ts";
 
 /**
  * `text` is in UTF-16 units, at most `promptCharsMax`; empty where only files came. `quote` is what the
- * message answers, `forwardedFrom` who wrote it first. agent-prompt.ts decides what the agent gets of it.
+ * message answers, `forwardedFrom` who wrote it first. `isJoined`: the words of several messages are in `text`, and cannot be told apart
+ * any more. agent-prompt.ts decides what the agent gets of it.
  */
 export type Prompt = {
   readonly text: string;
   readonly quote?: string;
   readonly forwardedFrom?: string;
   readonly files?: readonly PromptFile[];
+  readonly isJoined?: true;
 };
 
 /** `sent`: not fetched yet, so the message cannot run. `missing`: it never will be; `why` is a sentence for the person. */
@@ -34,6 +36,7 @@ export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt
     ...(quotes.length === 0 ? {} : { quote: quotes.join("\n") }),
     ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
     ...(files.length === 0 ? {} : { files }),
+    ...(texts.length > 1 || prompts.some(({ isJoined }) => isJoined) ? { isJoined: true } : {}),
   };
 }
 

@@ -4,7 +4,9 @@
  */
 import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
 import { excerpt } from "../domain/notice.ts";
+import { readText } from "../domain/typed-text.ts";
 import type { Receipt, StoredItem } from "./ports.ts";
+import { laneCapacity } from "./waiting-line.ts";
 import { addButton, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 /** The channel says that an earlier message reads differently now. */
@@ -13,8 +15,10 @@ export async function admitEdit(work: Work, item: InboxItem, request: Request & 
   const whole = before?.partOf == null ? before : await work.tx.item(before.partOf);
   // Of a command, of something long gone, or of what was never for us: nobody expects anything of it.
   if (before === null || whole === null) return seenBefore(item);
-  if (isPart(before)) return rewritten(work, item, before, request.text);
-  return amend(work, item, before.partOf === null ? whole : { ...whole, state: over(whole) }, request.text);
+  const text = wordsOf(request.text);
+  if (isPart(before) && isWaiting(whole)) return rewritten(work, item, before, text);
+  const isBesideOthers = before !== whole && wordsIn(before) === "" && wordsIn(whole) !== "";
+  return isWaiting(whole) && isBesideOthers ? offered(work, item, text) : amend(work, item, whole, text);
 }
 
 /** A message that answers what was heard says what was meant. */
@@ -24,8 +28,10 @@ export async function admitCorrection(work: Work, item: InboxItem, id: ItemId, t
 }
 
 async function amend(work: Work, item: InboxItem, target: StoredItem, text: string): Promise<Receipt> {
-  if (isWaiting(target)) return rewritten(work, item, target, text);
-  if (target.state === "running") return offered(work, item, text);
+  // Among words that were joined those of one message cannot be told any more: what they read now is offered beside the whole.
+  const isMixed = target.request.kind === "prompt" && target.request.prompt.isJoined === true;
+  if (isWaiting(target) && !isMixed) return rewritten(work, item, target, text);
+  if (isWaiting(target) || target.state === "running") return offered(work, item, text);
   if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
   await reply(work, item, { kind: "edit-late", state: "over" });
   return fresh(item, null);
@@ -41,6 +47,8 @@ async function rewritten(work: Work, item: InboxItem, target: StoredItem, text: 
 
 /** On hold by itself, with the ways to use it. */
 async function offered(work: Work, item: InboxItem, text: string): Promise<Receipt> {
+  const { queued, held } = await work.tx.waiting(item.conversation);
+  if (queued + held >= laneCapacity) return refused(work, item);
   const request: Request = { kind: "prompt", placement: "queue", prompt: { text } };
   const id = await work.tx.addItem({ ...item, request }, "held", work.atMs);
   if (id === null) return seenBefore(item);
@@ -52,6 +60,13 @@ async function offered(work: Work, item: InboxItem, text: string): Promise<Recei
     buttons.push(line);
   }
   await reply(work, item, { kind: "edit-late", state: "running" }, buttons);
+  return fresh(item, null);
+}
+
+/** I14: also what is offered waits. */
+async function refused(work: Work, item: InboxItem): Promise<Receipt> {
+  if ((await work.tx.addItem(item, "rejected", work.atMs)) === null) return seenBefore(item);
+  await reply(work, item, { kind: "lane-full", capacity: laneCapacity });
   return fresh(item, null);
 }
 
@@ -68,7 +83,12 @@ function isPart({ partOf, isReady }: StoredItem): boolean {
   return partOf !== null && !isReady;
 }
 
-/** The words of a part cannot be told from those of its whole any more. */
-function over(whole: StoredItem): StoredItem["state"] {
-  return whole.state === "running" || isWaiting(whole) ? "running" : whole.state;
+function wordsIn({ request }: StoredItem): string {
+  return request.kind === "prompt" ? request.prompt.text : "";
+}
+
+/** As a message reads that is typed: the mark of an interrupt is none of its words. */
+function wordsOf(text: string): string {
+  const request = readText(text);
+  return request.kind === "prompt" ? request.prompt.text : text;
 }

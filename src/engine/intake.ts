@@ -13,9 +13,10 @@ import { decide } from "../domain/lane-machine.ts";
 import { joinPrompts, kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Clock, FetchedFile, Gathering, IncomingFiles, Lane, Log, Receipt, StoredItem } from "./ports.ts";
-import { carryOut, stopConversation } from "./stops.ts";
+import { carryOut, stopAll, stopConversation } from "./stops.ts";
+import { steerNow } from "./steering.ts";
 import { laneCapacity } from "./waiting-line.ts";
-import { addButton, type Commit, fresh, persist, reply, seenBefore, type Work } from "./work.ts";
+import { addButton, type Addressee, type Commit, fresh, persist, reply, seenBefore, type Work } from "./work.ts";
 
 // ---- While a message is admitted
 
@@ -31,6 +32,9 @@ const quietMs: Readonly<Record<GatheringKind, number>> = { album: 1_200, split: 
 /** Telegram's albums have ten files; a text of more pieces than that is a file, and a person's burst ends somewhere. */
 const partsMax = 20;
 
+/** The pieces of one text come together, also when all of them come so late that they are put on hold. In milliseconds. */
+const heldPiecesMs = 5_000;
+
 /** How this prompt begins to wait for what it lacks; undefined for one that is whole. */
 export function gatheringOf(
   item: InboxItem,
@@ -45,8 +49,7 @@ export function gatheringOf(
 export async function gatheringFor(work: Work, item: InboxItem, lane: Lane): Promise<StoredItem | null> {
   for (const of of groupsOf(item, lane)) {
     const open = await work.tx.gathering(item.conversation, of);
-    // A picture that comes late still belongs to its album; words that come late are a message of their own.
-    if (open === null || (open.isReady && kindOf(of) !== "album")) continue;
+    if (open === null || !mayJoin(work, open, kindOf(of))) continue;
     if ((await work.tx.partsOf(open.id)).length < partsMax - 1) return open;
   }
   return null;
@@ -72,10 +75,31 @@ export async function joinPart(work: Work, item: InboxItem, whole: StoredItem, l
   return fresh(item, null);
 }
 
+function mayJoin(work: Work, open: StoredItem, kind: GatheringKind): boolean {
+  switch (kind) {
+    case "album":
+      return true; // a picture that comes late still belongs to its album
+    case "split":
+      // Words that come late are a message of their own, and are not put on hold with older ones.
+      return !open.isReady && (open.state === "queued" || work.atMs - open.acceptedAtMs < heldPiecesMs);
+    case "collect":
+      return !open.isReady && open.state === "queued"; // what is said after a stop is not on hold with what was said before
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** What is spoken is a message of its own: it may be a stop. */
 function collects(item: InboxItem, lane: Lane): boolean {
   const { part, request } = item;
-  if (lane.settings.policy !== "collect" || part?.otherwise === "nothing") return false;
-  return request.kind === "prompt" && request.placement === "queue";
+  if (policyFor(item, lane) !== "collect" || part?.otherwise === "nothing") return false;
+  if (request.kind !== "prompt" || request.placement !== "queue") return false;
+  return !(request.prompt.files ?? []).some((file) => file.state === "sent" && file.file.kind === "voice");
+}
+
+/** A person's choice for what they send; background work waits for its turn (I11). */
+export function policyFor({ priority }: Pick<InboxItem, "priority">, lane: Lane): Lane["settings"]["policy"] {
+  return priority === "interactive" ? lane.settings.policy : "queue";
 }
 
 function kindOf(gathers: string): GatheringKind {
@@ -180,7 +204,7 @@ function filesOf(item: StoredItem, joined: readonly StoredItem[]): readonly Prom
   return [item, ...joined].flatMap(({ request }) => (request.kind === "prompt" ? (request.prompt.files ?? []) : []));
 }
 
-/** "grown": another part joined meanwhile, and nothing was decided. */
+/** "grown": another part or another message joined meanwhile, and nothing was decided. */
 async function settleWhole(
   work: Work,
   id: ItemId,
@@ -193,6 +217,8 @@ async function settleWhole(
   if (joined.length !== parts) return "grown";
   work.touched.add(item.conversation);
   const prompt = withFiles(composed(item, joined), fetched);
+  // Messages that were joined on hold brought files that were not asked for yet.
+  if (prompt.files?.some((file) => file.state === "sent" && !fetched.has(file.file.source))) return "grown";
   await work.tx.takeParts(id, { ...item.request, prompt });
   const failures = [...fetched.values()].flatMap((one) => (one.kind === "refused" ? [one] : []));
   if (failures.some(({ again }) => again)) await askAboutFiles(work, item, prompt, failures);
@@ -237,12 +263,12 @@ async function askAboutFiles(
   const buttons = [];
   for (const how of ways) buttons.push(await addButton(work, conversation, { kind: "held-item", item: id, how }));
   const reasons = failures.map(({ why }) => why);
-  await reply(
-    work,
-    { ...item, key: `${item.key}:${work.newId()}` as InboxItem["key"] },
-    { kind: "files-failed", reasons },
-    [buttons],
-  );
+  await reply(work, saidAgain(work, item), { kind: "files-failed", reasons }, [buttons]);
+}
+
+/** The same may be said of one message more than once: at each try, and of each picture that comes late. */
+function saidAgain(work: Work, item: StoredItem): Addressee {
+  return { ...item, key: `${item.key}:${work.newId()}` as InboxItem["key"] };
 }
 
 async function settleFiles(
@@ -254,7 +280,7 @@ async function settleFiles(
   const isEmpty = prompt.text === "" && (prompt.files ?? []).every(({ state }) => state === "missing");
   if (failures.length > 0) {
     const reasons = failures.map(({ why }) => why);
-    await reply(work, item, { kind: "files-left-out", reasons, isEmpty });
+    await reply(work, saidAgain(work, item), { kind: "files-left-out", reasons, isEmpty });
   }
   if (isEmpty) {
     await work.tx.moveItem(item.id, item.state, "rejected");
@@ -266,8 +292,9 @@ async function settleFiles(
   const lane = await work.tx.lane(item.conversation);
   // S1: a stop that is spoken stops like one that is typed. On hold it is old: it stops nothing.
   if (request.kind === "command" && request.command.name === "stop" && item.state === "queued" && lane !== null) {
-    await work.tx.moveItem(item.id, "queued", "done");
-    return stopConversation(work, item, item.id, lane);
+    const isForAll = request.command.scope === "all";
+    await work.tx.moveItem(item.id, "queued", isForAll ? "running" : "done"); // as the row of a typed one
+    return isForAll ? stopAll(work, item, item.id) : stopConversation(work, item, item.id, lane);
   }
   const placement = request.kind === "prompt" ? request.placement : "queue";
   const text = request.kind === "prompt" ? request.prompt.text : heard;
@@ -278,7 +305,7 @@ async function settleFiles(
   if (isAsked) await work.tx.moveItem(item.id, "queued", "held");
   else if (item.state === "queued") {
     if (placement === "interrupt" && lane !== null) await interruptFor(work, item, item.id, lane);
-    work.waiting.push(item.id);
+    await inLine(work, item, placement);
   }
 }
 
@@ -309,7 +336,15 @@ async function tellHeard(work: Work, item: StoredItem, text: string, isAsked: bo
 
 async function ready(work: Work, item: StoredItem): Promise<void> {
   await work.tx.setReady(item.id, true);
-  if (item.state === "queued") work.waiting.push(item.id);
+  if (item.state === "queued" && item.request.kind === "prompt") await inLine(work, item, item.request.placement);
+}
+
+/** L4: what came whole was handed to the running turn as it came, where the conversation is set to it. */
+async function inLine(work: Work, item: StoredItem, placement: "queue" | "interrupt"): Promise<void> {
+  work.waiting.push(item.id);
+  const lane = await work.tx.lane(item.conversation);
+  if (lane === null || policyFor(item, lane) !== "steer" || placement !== "queue") return;
+  await steerNow(work, item.conversation, item.id);
 }
 
 // ---- What a person decides about one message on hold
@@ -334,7 +369,8 @@ export async function requeueHeld(
     );
     const left = files === undefined ? prompt : { ...prompt, files };
     await work.tx.rewriteItem(id, { ...item.request, prompt: left });
-    await ready(work, { ...item, state: "queued" });
+    if ((await work.tx.partsOf(id)).length === 0) await ready(work, { ...item, state: "queued" });
+    else work.after.push({ kind: "complete", item: id }); // it has grown while it was on hold
   } else work.after.push({ kind: "complete", item: id });
   return true;
 }

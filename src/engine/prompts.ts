@@ -8,7 +8,7 @@ import type { InboxItem, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
 import { excerpt } from "../domain/notice.ts";
 import type { Lane, Receipt } from "./ports.ts";
-import { gatheringFor, gatheringOf, joinPart } from "./intake.ts";
+import { gatheringFor, gatheringOf, joinPart, policyFor } from "./intake.ts";
 import { steerNow } from "./steering.ts";
 import { carryOut } from "./stops.ts";
 import { laneCapacity } from "./waiting-line.ts";
@@ -26,7 +26,8 @@ export async function admitPrompt(
   if (item.part?.otherwise === "nothing") return { key: item.key, fresh: false, toast: null };
   const { queued, held } = await work.tx.waiting(item.conversation);
   const queue = { queued: queued + held, capacity: laneCapacity };
-  const placement = lane.settings.policy === "interrupt" ? "interrupt" : request.placement;
+  const policy = policyFor(item, lane);
+  const placement = policy === "interrupt" ? "interrupt" : request.placement;
   const decision = decide(lane.state, { kind: "prompt", placement }, queue);
   const isRefused = decision.effects.some((effect) => effect.kind === "reject-full");
   const isLate = work.atMs - item.sentAtMs > work.settings.downtimeMs;
@@ -46,7 +47,7 @@ export async function admitPrompt(
   const isTold = decision.effects.some((effect) => effect.kind === "stop-run" && effect.first); // by "Stopping…"
   if (!isTold && gathering === undefined) work.waiting.push(id); // one that is not whole yet is told its place when it is
   await carryOut(work, item, id, lane, decision.effects);
-  if (lane.settings.policy === "steer" && gathering === undefined && placement === "queue")
+  if (policy === "steer" && gathering === undefined && placement === "queue")
     await steerNow(work, item.conversation, id);
   return fresh(item, null);
 }
