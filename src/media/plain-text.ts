@@ -36,7 +36,7 @@ function western(bytes: Buffer, isWhole: boolean): PlainText | null {
 
 /** Controls occur in logs, few of them other than those that colour a terminal; a zero does not occur. */
 function isReadable(text: string): boolean {
-  const controls = text.match(/[^\P{Cc}\s\u{1B}]/gu)?.length ?? 0;
+  const controls = text.match(/[^\P{Cc}\s]/gu)?.filter((control) => control !== "\u001B").length ?? 0;
   return !text.includes("\0") && controls <= text.length / 200;
 }
 

@@ -183,6 +183,56 @@ export function pdfFile(pages: readonly PdfPage[]): Buffer {
   return Buffer.from(file, "latin1");
 }
 
+const officeTypes = { word: "word/document.xml", xl: "xl/workbook.xml", ppt: "ppt/presentation.xml" } as const;
+
+/** `parts` by name; what makes it a document of its family is added. */
+export function officeFile(family: keyof typeof officeTypes, parts: Readonly<Record<string, string>>): Buffer {
+  const main = `<Relationship Id="rId1" Type="http://x/officeDocument" Target="${officeTypes[family]}"/>`;
+  return zipArchive([
+    { name: "[Content_Types].xml", content: "<Types/>" },
+    { name: "_rels/.rels", content: `<Relationships>${main}</Relationships>` },
+    ...Object.entries(parts).map(([name, content]) => ({ name, content })),
+  ]);
+}
+
+export function wordFile(body: string): Buffer {
+  return officeFile("word", {
+    "word/document.xml": `<?xml version="1.0" encoding="UTF-8"?><w:document xmlns:w="w"><w:body>${body}</w:body></w:document>`,
+  });
+}
+
+export function excelFile(): Buffer {
+  return officeFile("xl", {
+    "xl/workbook.xml": `<workbook><sheets><sheet name="Costs" sheetId="1" r:id="rId7"/><sheet name="Empty" sheetId="2" r:id="rId8"/></sheets></workbook>`,
+    "xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId7" Type="t" Target="worksheets/sheet1.xml"/><Relationship Id="rId8" Type="t" Target="/xl/worksheets/sheet2.xml"/></Relationships>`,
+    "xl/sharedStrings.xml": `<sst><si><t>Item</t></si><si><r><t>Net</t></r><r><t xml:space="preserve"> price</t></r><rPh><t>x</t></rPh></si></sst>`,
+    "xl/styles.xml": `<styleSheet><numFmts><numFmt numFmtId="164" formatCode="yyyy\\-mm"/><numFmt numFmtId="165" formatCode="[Red]0 &quot;days&quot;"/></numFmts><cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="165"/></cellXfs></styleSheet>`,
+    "xl/worksheets/sheet1.xml": `<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row><row r="2"><c r="A2" t="inlineStr"><is><t>Tea</t></is></c><c r="C2"><f>1+1</f><v>2.5</v></c><c r="D2" s="1"><v>45000</v></c><c r="E2" s="2"><v>45000.75</v></c><c r="F2" s="3"><v>3</v></c><c r="G2" t="b"><v>1</v></c></row></sheetData></worksheet>`,
+    "xl/worksheets/sheet2.xml": `<worksheet><sheetData/></worksheet>`,
+  });
+}
+
+export function powerPointFile(): Buffer {
+  const slide = (text: string) => `<p:sld><p:txBody><a:p><a:r><a:t>${text}</a:t></a:r></a:p></p:txBody></p:sld>`;
+  return officeFile("ppt", {
+    "ppt/presentation.xml": `<p:presentation><p:sldIdLst><p:sldId id="257" r:id="rId3"/><p:sldId id="256" r:id="rId2"/></p:sldIdLst></p:presentation>`,
+    "ppt/_rels/presentation.xml.rels": `<Relationships><Relationship Id="rId2" Type="t" Target="slides/slide1.xml"/><Relationship Id="rId3" Type="t" Target="slides/slide2.xml"/></Relationships>`,
+    "ppt/slides/slide1.xml": slide("the end"),
+    "ppt/slides/slide2.xml": slide("the beginning"),
+  });
+}
+
+export function openDocumentFile(family: "text" | "spreadsheet" | "presentation", body: string): Buffer {
+  return zipArchive([
+    { name: "mimetype", content: `application/vnd.oasis.opendocument.${family}`, method: 0 },
+    {
+      name: "content.xml",
+      content: `<office:document-content><office:body>${body}</office:body></office:document-content>`,
+    },
+    { name: "META-INF/manifest.xml", content: "<manifest:manifest/>" },
+  ]);
+}
+
 // ---- numbers
 
 function uint16be(value: number): Buffer {

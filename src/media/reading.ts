@@ -1,0 +1,353 @@
+/**
+ * Reads a file that came in, as far as a prompt needs it: by what its bytes are, whatever it is called.
+ *
+ * 1. Images, sound and text are looked at here, in bounded time: only their first bytes, or (an image) their structure. Everything that takes
+ *    a parser is read by a program of its own (reading/program.ts), one for each file.
+ * 2. That program cannot take us down: it is bounded in time, processor time, memory and in what it answers, sees no environment (I13), may
+ *    read nothing but this area and its own code, write nowhere but into the folder for unpacking, and start nothing.
+ * 3. What it answers is not believed to be of the right form. No answer means that the file is passed on as it is.
+ */
+import { spawn } from "node:child_process";
+import { open, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, extname, join } from "node:path";
+import type { AttachmentContent } from "../domain/attachment.ts";
+import type { FileRefused, Log } from "../engine/ports.ts";
+import { contentKind, type ContentHint, headBytes, type ImageFormat, type PackedFormat } from "./content-kind.ts";
+import { createExcerpt, excerptCharsMax } from "./excerpt.ts";
+import { imageSize } from "./image-file.ts";
+import { plainText } from "./plain-text.ts";
+import type { ReadAnswer, ReadRequest } from "./reading/program.ts";
+
+export type FileReaderDeps = {
+  /** What the program may read: every path that is asked for is below it. Absolute. */
+  readonly directory: string;
+  /** What the program may write: every folder to unpack into is below it. Absolute. */
+  readonly unpackingDirectory: string;
+  readonly log: Log;
+  readonly bounds?: ReadingBounds;
+};
+
+export type ReadingBounds = { readonly patienceMs: number; readonly heapMegabytes: number };
+
+export type Reading =
+  /** An archive's content is `unpackedBytes` in the folder that was given for it; null for everything else. */
+  | (ReadAnswer & { readonly kind: "content" })
+  /** Sound or moving pictures: what is said in it is heard elsewhere. */
+  | { readonly kind: "sound"; readonly mediaType: string }
+  | FileRefused;
+
+export type UnpackInto = ReadRequest["into"];
+
+export interface FileReader {
+  /** Resolves, never rejects; when `signal` fires, with a refusal, and nothing of the reading runs any more. */
+  read(path: string, hint: ContentHint, into: UnpackInto, signal: AbortSignal): Promise<Reading>;
+}
+
+/** A book takes two seconds, 200 MiB out of an archive ten; small machines are slower. */
+const defaultBounds: ReadingBounds = { patienceMs: 60_000, heapMegabytes: 256 };
+/** Also ends a program whose parent was killed. */
+const processorSecondsMax = 45;
+/** Heap, buffers and what Node itself reserves (400 MB); a document takes a tenth. Systems other than Linux may not hold it. */
+const dataKibibytesMax = 1_000_000;
+/** An excerpt and its frame, as JSON with every character escaped. */
+const answerBytesMax = 1024 * 1024;
+/** More at once would only make each of them slower on the machine of one person. */
+const programsMax = 2;
+
+/** What Anthropic's API takes: 5 MB in base64, and 8,000 pixels a side (docs.anthropic.com, "Vision"). An agent can scale a file by itself. */
+const imageBytesMax = 3_750_000;
+const imageSideMax = 8_000;
+
+/** Characters take at most four bytes in every encoding that is read. */
+const textBytesMax = 4 * (excerptCharsMax + 1);
+
+export function createFileReader({
+  directory,
+  unpackingDirectory,
+  log,
+  bounds = defaultBounds,
+}: FileReaderDeps): FileReader {
+  const line = createLine(programsMax);
+
+  async function read(path: string, hint: ContentHint, into: UnpackInto, signal: AbortSignal): Promise<Reading> {
+    const { head, size } = await beginningOf(path, headBytes);
+    const kind = contentKind(head, hint);
+    switch (kind.kind) {
+      case "image":
+        return readImage(kind.format, kind.mediaType, await readFile(path));
+      case "sound":
+        return kind;
+      case "other":
+        return content(kind.mediaType, { kind: "opaque", about: kind.what });
+      case "packed":
+        return await readPacked({ path, format: kind.format, into }, kind.mediaType, signal);
+      case "unknown":
+        return readText((await beginningOf(path, textBytesMax)).head, size, hint);
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  async function readPacked(request: ReadRequest, mediaType: string, signal: AbortSignal): Promise<Reading> {
+    if (!(await line.enter(signal))) return stopped;
+    try {
+      const end = await runProgram(request, { directory, unpackingDirectory }, bounds, signal);
+      switch (end.kind) {
+        case "answered":
+          return end.answer;
+        case "stopped":
+          return stopped;
+        case "died":
+          log.warn({ format: request.format, how: end.how }, "a file could not be read within its bounds");
+          return content(mediaType, { kind: "opaque", about: `${tooMuch[request.format]} to be read here` });
+        default:
+          return end satisfies never;
+      }
+    } finally {
+      line.leave();
+    }
+  }
+
+  return {
+    async read(path, hint, into, signal) {
+      try {
+        return await read(path, hint, into, signal);
+      } catch (error) {
+        log.error({ error }, "a file that came in could not be read");
+        return { kind: "refused", why: "The file could not be read on this machine.", again: true };
+      }
+    },
+  };
+}
+
+const stopped: FileRefused = { kind: "refused", why: "The reading of the file was stopped.", again: true };
+
+const tooMuch: Readonly<Record<PackedFormat, string>> = {
+  pdf: "a PDF that takes too much time or memory",
+  zip: "a document or a zip archive that takes too much time or memory",
+  tar: "a tar archive that takes too much time or memory",
+  gzip: "a gzip file that takes too much time or memory",
+};
+
+function content(mediaType: string, what: AttachmentContent): Reading {
+  return { kind: "content", mediaType, content: what, unpackedBytes: null };
+}
+
+async function beginningOf(path: string, bytesMax: number): Promise<{ readonly head: Buffer; readonly size: number }> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const head = Buffer.alloc(Math.min(size, bytesMax));
+  let filled = 0;
+  while (filled < head.length) {
+    const { bytesRead } = await file.read(head, filled, head.length - filled, filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return { head: head.subarray(0, filled), size };
+}
+
+// ---- What is read here
+
+function readImage(format: ImageFormat, mediaType: string, bytes: Buffer): Reading {
+  const name = format === "webp" ? "WebP" : format.toUpperCase();
+  const size = imageSize(format, bytes);
+  if (size === null) return { kind: "refused", why: `The ${name} image is damaged.`, again: false };
+  const { width, height } = size;
+  if (bytes.length <= imageBytesMax && Math.max(width, height) <= imageSideMax)
+    return content(mediaType, { kind: "image" });
+  const about = `a ${name} image of ${width} × ${height} pixels, too large to be shown to the model as it is`;
+  return content(mediaType, { kind: "opaque", about });
+}
+
+const textTypes: Readonly<Record<string, { readonly mediaType: string; readonly about: string }>> = {
+  ".csv": { mediaType: "text/csv", about: "table (CSV)" },
+  ".tsv": { mediaType: "text/tab-separated-values", about: "table (TSV)" },
+  ".json": { mediaType: "application/json", about: "JSON" },
+  ".html": { mediaType: "text/html", about: "HTML" },
+  ".md": { mediaType: "text/markdown", about: "Markdown" },
+  ".svg": { mediaType: "image/svg+xml", about: "SVG image as text" },
+  ".xml": { mediaType: "application/xml", about: "XML" },
+};
+const plain = { mediaType: "text/plain", about: "text" };
+
+/** That it is text say its bytes; of which sort, its name may. */
+function readText(head: Buffer, size: number, { name }: ContentHint): Reading {
+  const read = plainText(head, head.length >= size);
+  if (read === null) return content("application/octet-stream", { kind: "opaque", about: "a file of unknown kind" });
+  const excerpt = createExcerpt();
+  excerpt.add(read.text);
+  const { excerpt: beginning, isWhole } = excerpt.done();
+  const { mediaType, about } = textTypes[extname(name).toLowerCase()] ?? plain;
+  if (beginning === "") return content(mediaType, { kind: "opaque", about: "a file of white space alone" });
+  const sort = read.encoding === "utf-8" ? about : `${about}, in ${read.encoding.toUpperCase()}`;
+  return content(mediaType, {
+    kind: "text",
+    about: sort,
+    excerpt: beginning,
+    isWhole: isWhole && head.length >= size,
+  });
+}
+
+// ---- The program
+
+type ProgramEnd =
+  | { readonly kind: "answered"; readonly answer: ReadAnswer }
+  | { readonly kind: "stopped" }
+  /** Of its bounds, or of what it read. */
+  | { readonly kind: "died"; readonly how: string };
+
+/** Resolves when the program has exited, never rejects. It cannot have left anything running: it may not start anything. */
+function runProgram(
+  request: ReadRequest,
+  { directory, unpackingDirectory }: { readonly directory: string; readonly unpackingDirectory: string },
+  { patienceMs, heapMegabytes }: ReadingBounds,
+  signal: AbortSignal,
+): Promise<ProgramEnd> {
+  if (signal.aborted) return Promise.resolve({ kind: "stopped" });
+  const readable = [directory, ...codeDirectories()].map((path) => `--allow-fs-read=${path}`);
+  const args = [
+    "--permission",
+    ...readable,
+    `--allow-fs-write=${unpackingDirectory}`,
+    "--disallow-code-generation-from-strings",
+    `--max-old-space-size=${heapMegabytes}`,
+    join(import.meta.dirname, "reading", `program${extname(import.meta.filename)}`),
+  ];
+  return new Promise((resolve) => {
+    // A group of its own: what a terminal sends to ours (Ctrl-C) is no verdict on a file.
+    const child = spawn("/bin/sh", ["-c", limitsScript, process.execPath, ...args], {
+      env: {},
+      stdio: ["pipe", "pipe", "ignore"],
+      detached: true,
+    });
+    let how: string | null = null;
+    const end = (why: string): void => {
+      how ??= why;
+      child.kill("SIGKILL");
+    };
+    const stop = (): void => end("stopped");
+    signal.addEventListener("abort", stop, { once: true });
+    // The bound on how long a file may be read; that the program is gone says its exit.
+    const late = setTimeout(() => end("out of time"), patienceMs);
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    child.stdout.on("data", (piece: Buffer) => {
+      bytes += piece.length;
+      if (bytes > answerBytesMax) end("talks too much");
+      else pieces.push(piece);
+    });
+    const ended = (exit: string): void => {
+      clearTimeout(late);
+      signal.removeEventListener("abort", stop);
+      if (how === "stopped") return resolve({ kind: "stopped" });
+      const answer = how === null ? decodeAnswer(Buffer.concat(pieces).toString("utf8")) : null;
+      resolve(answer === null ? { kind: "died", how: how ?? exit } : { kind: "answered", answer });
+    };
+    child.once("error", (error) => ended(error.message));
+    child.once("close", (code, killedBy) => ended(killedBy ?? `exit ${code}`));
+    // It may die before it has read all of it.
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(JSON.stringify(request));
+  });
+}
+
+/** A system that does not know one of the limits goes without it. */
+const limitsScript = `ulimit -d ${dataKibibytesMax} 2>/dev/null; ulimit -t ${processorSecondsMax} 2>/dev/null; exec "$0" "$@"`;
+
+/** Ours (with package.json), and where npm has put the libraries. */
+function codeDirectories(): readonly string[] {
+  const require = createRequire(import.meta.url);
+  const libraries = ["unpdf", "yauzl", "sax"].map((name) => {
+    const path = require.resolve(name);
+    return path.slice(0, path.lastIndexOf("node_modules") + "node_modules".length);
+  });
+  return [...new Set([dirname(dirname(import.meta.dirname)), ...libraries])];
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Null: not what the program says when it is well. */
+function decodeAnswer(json: string): ReadAnswer | null {
+  const answer = fieldsOf(json);
+  switch (answer?.["kind"]) {
+    case "refused": {
+      const { why, again } = answer;
+      return isLine(why) ? { kind: "refused", why, again: again === true } : null;
+    }
+    case "content": {
+      const { mediaType, unpackedBytes } = answer;
+      const what = decodeContent((answer["content"] ?? {}) as Fields);
+      if (what === null || !isLine(mediaType)) return null;
+      return {
+        kind: "content",
+        mediaType,
+        content: what,
+        unpackedBytes: typeof unpackedBytes === "number" ? unpackedBytes : null,
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+function fieldsOf(json: string): Fields | null {
+  try {
+    return Object(JSON.parse(json)) as Fields;
+  } catch {
+    return null; // half of an answer, or none
+  }
+}
+
+function decodeContent({ kind, about, excerpt, isWhole }: Fields): AttachmentContent | null {
+  if (!isLine(about)) return null;
+  if (kind === "opaque") return { kind, about };
+  const isText = kind === "text" && typeof excerpt === "string" && excerpt.length <= excerptCharsMax;
+  return isText ? { kind, about, excerpt, isWhole: isWhole === true } : null;
+}
+
+/** With a path in it. */
+function isLine(text: unknown): text is string {
+  return typeof text === "string" && text.length <= 5_000 && !text.includes("\n");
+}
+
+// ---- Who waits for a program
+
+type Line = {
+  /** Resolves with false when the signal fired first; then there is nothing to leave. */
+  enter(signal: AbortSignal): Promise<boolean>;
+  leave(): void;
+};
+
+function createLine(placesMax: number): Line {
+  let taken = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    async enter(signal) {
+      if (taken < placesMax) {
+        taken += 1;
+        return true;
+      }
+      const turn = Promise.withResolvers<boolean>();
+      const called = (): void => turn.resolve(true);
+      const givenUp = (): void => {
+        const at = waiting.indexOf(called);
+        // Whoever was called already has the place, and must leave it.
+        if (at !== -1) waiting.splice(at, 1);
+        if (at !== -1) turn.resolve(false);
+      };
+      waiting.push(called);
+      signal.addEventListener("abort", givenUp, { once: true });
+      if (signal.aborted) givenUp();
+      const isIn = await turn.promise;
+      signal.removeEventListener("abort", givenUp);
+      return isIn;
+    },
+    leave() {
+      const next = waiting.shift();
+      // The place goes on from hand to hand.
+      if (next === undefined) taken -= 1;
+      else next();
+    },
+  };
+}
