@@ -12,10 +12,11 @@ import type { Fault } from "../domain/faults.ts";
 import type { InboxItem, ItemId, ItemKey } from "../domain/inbox-item.ts";
 import { excerpt, type Notice } from "../domain/notice.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
-import type { Driver, Lane, Workspaces } from "./ports.ts";
+import { offerFiles, removeFiles } from "./kept-files.ts";
+import type { Driver, IncomingFiles, Lane, Workspaces } from "./ports.ts";
 import { addButton, type Addressee, type EngineSettings, reply, type Work } from "./work.ts";
 
-/** What is asked of an agent on a person's behalf. */
+/** What is asked of an agent, or of the machine, on a person's behalf. */
 export type Question =
   | { readonly kind: "switch"; readonly driver: string }
   | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
@@ -23,7 +24,10 @@ export type Question =
   | { readonly kind: "models" }
   | { readonly kind: "choose-model"; readonly choice: ModelChoice }
   | { readonly kind: "sessions"; readonly search: string | null }
-  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null };
+  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null }
+  | { readonly kind: "files" }
+  /** The id of a file, or `all`. */
+  | { readonly kind: "remove-files"; readonly which: string };
 
 /** Buttons that fit on a phone without scrolling away the list above them. */
 const sessionsShownMax = 8;
@@ -147,6 +151,7 @@ export type Consultation = {
   /** Null for an agent that is not known. Resolves, never rejects. */
   readonly open: (driver: string) => Promise<Driver | null>;
   readonly workspaces: Pick<Workspaces, "choose">;
+  readonly incoming: IncomingFiles;
 };
 
 /** What is to be done with the agent's answer, in one transaction. Resolves with what the person was told. */
@@ -192,6 +197,10 @@ export async function askAgent(about: Consultation, question: Question, signal: 
       const session = { driver: question.driver, resume: copy.value, title: question.title, how: "forked" as const };
       return (work, to, now) => enter(work, to, now, session);
     }
+    case "files":
+      return offerFiles(about.incoming, lane.conversation);
+    case "remove-files":
+      return removeFiles(about.incoming, lane.conversation, question.which);
     default:
       return question satisfies never;
   }

@@ -12,7 +12,7 @@ import type { ItemKey } from "../domain/inbox-item.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
 import type { RunOwner } from "../domain/run.ts";
 import { askAgent, type Consultation } from "./choices.ts";
-import type { Driver, Files, HostTools } from "./ports.ts";
+import type { Driver, Files, HostTools, IncomingFiles } from "./ports.ts";
 import { laneReports } from "./reports.ts";
 import { type Commit, Deposed, type EngineSettings, say, type Work } from "./work.ts";
 
@@ -24,6 +24,7 @@ export type HostToolDeps = {
   /** Null when the run was over before a person answered. */
   readonly ask: (ask: Ask, signal: AbortSignal) => Promise<AskAnswer | null>;
   readonly files: Files;
+  readonly incoming: IncomingFiles;
   readonly workspaces: Consultation["workspaces"];
   readonly openDriver: (name: string) => Promise<Driver | null>;
   readonly settings: EngineSettings;
@@ -201,7 +202,13 @@ export function createHostTools(deps: HostToolDeps): HostTools {
       return work.tx.lane(owner.conversation);
     });
     if (lane === null) throw new Deposed(owner);
-    const about: Consultation = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces };
+    const about: Consultation = {
+      lane,
+      settings,
+      open: deps.openDriver,
+      workspaces: deps.workspaces,
+      incoming: deps.incoming,
+    };
     const reply = await askAgent(about, { kind: "choose-model", choice: { id, effort } }, signal);
     const told = await commit(async (work) => {
       await demandLive(work);
