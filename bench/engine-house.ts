@@ -55,6 +55,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
     settings: {
       runsMax: options.runsMax,
       permissions: "bypass",
+      owners: new Set(["7"]),
       workspace: "/nowhere",
       downtimeMs: 600_000,
       driverName: options.driver.name,

@@ -8,7 +8,7 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { type Choice, createAgents } from "./agents.ts";
+import { type Agents, type Choice, createAgents } from "./agents.ts";
 import { type Config, readConfig } from "./config.ts";
 import { ConfigError } from "./config/refusal.ts";
 import { createProcesses } from "./drivers/processes.ts";
@@ -96,6 +96,7 @@ async function serve(house: House): Promise<number> {
       log,
       settings: {
         ...{ runsMax, permissions, limits, workspace, downtimeMs, version },
+        owners: new Set(config.telegram?.users.map(String)),
         // Known for sure once the agent was chosen, which is before anything runs.
         get driverName() {
           return agents.name;
@@ -114,7 +115,7 @@ async function serve(house: House): Promise<number> {
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
   const choice = await agents.choose(stop.asked);
-  const around = { workspace, workspaces, store, engine, files, choice, telegram, parts };
+  const around = { workspace, workspaces, store, engine, files, agents, choice, telegram, parts };
   const page = config.web === null ? null : await openPage(house, config.web, around);
   // What conversations chose in an earlier life, before anything of them runs.
   for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
@@ -168,7 +169,7 @@ async function connectTelegram(
     createTelegram({
       token,
       apiRoot,
-      allowedUsers: new Set(users),
+      owners: new Set(users),
       engine,
       outbox: store.outbox,
       files,
@@ -234,6 +235,7 @@ type PageParts = {
   readonly store: Store;
   readonly engine: Engine;
   readonly files: Files;
+  readonly agents: Agents;
   readonly choice: Choice;
   readonly telegram: TelegramLine | null;
   readonly parts: AsyncDisposableStack;
@@ -241,7 +243,7 @@ type PageParts = {
 
 async function openPage(house: House, listen: NonNullable<Config["web"]>, around: PageParts): Promise<Page> {
   const { config, clock, log, version } = house;
-  const { workspace, workspaces, store, engine, files, choice, telegram } = around;
+  const { workspace, workspaces, store, engine, files, agents, choice, telegram } = around;
   const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
   const { name } = choice.driver;
   let agentVersion: string | null = null;
@@ -269,6 +271,7 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
           return agentVersion;
         },
       },
+      pools: () => agents.loaded.map((driver) => ({ driver: driver.name, ...driver.pool() })),
       ready: () => readiness(store, telegram),
     }),
   );

@@ -4,8 +4,10 @@
  */
 import type { ModelChoice } from "./agent-model.ts";
 import type { AskId, AskStep } from "./ask.ts";
+import { describeSetting, type SettingChange } from "./conversation-settings.ts";
 import type { ItemId } from "./inbox-item.ts";
 import type { PermissionMode } from "./permission-mode.ts";
+import type { PairedRole } from "./person.ts";
 import type { RunOwner } from "./run.ts";
 
 /** 30 characters of base64url, 122 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
@@ -25,6 +27,8 @@ export type ButtonAction =
   /** For one message that is on hold by itself, and what was asked about it. */
   | { readonly kind: "held-item"; readonly item: ItemId; readonly how: HeldItemWay }
   | { readonly kind: "end-background" }
+  /** The file's id, or `all`; `ordinal` is its number in the list. */
+  | { readonly kind: "remove-file"; readonly file: string; readonly ordinal: number | null }
   /** `label` is what the person reads on it. */
   | { readonly kind: "answer"; readonly ask: AskId; readonly step: AskStep; readonly label: string }
   | { readonly kind: "switch"; readonly driver: string }
@@ -33,6 +37,10 @@ export type ButtonAction =
   | { readonly kind: "continue-with"; readonly driver: string; readonly item: ItemId }
   | { readonly kind: "project"; readonly typed: string; readonly label: string }
   | { readonly kind: "permissions"; readonly mode: PermissionMode }
+  | { readonly kind: "settings"; readonly change: SettingChange }
+  /** `role` null: the person is not let in. */
+  | { readonly kind: "pair"; readonly user: string; readonly role: PairedRole | null; readonly label: string }
+  | { readonly kind: "remove-person"; readonly user: string; readonly label: string }
   | {
       readonly kind: "resume";
       readonly driver: string;
@@ -74,11 +82,17 @@ export function buttonLabel(action: ButtonAction): string {
       return heldItemLabels[action.how];
     case "end-background":
       return "Stop background tasks";
+    case "remove-file":
+      return action.ordinal === null ? "Remove all" : `Remove ${action.ordinal}`;
     case "answer":
     case "model":
     case "project":
     case "resume":
+    case "pair":
+    case "remove-person":
       return action.label;
+    case "settings":
+      return describeSetting(action.change);
     case "switch":
       return `Use ${action.driver}`;
     case "continue-with":

@@ -32,3 +32,9 @@ const idPattern = /^(telegram:-?\d{1,20}(:\d{1,20})?|web:[A-Za-z0-9_-]{1,64})$/;
 export function parseConversationId(text: string): ConversationId | null {
   return idPattern.test(text) ? (text as ConversationId) : null;
 }
+
+/** Where a conversation is held. Telegram's groups have negative ids. */
+export function placeOf(conversation: ConversationId): "page" | "private" | "group" {
+  const address = telegramAddress(conversation);
+  return address === null ? "page" : address.chat < 0 ? "group" : "private";
+}

@@ -31,10 +31,15 @@ export type Command =
   | { readonly name: "resume"; readonly search: string | null }
   | { readonly name: "fork" }
   | { readonly name: "terminal" }
+  | { readonly name: "files" }
   | { readonly name: "usage" }
   | { readonly name: "context" }
   | { readonly name: "debug" }
   | { readonly name: "logs" }
+  /** Null: shows them. */
+  | { readonly name: "settings"; readonly setting: string | null; readonly value: string | null }
+  | { readonly name: "people" }
+  | { readonly name: "pair"; readonly code: string | null; readonly role: string | null }
   | { readonly name: "unknown"; readonly text: string };
 
 export type Request =
@@ -70,6 +75,11 @@ export type InboxItem = {
  * addressed to us.
  */
 export type Part = { readonly of: string; readonly opens: boolean; readonly otherwise: "message" | "nothing" };
+
+/** It only changes or completes what is there already. */
+export function isNothingAlone({ part, request }: InboxItem): boolean {
+  return request.kind === "edit" || part?.otherwise === "nothing";
+}
 
 /**
  * I4: received = queued + held + running + done + failed + interrupted + cancelled + rejected + merged.

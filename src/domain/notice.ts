@@ -9,6 +9,8 @@ import type { StoredSession } from "./agent-session.ts";
 import { describeFault, type Fault } from "./faults.ts";
 import type { ItemId } from "./inbox-item.ts";
 import { describePermissions, type PermissionMode, permissionModes } from "./permission-mode.ts";
+import { settingLine, type SettingChange } from "./conversation-settings.ts";
+import { describeRefusal, describeRole, type PairedRole, type Role } from "./person.ts";
 import type { Evidence, ProcessRef } from "./run.ts";
 
 export type QueueEntry = { readonly item: ItemId; readonly text: string };
@@ -49,6 +51,14 @@ export type Notice =
   /** `isEmpty`: nothing was left of the message. */
   | { readonly kind: "files-left-out"; readonly reasons: readonly string[]; readonly isEmpty: boolean }
   | { readonly kind: "edited"; readonly text: string }
+  | {
+      readonly kind: "files";
+      readonly files: readonly { readonly name: string; readonly bytes: number; readonly receivedAtMs: number }[];
+      /** How many there are besides. */
+      readonly more: number;
+      readonly atMs: number;
+    }
+  | { readonly kind: "files-removed"; readonly count: number }
   | { readonly kind: "edit-late"; readonly state: "running" | "over" }
   | { readonly kind: "stopping" }
   | { readonly kind: "stopped"; readonly why: "user" | "replaced"; readonly held: number; readonly forced: boolean }
@@ -156,7 +166,39 @@ export type Notice =
   /** Why an answer in words was not taken. */
   | { readonly kind: "answer-ignored"; readonly text: string }
   | { readonly kind: "unanswered"; readonly command: string }
+  /** `changed` is what was just chosen; null when they are only shown. */
+  | {
+      readonly kind: "settings";
+      readonly settings: readonly SettingChange[];
+      readonly changed: SettingChange | null;
+      readonly driver: string;
+      readonly model: ModelChoice | null;
+      readonly permissions: PermissionMode;
+      readonly workspace: string;
+    }
+  /** What somebody asked for is not theirs to ask for. */
+  | { readonly kind: "not-allowed"; readonly role: Role | null; readonly needed: Role }
+  | { readonly kind: "pairing-asked"; readonly user: string; readonly name: string; readonly code: string }
+  | { readonly kind: "pairing-unknown"; readonly code: string }
+  | {
+      readonly kind: "people";
+      readonly owners: readonly string[];
+      readonly people: readonly Who[];
+      readonly asking: readonly { readonly user: string; readonly name: string; readonly code: string | null }[];
+    }
+  /** An owner decided about somebody. `cancelled` counts what waited of theirs, `running` the turns that they began. */
+  | {
+      readonly kind: "person";
+      readonly user: string;
+      readonly name: string;
+      readonly became: PairedRole | "denied" | "removed";
+      readonly cancelled: number;
+      readonly running: number;
+    }
+  | { readonly kind: "let-in"; readonly role: PairedRole }
   | { readonly kind: "shutting-down" };
+
+export type Who = { readonly user: string; readonly name: string; readonly role: PairedRole };
 
 /** Why a lane's reply text ends in a list of commands: one line each, as the command menu shows them. */
 export const commandList: readonly { readonly command: string; readonly description: string }[] = [
@@ -167,12 +209,15 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "model", description: "Choose the model, and how hard it thinks" },
   { command: "project", description: "Work in another directory" },
   { command: "permissions", description: "What the agent may do without asking" },
+  { command: "settings", description: "What a message does while a turn runs, and what you see of it" },
   { command: "switch", description: "Work with another agent" },
   { command: "resume", description: "Go on with an earlier session, also one from the terminal" },
   { command: "fork", description: "Work in a copy of this session" },
   { command: "terminal", description: "Go on with this session in the terminal" },
+  { command: "files", description: "Files that came in, and removing them" },
   { command: "context", description: "How full the agent's memory is" },
   { command: "usage", description: "Tokens, cost and limits" },
+  { command: "people", description: "Who may use this bot, and who asks to" },
   { command: "logs", description: "The newest errors" },
   { command: "debug", description: "What Signalbox knows of this conversation" },
   { command: "help", description: "How to use Signalbox" },
@@ -202,6 +247,10 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return notice.isEmpty
         ? `${notice.reasons.join("\n")}\nNothing was started.`
         : `${notice.reasons.join("\n")}\nThe rest of your message goes on without it.`;
+    case "files":
+      return keptFiles(notice);
+    case "files-removed":
+      return notice.count === 0 ? "That file was gone already." : `${plural(notice.count, "file")} removed.`;
     case "edited":
       return `Changed: ${notice.text}`;
     case "edit-late":
@@ -299,6 +348,20 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
       return notice.text;
     case "unanswered":
       return `Signalbox ended before ${notice.command} was answered. Nothing was changed; send it again.`;
+    case "settings":
+      return settings(notice);
+    case "not-allowed":
+      return describeRefusal(notice.role, notice.needed);
+    case "pairing-asked":
+      return pairingAsked(notice);
+    case "pairing-unknown":
+      return `Nobody waits with the code ${notice.code}: it is not right, or older than an hour. Nobody was let in. /people shows who asks.`;
+    case "people":
+      return people(notice);
+    case "person":
+      return person(notice);
+    case "let-in":
+      return letIn(notice.role);
     case "shutting-down":
       return "Signalbox is shutting down. What waits is kept and goes on at the next start.";
     default:
@@ -403,6 +466,21 @@ function logs({ entries, atMs }: Notice & { kind: "logs" }): string {
   ].join("\n");
 }
 
+function keptFiles({ files, more, atMs }: Notice & { kind: "files" }): string {
+  if (files.length === 0) return "No files of this conversation are kept.";
+  const lines = files.map(
+    ({ name, bytes, receivedAtMs }, index) =>
+      `${index + 1}. ${excerpt(name)}, ${size(bytes)}, ${duration(atMs - receivedAtMs)} ago`,
+  );
+  return ["Files of this conversation:", ...lines, ...(more > 0 ? [`\u2026 and ${more} more`] : [])].join("\n");
+}
+
+/** "950 B", "12.3 kB", "1.2 MB" */
+function size(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} B`;
+  return bytes < 999_950 ? `${(bytes / 1_000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
 /** Settings take effect at a turn's boundary. */
 function from(isRunActive: boolean): string {
   return isRunActive ? "The running turn goes on as it is. From the next one on," : "From now on";
@@ -446,6 +524,71 @@ function sessionTaken(notice: Notice & { kind: "session-taken" }): string {
   const what = notice.how === "resumed" ? name : `a copy of ${name}`;
   const terminal = notice.terminal === null ? [] : [`In the terminal: ${notice.terminal}`];
   return [`${from(notice.isRunActive)} ${notice.driver} goes on in ${what}.`, ...terminal].join("\n");
+}
+
+function settings(notice: Notice & { kind: "settings" }): string {
+  const head =
+    notice.changed === null ? "Settings of this conversation:" : `From now on: ${settingLine(notice.changed)}`;
+  const model = notice.model === null ? "its default" : modelName(notice.model);
+  return [
+    head,
+    "",
+    ...notice.settings.map(settingLine),
+    "",
+    `Agent: ${notice.driver} (/switch), model: ${model} (/model)`,
+    `Permissions: ${notice.permissions} (/permissions)`,
+    `Project: ${notice.workspace} (/project)`,
+    "",
+    "Choose below, or write /settings <word> <value>.",
+  ].join("\n");
+}
+
+function pairingAsked({ user, name, code }: Notice & { kind: "pairing-asked" }): string {
+  return [
+    `${name} (id ${user}) asks to use this bot. They were told the code ${code}.`,
+    "Let them in only if the person that you know tells you the same code; a name can be anyone's. An operator's agent works on this machine with your rights.",
+    `It is good for an hour. Also: /pair ${code} operator, or /pair ${code} viewer.`,
+  ].join("\n");
+}
+
+function people({ owners, people: others, asking }: Notice & { kind: "people" }): string {
+  const known = others.map(({ user, name, role }) => `${name} (id ${user}), ${role}`);
+  const ask = asking.map(
+    ({ user, name, code }) =>
+      `${name} (id ${user}) asks${code === null ? "; decide in your private chat with me" : `, code ${code}`}`,
+  );
+  return [
+    `Owners, from the configuration: ${owners.length === 0 ? "none" : owners.join(", ")}`,
+    ...(known.length === 0 ? ["Nobody else may use this bot."] : known),
+    ...ask,
+  ].join("\n");
+}
+
+function person({ user, name, became, cancelled, running }: Notice & { kind: "person" }): string {
+  const who = `${name} (id ${user})`;
+  switch (became) {
+    case "denied":
+      return `${who} was not let in.`;
+    case "removed": {
+      const rest = [
+        ...(cancelled === 0 ? [] : [`${plural(cancelled, "waiting message")} of theirs cancelled.`]),
+        ...(running === 0 ? [] : [`What they began and still runs: ${plural(running, "turn")}. /stop ends it.`]),
+      ];
+      return [`${who} may not use this bot any more.`, ...rest].join(" ");
+    }
+    case "operator":
+    case "viewer":
+      return `${who} may use this bot now, as ${describeRole(became)}. /people takes it back.`;
+    default:
+      return became satisfies never;
+  }
+}
+
+function letIn(role: PairedRole): string {
+  const head = `You may use this bot now, as ${describeRole(role)}.`;
+  return role === "viewer"
+    ? `${head} /status and /queue show it.`
+    : `${head} Send a message and the agent works on it.`;
 }
 
 /** A chat line holds a few processes; the rest is counted. */

@@ -88,8 +88,18 @@ export function readCommand(word: string, rest: string): Command {
     case "resume":
     case "sessions":
       return { name: "resume", search: argument(rest) };
+    case "settings": {
+      const [setting, value] = words(rest);
+      return { name, setting, value };
+    }
+    case "pair": {
+      const [code, role] = words(rest);
+      return { name, code, role };
+    }
+    case "people":
     case "fork":
     case "terminal":
+    case "files":
     case "usage":
     case "context":
     case "debug":
@@ -108,8 +118,14 @@ function argument(rest: string): string | null {
   return text === "" ? null : text;
 }
 
+/** The first word and the one after it. */
+function words(rest: string): readonly [string | null, string | null] {
+  const [first, second] = (argument(rest) ?? "").split(/\s+/);
+  return [first === undefined || first === "" ? null : first, second ?? null];
+}
+
 /** `/model <id> [effort]` */
 function modelChoice(rest: string): ModelChoice | null {
-  const [id, effort] = (argument(rest) ?? "").split(/\s+/);
-  return id === undefined || id === "" ? null : { id, effort: effort ?? null };
+  const [id, effort] = words(rest);
+  return id === null ? null : { id, effort };
 }

@@ -8,11 +8,12 @@
  */
 import type { AskId } from "../domain/ask.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import type { InboxItem, Request } from "../domain/inbox-item.ts";
+import { type InboxItem, isNothingAlone, type Request } from "../domain/inbox-item.ts";
 import { answerAsk } from "./asks.ts";
 import { admitCommand } from "./commands.ts";
 import { admitCorrection, admitEdit } from "./edits.ts";
 import type { Lane, Receipt } from "./ports.ts";
+import { refused } from "./people.ts";
 import { admitPress } from "./presses.ts";
 import { admitPrompt } from "./prompts.ts";
 import { offerHeld } from "./waiting-line.ts";
@@ -38,11 +39,6 @@ export async function admit(
   return receipts;
 }
 
-/** It only changes or completes what is there already. */
-function isNothingAlone({ part, request }: InboxItem): boolean {
-  return request.kind === "edit" || part?.otherwise === "nothing";
-}
-
 async function openLane(
   work: Work,
   conversation: ConversationId,
@@ -63,6 +59,8 @@ async function openLane(
 
 async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<ConversationId>): Promise<Receipt> {
   work.touched.add(item.conversation);
+  const refusal = await refused(work, item); // C5
+  if (refusal !== null) return refusal;
   const { request } = item;
   switch (request.kind) {
     case "prompt":

@@ -2,8 +2,10 @@
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
 import { entriesShownMax } from "../domain/notice.ts";
 import { choosePermissions, consult, driverNameOf, offerAgents, offerProjects } from "./choices.ts";
+import { pairByCode, showPeople } from "./people.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { laneFacts, laneReports, newestTranscript, usageReport } from "./reports.ts";
+import { chooseSettings } from "./settings.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
 import { entriesOf } from "./waiting-line.ts";
 import { addButton, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
@@ -56,6 +58,15 @@ export async function admitCommand(work: Work, item: InboxItem, command: Command
     case "permissions":
       await choosePermissions(work, item, lane, command.mode);
       break;
+    case "settings":
+      await chooseSettings(work, item, lane, command);
+      break;
+    case "people":
+      await showPeople(work, item);
+      break;
+    case "pair":
+      await pairByCode(work, item, command);
+      break;
     case "resume":
       await consult(work, item, id, { kind: "sessions", search: command.search });
       break;
@@ -65,6 +76,9 @@ export async function admitCommand(work: Work, item: InboxItem, command: Command
       else await consult(work, item, id, { kind: "fork", driver, resume, title: lane.title });
       break;
     }
+    case "files":
+      await consult(work, item, id, { kind: "files" });
+      break;
     case "terminal":
       await tellTerminal(work, item, lane);
       break;

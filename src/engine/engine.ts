@@ -32,6 +32,7 @@ import type {
 } from "./ports.ts";
 import { createHostTools } from "./host-tools.ts";
 import { createIntake } from "./intake.ts";
+import { knock } from "./people.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
 import { keepUnsettled } from "./unsettled.ts";
@@ -75,6 +76,8 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     boot,
     accept,
+    access: () => store.history.access(),
+    knock: (stranger) => commit((work) => knock(work, stranger)),
     snapshot: (run) => runs.get(run)?.snapshot() ?? null,
     snapshots: () => [...runs.values()].map((run) => run.snapshot()),
     watch,
@@ -162,7 +165,7 @@ export function createEngine(deps: EngineDeps): Engine {
         permissions: settings.permissions,
         limits: settings.limits,
         tools: ({ workspace }, owner, ask) => {
-          const { files, openDriver } = deps;
+          const { files, incoming, openDriver } = deps;
           return createHostTools({
             workspaces: deps.workspaces,
             owner,
@@ -170,6 +173,7 @@ export function createEngine(deps: EngineDeps): Engine {
             commit,
             ask,
             files,
+            incoming,
             openDriver,
             settings,
           });
@@ -258,7 +262,7 @@ export function createEngine(deps: EngineDeps): Engine {
   async function consult({ item, id, question }: After & { kind: "consult" }): Promise<void> {
     const lane = await persist(keeping, (work) => work.tx.lane(item.conversation), closed.signal);
     if (lane === null) return;
-    const about = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces };
+    const about = { lane, settings, open: deps.openDriver, workspaces: deps.workspaces, incoming: deps.incoming };
     const bound = new AbortController();
     const signal = AbortSignal.any([closed.signal, bound.signal]);
     // Bound: nobody waits longer for a list, whatever its agent does.

@@ -19,6 +19,7 @@ import type { InboxItem, ItemId, ItemKey, ItemState, Request } from "../domain/i
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
+import type { Pairing, Person } from "../domain/person.ts";
 import type { Evidence, ProcessRef, Quiescence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 
@@ -389,6 +390,8 @@ export interface Tx {
   itemToldIn(conversation: ConversationId, message: string): Promise<ItemId | null>;
   /** What was steered into a run, in order: `merged` once the agent took it, `running` until it answered. Not the run's own item. */
   itemsOfRun(run: RunId, state: "merged" | "running"): Promise<readonly StoredItem[]>;
+  /** What this person sent and is queued or held, in all conversations. */
+  waitingOf(user: string): Promise<readonly StoredItem[]>;
   // -- lanes
   /** Locks the lane; null when the conversation was never opened. */
   lane(conversation: ConversationId): Promise<Lane | null>;
@@ -482,6 +485,8 @@ export interface Tx {
   dropAdopted(processes: readonly ProcessRef[]): Promise<void>;
   // -- buttons
   addButton(button: Button, conversation: ConversationId, expiresAtMs: number): Promise<void>;
+  /** What it does, used or not; null when there is no such button in the conversation. */
+  button(id: ButtonId, conversation: ConversationId): Promise<ButtonAction | null>;
   /** Single use by one atomic update. */
   useButton(id: ButtonId, conversation: ConversationId, atMs: number): Promise<ButtonUse>;
   // -- outbox
@@ -503,6 +508,20 @@ export interface Tx {
    * that a summary has something to replace.
    */
   endStatus(run: RunId): Promise<boolean>;
+  // -- people
+  person(user: string): Promise<Person | null>;
+  people(): Promise<readonly Person[]>;
+  /** Replaces what was known of the same person. */
+  addPerson(person: Person): Promise<void>;
+  /** Resolves with who it was; null when nobody. */
+  removePerson(user: string): Promise<Person | null>;
+  /** Who asks, or was answered within the hour. */
+  pairings(): Promise<readonly (Pairing & { readonly state: "pending" | "over" })[]>;
+  /** Rejects when the person has one. */
+  addPairing(pairing: Pairing): Promise<void>;
+  /** pending -> over, once; false when it is not pending. */
+  endPairing(user: string): Promise<boolean>;
+  dropPairings(beforeMs: number): Promise<void>;
   // -- counters
   counts(): Promise<Counts>;
 }
@@ -597,7 +616,37 @@ export interface History {
   waiting(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
   openAsks(run: RunId): Promise<readonly StoredAsk[]>;
   counts(): Promise<Counts>;
+  access(): Promise<Access>;
+  figures(): Promise<Figures>;
 }
+
+/** In numbers, without a name of a person or a conversation. `ended` and `stops` are of this life of the program, `used` of all time. */
+export type Figures = {
+  /** Items that wait or are on hold. */
+  readonly pending: number;
+  readonly oldestPendingAtMs: number | null;
+  readonly live: readonly { readonly driver: string; readonly state: LiveRun["state"]; readonly count: number }[];
+  readonly undelivered: readonly { readonly channel: string; readonly count: number }[];
+  readonly used: readonly UsageTally[];
+  readonly ended: readonly EndedRuns[];
+  readonly stops: readonly StoppedRuns[];
+};
+
+/** `durationMs` and `waitMs` are sums. */
+export type EndedRuns = {
+  readonly driver: string;
+  readonly trigger: InboxItem["priority"];
+  readonly outcome: RunOutcome["kind"];
+  readonly runs: number;
+  readonly durationMs: number;
+  readonly waitMs: number;
+};
+
+/** `toQuietMs` is a sum: from the order to the settled end. */
+export type StoppedRuns = { readonly driver: string; readonly runs: number; readonly toQuietMs: number };
+
+/** Whom a channel lets through besides the owners, and the conversations in which it hears everything. */
+export type Access = { readonly people: readonly Person[]; readonly listening: readonly ConversationId[] };
 
 // ---------------------------------------------------------------- the engine, as channels see it
 
@@ -627,6 +676,12 @@ export interface Engine extends AsyncDisposable {
    * offset or answer the press (I5). `chosen` gives a new conversation its own directory (a real path).
    */
   accept(items: readonly InboxItem[], chosen?: { readonly workspace: string }): Promise<readonly Receipt[]>;
+  access(): Promise<Access>;
+  /**
+   * A stranger wrote: resolves after the commit with the code that they are to be told, once an hour, or null when they are to be told
+   * nothing. Nothing of what they wrote gets here (T1).
+   */
+  knock(stranger: { readonly user: string; readonly name: string }): Promise<string | null>;
   /** The newest snapshot of a live run; null when it is not live in this process. */
   snapshot(run: RunId): RunSnapshot | null;
   snapshots(): readonly RunSnapshot[];

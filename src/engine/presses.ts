@@ -8,7 +8,9 @@ import { answerAsk } from "./asks.ts";
 import { consult, type Question, setModel, setPermissions, takeSession } from "./choices.ts";
 import type { Receipt } from "./ports.ts";
 import { requeueHeld } from "./intake.ts";
+import { pressPair, pressRemove } from "./people.ts";
 import { admitPrompt } from "./prompts.ts";
+import { setSetting } from "./settings.ts";
 import { steerNow } from "./steering.ts";
 import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
 import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
@@ -56,6 +58,8 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
       return pressRunAgain(work, item, action.item);
     case "held":
       return pressHeld(work, item, action.how);
+    case "remove-file":
+      return pressConsult(work, item, id, { kind: "remove-files", which: action.file });
     case "held-item":
       return pressHeldItem(work, item, action.item, action.how);
     case "end-background":
@@ -73,7 +77,12 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
     case "model":
     case "permissions":
     case "resume":
+    case "settings":
       return pressChoice(work, item, action);
+    case "pair":
+      return pressPair(work, item, action);
+    case "remove-person":
+      return pressRemove(work, item, action.user);
     default:
       return action satisfies never;
   }
@@ -89,7 +98,7 @@ async function pressConsult(work: Work, item: InboxItem, id: ItemId, question: Q
 async function pressChoice(
   work: Work,
   item: InboxItem,
-  action: ButtonAction & { kind: "model" | "permissions" | "resume" },
+  action: ButtonAction & { kind: "model" | "permissions" | "resume" | "settings" },
 ): Promise<string> {
   const lane = await work.tx.lane(item.conversation);
   if (lane === null) return "That conversation is gone.";
@@ -102,6 +111,9 @@ async function pressChoice(
       return "";
     case "resume":
       await takeSession(work, item, lane, action);
+      return "";
+    case "settings":
+      await setSetting(work, item, lane, action.change);
       return "";
     default:
       return action satisfies never;

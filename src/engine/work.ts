@@ -161,6 +161,8 @@ export type EngineSettings = {
   /** All that can be chosen. */
   readonly driverNames: readonly string[];
   readonly permissions: PermissionMode;
+  /** Who is an owner whatever is stored: the channel's ids of people. */
+  readonly owners: ReadonlySet<string>;
   readonly limits: RunLimits;
   /** The line that goes on with an agent's session in the terminal; null where there is none. */
   readonly terminalCommand: (driver: string, resume: string) => string | null;

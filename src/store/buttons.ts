@@ -4,9 +4,10 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { ButtonUse, Tx } from "../engine/ports.ts";
 import type { Sql } from "./sql.ts";
 
-export function buttonVerbs(sql: Sql): Pick<Tx, "addButton" | "useButton"> {
+export function buttonVerbs(sql: Sql): Pick<Tx, "addButton" | "button" | "useButton"> {
   return {
     addButton: async (button, conversation, expiresAtMs) => addButton(sql, button, conversation, expiresAtMs),
+    button: async (id, conversation) => readButton(sql, id, conversation),
     useButton: async (id, conversation, atMs) => useButton(sql, id, conversation, atMs),
   };
 }
@@ -19,6 +20,15 @@ function addButton(sql: Sql, button: Button, conversation: ConversationId, expir
     JSON.stringify(button.action),
     expiresAtMs,
   );
+}
+
+function readButton(sql: Sql, id: ButtonId, conversation: ConversationId): ButtonAction | null {
+  const row = sql.get<{ action: string }>(
+    "SELECT action FROM button WHERE id = ? AND conversation = ?",
+    id,
+    conversation,
+  );
+  return row === undefined ? null : (JSON.parse(row.action) as ButtonAction);
 }
 
 /** One statement decides who used it; the second one only explains a refusal. */

@@ -263,6 +263,28 @@ export const migrations: readonly string[] = [
   -- When not_before_ms was decided: a clock that stands before that moment was set back, and says nothing about the wait.
   ALTER TABLE outbox ADD COLUMN paused_at_ms INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- Who was let in besides the owners that the configuration names; admitted_by is the key of what let them in.
+  CREATE TABLE person (
+    user TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'owner')),
+    admitted_by TEXT NOT NULL,
+    admitted_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Who asks to be. One that is over says until its hour is past that its person was answered already.
+  CREATE TABLE pairing (
+    user TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    code TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'over')),
+    asked_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX lane_listening ON lane (conversation) WHERE json_extract(settings, '$.listen') = 'all';
+  CREATE INDEX inbox_waiting_of ON inbox (sender) WHERE state = 'queued' OR state = 'held';
+  `,
 ];
 
 /** Brings the database to this version's schema. Throws a StoreFault when it is a newer one, or no database of ours. */

@@ -9,6 +9,7 @@ import { adoptedVerbs } from "./adopted.ts";
 import { askVerbs, readOpenAsks } from "./asks.ts";
 import { buttonVerbs } from "./buttons.ts";
 import { claimVerbs } from "./claims.ts";
+import { createFigures } from "./figures.ts";
 import { inboxVerbs, readCounts, readItems, readNewestItems } from "./inbox.ts";
 import { laneVerbs, readLanes } from "./lanes.ts";
 import { migrate } from "./migrations.ts";
@@ -23,6 +24,7 @@ import {
   recoverRows,
   retryRow,
 } from "./outbox.ts";
+import { peopleVerbs, readAccess } from "./people.ts";
 import { readLiveRuns, runVerbs } from "./runs.ts";
 import { createSql, one, type Sql } from "./sql.ts";
 import { stopWaitVerbs } from "./stop-waits.ts";
@@ -77,7 +79,7 @@ function createStore(connection: Connection, path: string, { now, newId, defer }
     incarnation,
     transact: (decide) => writer.transact((sql) => decide(createTx(sql, incarnation, now))),
     outbox: createOutbox(writer, now),
-    history: createHistory(async (read) =>
+    history: createHistory(sql, async (read) =>
       readSql === null ? writer.transact(async (sql) => read(sql)) : read(readSql),
     ),
     [Symbol.asyncDispose]: async () => {
@@ -157,6 +159,7 @@ function createTx(sql: Sql, incarnation: number, now: () => number): Tx {
     ...buttonVerbs(sql),
     ...outgoingVerbs(sql),
     ...usageVerbs(sql),
+    ...peopleVerbs(sql),
   };
 }
 
@@ -172,7 +175,7 @@ function createOutbox(writer: Writer, now: () => number): OutboxQueue {
   };
 }
 
-function createHistory(read: <T>(query: (sql: Sql) => T) => Promise<T>): History {
+function createHistory(opened: Sql, read: <T>(query: (sql: Sql) => T) => Promise<T>): History {
   return {
     lanes: () => read(readLanes),
     liveRuns: () => read(readLiveRuns),
@@ -181,5 +184,7 @@ function createHistory(read: <T>(query: (sql: Sql) => T) => Promise<T>): History
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
     openAsks: (run) => read((sql) => readOpenAsks(sql, run)),
     counts: () => read(readCounts),
+    access: () => read(readAccess),
+    figures: createFigures(opened, read),
   };
 }

@@ -1,6 +1,7 @@
 import type { User } from "grammy/types";
 import { describe, expect, it } from "vitest";
 
+import type { ConversationId } from "../domain/conversation.ts";
 import { parseUpdate, type Reading } from "./parse.ts";
 
 const me = { id: 99, username: "Box_bot" };
@@ -10,7 +11,7 @@ const privateChat = { id: 7, type: "private", first_name: "Ada" } as const;
 const group = { id: -100_5, type: "supergroup", title: "Team" } as const;
 const forum = { id: -100_6, type: "supergroup", title: "Forum", is_forum: true } as const;
 
-const context = { me, allowedUsers: new Set([ada.id]), nowMs: 1_800_000_000_000 };
+const context = { me, allowedUsers: new Set([ada.id]), listening: new Set<ConversationId>(), nowMs: 1_800_000_000_000 };
 
 function read(content: Record<string, unknown>): Reading {
   return parseUpdate({ update_id: 912, ...content }, context);

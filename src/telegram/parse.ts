@@ -36,6 +36,8 @@ export type Denial = "stranger" | "bot" | "on-behalf" | "channel" | "business" |
 export type ParseContext = {
   readonly me: BotIdentity;
   readonly allowedUsers: ReadonlySet<number>;
+  /** Groups and topics in which everything that those users write is for the bot. */
+  readonly listening: ReadonlySet<ConversationId>;
   /** A press carries no time of its own. Epoch milliseconds. */
   readonly nowMs: number;
 };
@@ -67,12 +69,12 @@ export function chatOf(update: Update): number | null {
 function parseMessage(updateId: number, message: Message, context: ParseContext): Reading {
   const refusal = refuse(message, context);
   if (refusal !== null) return refusal;
-  const request = readMessage(message, context.me);
-  if (request === null)
-    return ignored(isAddressed(message, context.me) ? "service message" : "not addressed to the bot");
+  const ear: Ear = { ...context.me, hearsAll: context.listening.has(conversationOf(message)) };
+  const request = readMessage(message, ear);
+  if (request === null) return ignored(isAddressed(message, ear) ? "service message" : "not addressed to the bot");
   const item = itemOf(updateKey(updateId), message, request);
   const answered = messageAnswered(message, context.me);
-  const part = request.kind === "prompt" ? partOf(message, isAddressed(message, context.me)) : undefined;
+  const part = request.kind === "prompt" ? partOf(message, isAddressed(message, ear)) : undefined;
   return {
     kind: "item",
     item: {
@@ -108,14 +110,14 @@ function refuse(message: Message, { allowedUsers }: ParseContext): Reading | nul
 }
 
 /** Null: nothing for us. */
-function readMessage(message: Message, me: BotIdentity): Request | null {
+function readMessage(message: Message, me: Ear): Request | null {
   if (message.text !== undefined || sentFile(message) !== null) return readWords(message, me);
   const what = describeMedia(message);
   return what === null || !isAddressed(message, me) ? null : { kind: "unsupported", what };
 }
 
 /** The words of a text or of a caption, with what came beside them. */
-function readWords(message: Message, me: BotIdentity): Request | null {
+function readWords(message: Message, me: Ear): Request | null {
   const text = message.text ?? message.caption ?? "";
   const context = contextOf(message, me.id);
   const words = message.chat.type === "private" ? text : withoutMention(text, me);
@@ -142,9 +144,12 @@ function mayBePiece(message: Message): boolean {
   return message.media_group_id !== undefined || message.text !== undefined;
 }
 
-/** In a group the bot hears only what names it, or answers it. In a private chat everything is for it. */
-function isAddressed(message: Message, me: BotIdentity): boolean {
-  if (message.chat.type === "private") return true;
+/** Who listens: the bot, in one conversation. */
+type Ear = BotIdentity & { readonly hearsAll: boolean };
+
+/** In a group the bot hears only what names it, or answers it, unless it was told to hear all. In a private chat everything is for it. */
+function isAddressed(message: Message, me: Ear): boolean {
+  if (message.chat.type === "private" || me.hearsAll) return true;
   if (mention(me).test(message.text ?? message.caption ?? "")) return true;
   return messageAnswered(message, me) !== null;
 }
@@ -246,6 +251,12 @@ function conversationOf(message: Pick<Message, "chat" | "message_thread_id" | "i
 
 function updateKey(updateId: number): ItemKey {
   return `tg:update:${updateId}` as ItemKey;
+}
+
+/** The number of the update that a key stands for; null for a key that is none of ours. */
+export function updateOf(key: ItemKey): number | null {
+  const [, id] = /^tg:update:(\d+)$/.exec(key) ?? [];
+  return id === undefined ? null : Number(id);
 }
 
 function denied(reason: Denial, stranger: number | null = null, query: string | null = null): Reading {

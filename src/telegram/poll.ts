@@ -6,15 +6,19 @@
  * 2. No offset is sent at the start, and never a negative one: it would delete what waits.
  * 3. Nothing in an update stops the loop: one that cannot be read is logged and passed over.
  * 4. The loop waits for the store and for Telegram, and for nothing else (I7).
+ * 5. Who may speak is read anew for each batch: who was removed is out with the next one. What was sent before its sender was let in
+ *    is passed over, also when it comes again after a crash (T18).
  */
 import type { Update } from "grammy/types";
 
 import type { InboxItem, ItemKey } from "../domain/inbox-item.ts";
-import type { Clock, Engine, Log } from "../engine/ports.ts";
+import type { Person } from "../domain/person.ts";
+import type { Clock, Engine, Log, Receipt } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import type { BotIdentity, TelegramClient } from "./client.ts";
-import { chatOf, parseUpdate, type Reading } from "./parse.ts";
+import { chatOf, type ParseContext, parseUpdate, type Reading, updateOf } from "./parse.ts";
 import type { PressAnswers } from "./press-answers.ts";
+import type { Stranger } from "./strangers.ts";
 
 /** Why polling ended. `conflict`: another program polls this bot, and it was left to it (T14). */
 export type PollEnd = "stopped" | "conflict" | "unauthorised";
@@ -23,12 +27,13 @@ export type PollHealth = "polling" | "unreachable" | "contested";
 
 export type PollDeps = {
   readonly client: Pick<TelegramClient, "getUpdates" | "removeWebhook">;
-  readonly engine: Pick<Engine, "accept">;
+  readonly engine: Pick<Engine, "accept" | "access">;
   readonly me: BotIdentity;
-  readonly allowedUsers: ReadonlySet<number>;
+  /** Those that the configuration names; who was let in besides is in the store. */
+  readonly owners: ReadonlySet<number>;
   readonly presses: PressAnswers;
   /** A stranger wrote in their own chat with the bot. Returns at once. */
-  readonly onStranger: (user: number) => void;
+  readonly onStranger: (stranger: Stranger) => void;
   /** Something came from this chat: it can be written to again. Returns at once. */
   readonly onChat: (chat: number) => void;
   readonly onHealth: (health: PollHealth) => void;
@@ -127,25 +132,59 @@ async function freeWebhook({ client, log }: PollDeps, signal: AbortSignal): Prom
 
 /** Stores a batch, then answers its presses. False when the program ends before it is stored. */
 async function admit(deps: PollDeps, updates: readonly Update[], signal: AbortSignal): Promise<boolean> {
-  const readings = updates.map((update) => read(deps, update));
+  const access = await untilDone(deps, () => deps.engine.access(), "who may speak could not be read", signal);
+  if (access === null) return false;
+  const people = new Map(access.people.map((person) => [Number(person.user), person]));
+  const context: ParseContext = {
+    me: deps.me,
+    allowedUsers: new Set([...deps.owners, ...people.keys()]),
+    listening: new Set(access.listening),
+    nowMs: deps.clock.now(),
+  };
+  const readings = updates.map((update) => read(deps, update, context, people));
   const toasts = await acceptUntilStored(deps, readings.flatMap(itemOf), signal);
   if (toasts === null) return false;
   for (const update of updates) {
     const chat = chatIdOf(update);
     if (chat !== null) deps.onChat(chat);
   }
-  for (const reading of readings) react(deps, reading, toasts);
+  for (const [index, update] of updates.entries()) {
+    const reading = readings[index];
+    if (reading !== undefined) react(deps, update, reading, toasts);
+  }
   return true;
 }
 
-function read({ me, allowedUsers, clock, log }: PollDeps, update: Update): Reading {
+function read(
+  { owners, log }: PollDeps,
+  update: Update,
+  context: ParseContext,
+  people: ReadonlyMap<number, Person>,
+): Reading {
   try {
-    return parseUpdate(update, { me, allowedUsers, nowMs: clock.now() });
+    const reading = parseUpdate(update, context);
+    const [item] = itemOf(reading);
+    const person = item === undefined || owners.has(Number(item.user)) ? undefined : people.get(Number(item.user));
+    const isEarly = item !== undefined && person !== undefined && isFromBefore(update.update_id, item, person);
+    return isEarly ? { kind: "ignored", reason: "sent before its sender was let in" } : reading;
   } catch {
     // Its text may be anyone's; the id is enough to ask Telegram's support about it.
     log.error({ update: update.update_id }, "an update could not be read; passed over");
     return { kind: "denied", reason: "malformed", stranger: null, query: null };
   }
+}
+
+/** Updates live this long at Telegram; their ids grow for at least as long. */
+const updateLifeMs = 24 * 60 * 60 * 1000;
+
+/**
+ * By the ids of updates where it was one that let them in: the clocks of Telegram and of this machine need not agree. Where it was the
+ * page, by time, of which Telegram tells whole seconds.
+ */
+function isFromBefore(updateId: number, { sentAtMs }: InboxItem, { admittedBy, admittedAtMs }: Person): boolean {
+  const letInBy = updateOf(admittedBy);
+  if (letInBy === null) return sentAtMs + 1_000 <= admittedAtMs;
+  return updateId < letInBy && sentAtMs < admittedAtMs + updateLifeMs;
 }
 
 function chatIdOf(update: Update): number | null {
@@ -160,21 +199,32 @@ function itemOf(reading: Reading): readonly InboxItem[] {
   return reading.kind === "item" || reading.kind === "press" ? [reading.item] : [];
 }
 
-/** The toasts by key once everything is committed; null when the program ends first. Trouble with the store is waited out. */
+/** The toasts by key once everything is committed; null when the program ends first. */
 async function acceptUntilStored(
-  { engine, clock, random, log }: PollDeps,
+  deps: PollDeps,
   items: readonly InboxItem[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<ItemKey, string | null> | null> {
   if (items.length === 0) return new Map();
+  const accept = (): Promise<readonly Receipt[]> => deps.engine.accept(items);
+  const receipts = await untilDone(deps, accept, "what came in could not be stored", signal);
+  return receipts === null ? null : new Map(receipts.map((receipt) => [receipt.key, receipt.toast]));
+}
+
+/** Trouble with the store is waited out; null when the program ends first. */
+async function untilDone<T>(
+  { clock, random, log }: PollDeps,
+  ask: () => Promise<T>,
+  trouble: string,
+  signal: AbortSignal,
+): Promise<T | null> {
   const backoff = createBackoff(storeBackoff, random);
   while (!signal.aborted) {
     try {
-      const receipts = await engine.accept(items);
-      return new Map(receipts.map((receipt) => [receipt.key, receipt.toast]));
+      return await ask();
     } catch (error) {
       const pauseMs = backoff.next();
-      log.error({ error, items: items.length, pauseMs }, "what came in could not be stored; trying again");
+      log.error({ error, pauseMs }, `${trouble}; trying again`);
       // Pacing: the next attempt at a database that just refused.
       await clock.sleep(pauseMs, signal);
     }
@@ -183,7 +233,7 @@ async function acceptUntilStored(
 }
 
 /** What is done about a reading besides storing it; returns at once. */
-function react(deps: PollDeps, reading: Reading, toasts: ReadonlyMap<ItemKey, string | null>): void {
+function react(deps: PollDeps, update: Update, reading: Reading, toasts: ReadonlyMap<ItemKey, string | null>): void {
   switch (reading.kind) {
     case "item":
       return;
@@ -195,11 +245,17 @@ function react(deps: PollDeps, reading: Reading, toasts: ReadonlyMap<ItemKey, st
       // Anyone can cause this at any rate: it must not fill the log.
       deps.log.debug({ reason: reading.reason }, "an update was denied");
       if (reading.query !== null) deps.presses.answer(reading.query, "This bot is private.");
-      if (reading.stranger !== null) deps.onStranger(reading.stranger);
+      if (reading.stranger !== null) deps.onStranger({ user: reading.stranger, name: nameOf(update) });
       return;
     case "ignored":
       return deps.log.debug({ reason: reading.reason }, "an update was ignored");
     default:
       reading satisfies never;
   }
+}
+
+/** What they call themselves: anyone's words. */
+function nameOf({ message }: Update): string {
+  const { first_name: first = "", last_name: last = "", username } = message?.from ?? {};
+  return `${first} ${last}${username === undefined ? "" : ` (${username})`}`;
 }

@@ -1,18 +1,60 @@
 import { describe, expect, it } from "vitest";
 
 import { createStrangers } from "./strangers.ts";
-import { createManualClock } from "./test-ports.ts";
+import { createManualClock, createRecordedLog, createRecordingEngine } from "./test-ports.ts";
 
 const hourMs = 3_600_000;
 
-describe("replies to strangers (T1)", () => {
-  it("go once an hour to one person and to three people in all", async () => {
-    const clock = createManualClock();
-    const strangers = createStrangers(clock);
-    expect([1, 1, 2, 3, 4, 5].map((user) => strangers.admit(user))).toEqual([true, false, true, true, false, false]);
+function createWorld() {
+  const clock = createManualClock();
+  const engine = createRecordingEngine();
+  const told: [user: number, text: string][] = [];
+  const tell = (user: number, text: string): void => void told.push([user, text]);
+  return { clock, engine, told, strangers: createStrangers({ engine, tell, clock, log: createRecordedLog() }) };
+}
+
+describe("a stranger who writes (T1)", () => {
+  it("is told their id and their code, and the engine is asked once an hour", async () => {
+    const { clock, engine, told, strangers } = createWorld();
+    for (const user of [1, 1, 2, 1]) strangers.wrote({ user, name: "Mallory" });
+    await strangers.settled();
+    expect(engine.knocks.map(({ user }) => user)).toEqual(["1", "2"]);
+    expect(told.map(([user]) => user)).toEqual([1, 2]);
+    expect(told[0]?.[1]).toMatch(/^This bot is private\. Your Telegram id is 1\.[^]*ACDE-3467/);
     await clock.advance(hourMs - 1);
-    expect([1, 4].map((user) => strangers.admit(user))).toEqual([false, false]);
+    strangers.wrote({ user: 1, name: "" });
+    await strangers.settled();
+    expect(engine.knocks).toHaveLength(2);
     await clock.advance(1);
-    expect([1, 1, 4, 5, 6].map((user) => strangers.admit(user))).toEqual([true, false, true, true, false]);
+    strangers.wrote({ user: 1, name: "" });
+    await strangers.settled();
+    expect(engine.knocks).toHaveLength(3);
+  });
+
+  it("is told nothing when the engine says so", async () => {
+    const { engine, told, strangers } = createWorld();
+    engine.knock = () => Promise.resolve(null);
+    strangers.wrote({ user: 1, name: "Mallory" });
+    await strangers.settled();
+    expect(told).toEqual([]);
+  });
+
+  it("does not cost the database more when there are thousands", async () => {
+    const { engine, strangers } = createWorld();
+    for (let user = 1; user <= 3_000; user += 1) strangers.wrote({ user, name: "" });
+    await strangers.settled();
+    expect(engine.knocks).toHaveLength(1_000);
+  });
+
+  it("is answered at their next message when the database could not be asked", async () => {
+    const { engine, told, strangers } = createWorld();
+    const { knock } = engine;
+    engine.knock = () => Promise.reject(new Error("database is locked"));
+    strangers.wrote({ user: 1, name: "" });
+    await strangers.settled();
+    engine.knock = knock;
+    strangers.wrote({ user: 1, name: "" });
+    await strangers.settled();
+    expect(told).toHaveLength(1);
   });
 });

@@ -1,30 +1,65 @@
 /**
- * Who of the strangers that write to the bot is told that it is private (T1). A reply costs the owner's message rate, so there
- * are few: one an hour for each person, three an hour for all. What is remembered is those three.
+ * What happens when a stranger writes to the bot in their own chat with it (T1): they are told, once an hour, that it is private, with a
+ * code that its owner can let them in by. Whether they are told, and with which code, is the engine's to say; it remembers across restarts.
+ *
+ * I14: each costs one look into the database an hour, and only so many wait for one.
  */
-import type { Clock } from "../engine/ports.ts";
+import type { Clock, Engine, Log } from "../engine/ports.ts";
+
+export type Stranger = { readonly user: number; readonly name: string };
 
 export type Strangers = {
-  /** Whether this person is to be told now; the telling counts from here. */
-  admit(user: number): boolean;
+  /** Returns at once. */
+  wrote(stranger: Stranger): void;
+  /** Resolves when everything that was begun is over; never rejects. */
+  settled(): Promise<void>;
+};
+
+export type StrangersDeps = {
+  readonly engine: Pick<Engine, "knock">;
+  /** Sends words to a person's private chat. Returns at once. */
+  readonly tell: (user: number, text: string) => void;
+  readonly clock: Clock;
+  readonly log: Log;
 };
 
 const windowMs = 60 * 60 * 1000;
-const repliesPerWindowMax = 3;
+/** Who wrote within the hour. When more did, somebody makes fun of the bot: the others are not told anything for a while. */
+const rememberedMax = 1_000;
 
-export function createStrangers(clock: Clock): Strangers {
-  let told: readonly { readonly user: number; readonly atMs: number }[] = [];
+export function createStrangers({ engine, tell, clock, log }: StrangersDeps): Strangers {
+  const lastMs = new Map<number, number>();
+  /** One after the other: a crowd of strangers takes no more of the database than one of them. */
+  let task: Promise<void> = Promise.resolve();
+
+  async function answer({ user, name }: Stranger): Promise<void> {
+    try {
+      const code = await engine.knock({ user: String(user), name });
+      if (code === null) return;
+      log.info({ user }, "someone who is not on the list wrote to the bot; they were told that it is private");
+      tell(user, strangerReply(user, code));
+    } catch (error) {
+      lastMs.delete(user); // their next message tries again
+      log.warn({ error }, "a stranger could not be answered");
+    }
+  }
+
   return {
-    admit(user) {
+    wrote(stranger) {
       const nowMs = clock.now();
-      told = told.filter(({ atMs }) => nowMs - atMs < windowMs);
-      if (told.length >= repliesPerWindowMax || told.some((reply) => reply.user === user)) return false;
-      told = [...told, { user, atMs: nowMs }];
-      return true;
+      for (const [user, atMs] of lastMs) if (nowMs - atMs >= windowMs || nowMs < atMs) lastMs.delete(user);
+      if (lastMs.has(stranger.user) || lastMs.size >= rememberedMax) return;
+      lastMs.set(stranger.user, nowMs);
+      task = task.then(() => answer(stranger));
     },
+    settled: () => task,
   };
 }
 
-export function strangerReply(user: number): string {
-  return `This bot is private. Your Telegram id is ${user}; its owner can add it to TELEGRAM_ALLOWED_USERS.`;
+export function strangerReply(user: number, code: string): string {
+  return [
+    `This bot is private. Your Telegram id is ${user}.`,
+    `If you know its owner, tell them this code, by another way than this chat: ${code}`,
+    "It is good for an hour. Nothing of what you wrote was kept.",
+  ].join("\n");
 }

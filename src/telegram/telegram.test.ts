@@ -53,7 +53,7 @@ beforeEach(async () => {
       const telegram = createTelegram({
         token,
         apiRoot: `${emulator.apiRoot}/`,
-        allowedUsers: new Set([emulator.owner.id]),
+        owners: new Set([emulator.owner.id]),
         engine,
         outbox,
         files: noFiles,

@@ -13,14 +13,15 @@ import { createTelegramOutbox } from "./outbox.ts";
 import { poll, type PollHealth } from "./poll.ts";
 import { createPressAnswers } from "./press-answers.ts";
 import type { RenderMarkdown } from "./render.ts";
-import { createStrangers, strangerReply } from "./strangers.ts";
+import { createStrangers } from "./strangers.ts";
 
 export type TelegramDeps = {
   readonly token: string;
   /** "https://api.telegram.org", or a server of one's own. */
   readonly apiRoot: string;
-  readonly allowedUsers: ReadonlySet<number>;
-  readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
+  /** Who may always use the bot: numeric ids. */
+  readonly owners: ReadonlySet<number>;
+  readonly engine: Pick<Engine, "accept" | "access" | "knock" | "snapshot" | "snapshots" | "watch">;
   readonly outbox: OutboxQueue;
   readonly files: Pick<Files, "find">;
   readonly clock: Clock;
@@ -67,7 +68,8 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
   const { files } = deps;
   const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, files, markdown, clock, random, log });
-  const strangers = createStrangers(clock);
+  const tell = (user: number, text: string): void => outbox.mention(user, text);
+  const strangers = createStrangers({ engine, tell, clock, log });
   const input = new AbortController();
   const output = new AbortController();
   const tasks: Promise<void>[] = [];
@@ -115,13 +117,9 @@ export function createTelegram(deps: TelegramDeps): Telegram {
         client,
         engine,
         me,
-        allowedUsers: deps.allowedUsers,
+        owners: deps.owners,
         presses,
-        onStranger: (user) => {
-          if (!strangers.admit(user)) return;
-          log.info({ user }, "someone who is not on the list wrote to the bot; they were told that it is private");
-          outbox.mention(user, strangerReply(user));
-        },
+        onStranger: (stranger) => strangers.wrote(stranger),
         onChat: (chat) => outbox.reopen(chat),
         onHealth: (now) => (health = now),
         clock,
@@ -133,6 +131,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
     if (end === "stopped") health = "stopped";
     else fail(end);
     await presses.settled();
+    await strangers.settled();
   }
 
   async function deliver(): Promise<void> {

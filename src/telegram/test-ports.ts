@@ -4,6 +4,7 @@ import type { InboxItem } from "../domain/inbox-item.ts";
 import type { RunId } from "../domain/run.ts";
 import { emptyTranscript, type Transcript } from "../domain/transcript.ts";
 import type {
+  Access,
   Clock,
   Engine,
   EngineListener,
@@ -139,7 +140,9 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
       const due = rows.filter((row) => {
         const { conversation, state, notBeforeMs, body } = row;
         if (state !== "pending" && state !== "sending") return false;
-        if (body.kind === "status" && notBeforeMs > clock.now()) return false;
+        const mayBePassed =
+          body.kind === "status" || (body.kind === "summary" && body.summary.outcome.kind === "finished");
+        if (mayBePassed && notBeforeMs > clock.now()) return false;
         if (seen.has(conversation)) return false;
         seen.add(conversation);
         return state === "pending" && notBeforeMs <= clock.now();
@@ -206,7 +209,11 @@ function keyOf({ body }: OutboxRow): string | null {
 
 // ---------------------------------------------------------------- engine
 
-export type RecordingEngine = Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch"> & {
+export type RecordingEngine = Pick<Engine, "accept" | "access" | "knock" | "snapshot" | "snapshots" | "watch"> & {
+  /** Who was let in, and where everything is heard. */
+  letIn: Access;
+  /** Strangers that the engine was told of. */
+  readonly knocks: readonly { readonly user: string; readonly name: string }[];
   /** What was committed, in order, each key once. */
   readonly accepted: readonly InboxItem[];
   /** The batches as they came, repetitions included. */
@@ -230,7 +237,17 @@ export function createRecordingEngine(): RecordingEngine {
   const batches: (readonly InboxItem[])[] = [];
   const listeners = new Set<EngineListener>();
   const runs = new Map<RunId, RunSnapshot>();
+  const knocks: { user: string; name: string }[] = [];
   const engine: RecordingEngine = {
+    letIn: { people: [], listening: [] },
+    knocks,
+    access: () => Promise.resolve(engine.letIn),
+    knock(stranger) {
+      knocks.push(stranger);
+      return Promise.resolve(
+        knocks.some((one, index) => one.user === stranger.user && index < knocks.length - 1) ? null : "ACDE-3467",
+      );
+    },
     accepted,
     batches,
     toast: null,

@@ -162,6 +162,8 @@ function toneOf(notice: Notice): Tone {
     case "project-refused":
     case "session-held":
     case "unanswered":
+    case "not-allowed":
+    case "pairing-unknown":
       return "warning";
     case "stopped":
       return notice.forced ? "warning" : "plain";
@@ -200,12 +202,19 @@ function toneOf(notice: Notice): Tone {
     case "heard":
     case "files-failed":
     case "files-left-out":
+    case "files":
+    case "files-removed":
     case "edited":
     case "edit-late":
     case "usage":
     case "context":
     case "debug":
     case "logs":
+    case "settings":
+    case "pairing-asked":
+    case "people":
+    case "person":
+    case "let-in":
       return "plain";
     default:
       return notice satisfies never;

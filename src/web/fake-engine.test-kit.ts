@@ -360,6 +360,11 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         say(conversation, { kind: "released", count: held.length, how: action.how });
         return "Done.";
       }
+      case "settings":
+      case "pair":
+      case "remove-person":
+      case "remove-file":
+        return "";
       case "held-item":
         move(action.item, { state: action.how === "discard" ? "cancelled" : "queued" });
         return "Done.";
@@ -539,6 +544,11 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       waiting: async (conversation, state) => waiting(conversation, state),
       messages: async (conversation, limit) => rows.filter((row) => row.conversation === conversation).slice(-limit),
       openAsks: async (run) => openAsks(run),
+      figures: async () => ({
+        ...{ pending: items.filter(({ state }) => state === "queued" || state === "held").length, live: [] },
+        ...{ oldestPendingAtMs: null, undelivered: [], used: [], ended: [], stops: [] },
+      }),
+      access: async () => ({ people: [], listening: [] }),
       async counts() {
         const byState = Object.fromEntries(
           itemStates.map((state) => [state, items.filter((item) => item.state === state).length]),

@@ -52,6 +52,8 @@ export function findLiveButtons(
       case "permissions":
       case "resume":
       case "fork":
+      case "settings":
+      case "remove-person":
         return newestLists.get(action.kind)?.has(id) ?? false;
       case "answer":
         return false; // shown with what is asked
@@ -70,6 +72,8 @@ export function findLiveButtons(
       case "held":
         return false; // shown with the messages on hold
       case "end-background":
+      case "remove-file":
+      case "pair": // one that was answered elsewhere says so
         return true;
       case "steer":
       case "stop-and-run":
@@ -109,7 +113,7 @@ export function findLiveButtons(
 }
 
 function isChoice({ kind }: ButtonAction): boolean {
-  return ["switch", "model", "permissions", "resume", "fork"].includes(kind);
+  return ["switch", "model", "permissions", "resume", "fork", "settings", "remove-person"].includes(kind);
 }
 
 /** What a notice tells to be chosen: the list before it stands for a choice that was made. */
@@ -176,6 +180,8 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
       return "danger";
     case "permissions":
       return action.mode === "bypass" ? "danger" : "plain";
+    case "remove-person":
+      return "danger";
     case "answer":
       return (action.step.kind === "allow" && action.step.scope === "once") || action.step.kind === "ticked"
         ? "main"
@@ -184,11 +190,14 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
     case "move-first":
     case "held-item":
     case "end-background":
+    case "remove-file":
     case "switch":
     case "project":
     case "model":
     case "resume":
     case "fork":
+    case "settings":
+    case "pair":
       return "plain";
     default:
       return action satisfies never;

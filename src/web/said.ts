@@ -83,7 +83,13 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
     case "debug":
     case "logs":
     case "terminal":
+    case "files":
+    case "people":
       return `/${command.name}`;
+    case "settings":
+      return withArgument(withArgument("/settings", command.setting), command.value);
+    case "pair":
+      return withArgument(withArgument("/pair", command.code), command.role);
     case "project":
       return withArgument("/project", command.typed);
     case "switch":

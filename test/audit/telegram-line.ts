@@ -101,7 +101,7 @@ export function startPolling(house: House, queue: UpdateQueue): Polling {
       },
       engine: house.engine,
       me: { id: 99, username: "box_bot" },
-      allowedUsers: new Set([ada.id]),
+      owners: new Set([ada.id]),
       presses: { answer: (_query, text) => void answers.push(text), settled: () => Promise.resolve() },
       onStranger: () => undefined,
       onChat: () => undefined,

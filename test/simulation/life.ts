@@ -243,6 +243,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     settings: {
       runsMax: deps.scenario.runsMax,
       permissions: "bypass",
+      owners: new Set(["7"]),
       workspace: deps.workspace,
       downtimeMs,
       driverName: first.name,
