@@ -11,6 +11,8 @@ export interface MessageView {
   /** First name of the sender. */
   readonly who: string;
   readonly fromBot: boolean;
+  /** Who really wrote it, whatever name is shown. */
+  readonly author: number;
   /** The text or the caption. */
   readonly text: string;
   readonly entities: readonly MessageEntity[];
@@ -55,6 +57,10 @@ export interface ChatView {
   readonly id: number;
   readonly kind: ChatKind;
   readonly title: string;
+  readonly members: readonly { readonly id: number; readonly name: string }[];
+  readonly topics: readonly { readonly id: number; readonly name: string; readonly state: "open" | "closed" }[];
+  /** The person blocked the bot. */
+  readonly blocked: boolean;
   /** What is there now, oldest first; deleted messages and service messages are not. */
   readonly messages: readonly MessageView[];
   readonly fromBot: readonly MessageView[];
@@ -95,6 +101,9 @@ export function viewChat(world: BotWorld, chat: StoredChat, thread?: number): Ch
     id: chat.id,
     kind: chat.kind,
     title: chat.title,
+    members: [...chat.members.values()].map(({ id, first_name: name }) => ({ id, name })),
+    topics: [...chat.topics].map(([id, { name, state }]) => ({ id, name, state })),
+    blocked: chat.door === "blocked",
     messages,
     fromBot,
     last: messages.at(-1),
@@ -116,6 +125,7 @@ function viewMessage(world: BotWorld, message: StoredMessage): MessageView {
     id: message.id,
     who: marks.sender_chat?.title ?? message.from.first_name,
     fromBot: message.from.id === world.me.id,
+    author: message.author,
     text: message.text,
     entities: message.entities,
     buttons: viewKeyboard(message.markup),

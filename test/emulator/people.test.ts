@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import type { FileSource } from "./attachments.ts";
 import type { MediaKind } from "./media.ts";
-import { get, pngOf } from "./rules/rule.ts";
+import { get, pngOf, refusal } from "./rules/rule.ts";
 
 const received = (emulator: Emulator) => emulator.updates.pending().at(-1)?.message;
 
@@ -142,6 +142,17 @@ describe("a message", () => {
     expect(edited).not.toHaveProperty("text");
   });
 
+  it("that its writer deletes is gone without a word, and cannot be answered any more", async () => {
+    await using emulator = await createEmulator();
+    const { owner } = emulator;
+    const { message_id } = owner.sends("never mind");
+    owner.deletes(message_id);
+    expect(owner.chat().messages).toEqual([]);
+    expect(emulator.updates.pending()).toHaveLength(1);
+    const answer = { chat_id: owner.chatId, text: "re", reply_parameters: { message_id } };
+    expect(await refusal(emulator, "sendMessage", answer)).toBe("400 Bad Request: message to be replied not found");
+  });
+
   it("of several parts may arrive with pauses, which a signal ends", async () => {
     await using emulator = await createEmulator();
     const letter = emulator.owner.composes("x ".repeat(6000));
@@ -150,7 +161,7 @@ describe("a message", () => {
     const arriving = letter.arrives({ order: [1, 0, 2], gapMs: 60_000 }, leaving.signal);
     expect(emulator.updates.pending()).toHaveLength(1);
     leaving.abort(new Error("enough"));
-    await expect(arriving).rejects.toThrow();
+    await expect(arriving).rejects.toThrow("aborted");
     expect(received(emulator)?.message_id).toBe(letter.messages[1]?.message_id);
   });
 });

@@ -50,6 +50,8 @@ export interface Person {
   composes(what: string | readonly AlbumItem[], options?: SendOptions): Letter;
   /** Changes the text, or the caption of a file. */
   edits(messageId: number, text: string, options?: { chat?: number; entities?: MessageEntity[] }): void;
+  /** Takes a message of theirs away. The bot is not told: Telegram has no update for it. */
+  deletes(messageId: number, options?: { chat?: number }): void;
   /** Taps the newest message with that button. Returns the id of the callback query. */
   presses(button: string | { readonly data: string }, options?: TapOptions): string;
   /** Taps and waits for the answer. Rejects, with a dump, when none comes within the bound. */
@@ -102,6 +104,12 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
       const chat = chats.get(chatId ?? own.id);
       if (!chat.members.has(id)) throw new Error(`P2: ${user.first_name} is not in chat ${chat.id}`);
       return chat;
+    }
+
+    function ownMessage(chat: StoredChat, messageId: number): StoredMessage {
+      const message = chats.message(chat, messageId);
+      if (message?.author !== id) throw new Error(`message ${messageId} is not theirs`);
+      return message;
     }
 
     const letters = createLetters({ world, user, chatOf, botHears });
@@ -191,9 +199,7 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
         typeof what === "string" ? letters.text(what, options) : letters.album(what, options),
       edits(messageId, text, options = {}) {
         const chat = chatOf(options.chat);
-        const message = chats.message(chat, messageId);
-        if (message === undefined || message.author !== id)
-          throw new Error(`message ${messageId} is not theirs to edit`);
+        const message = ownMessage(chat, messageId);
         message.text = text;
         message.entities = [...(options.entities ?? []), ...automatic(text)];
         message.editDate = clock.nowSeconds();
@@ -206,6 +212,10 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
         };
         if (mutations.has("edit-as-new-message")) updates.push({ message: edited });
         else if (botHears(chat, message)) updates.push({ edited_message: edited });
+        changes.ring();
+      },
+      deletes(messageId, options = {}) {
+        ownMessage(chatOf(options.chat), messageId).state = "deleted";
         changes.ring();
       },
       presses: (button, options = {}) => press(button, options),

@@ -34,6 +34,9 @@ interface Body extends FileOptions, FileSource, Arrival, Omit<TapOptions, "chat"
   readonly update?: number;
 }
 
+/** So many calls are told to people. */
+const journalTail = 100;
+
 class Misuse extends Error {}
 
 /** Resolves to false when the path is none of ours. */
@@ -43,7 +46,7 @@ export async function serveSimulation(
   response: ServerResponse,
   url: URL,
 ): Promise<boolean> {
-  const isOurs = url.pathname === "/" || url.pathname.startsWith("/sim/") || url.pathname === "/sim";
+  const isOurs = ["/", "/sim"].includes(url.pathname) || /^\/(?:sim|playground)\//.test(url.pathname);
   if (!isOurs) return false;
   if (!isLocal(emulator, request)) {
     writeJson(response, 403, { error: "only from this machine's own pages and programs" });
@@ -103,6 +106,9 @@ async function act(emulator: Emulator, url: URL, body: Body): Promise<unknown> {
       return { message: groupOf(emulator, body.chat).channelPosts(body.name ?? "Channel", body.text ?? "") };
     case "/sim/edit":
       person.edits(body.message ?? 0, body.text ?? "", body);
+      return {};
+    case "/sim/delete":
+      person.deletes(body.message ?? 0, body);
       return {};
     case "/sim/tap":
       return person.taps(button, body);
@@ -177,15 +183,12 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
   const { searchParams: query } = url;
   const chatId = Number(query.get("chat") ?? emulator.owner.chatId);
   switch (url.pathname) {
-    case "/": {
-      response.writeHead(200, {
-        "content-type": "text/html; charset=utf-8",
-        "content-security-policy":
-          "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'",
-      });
-      response.end(readFileSync(join(import.meta.dirname, "playground.html")));
-      return;
-    }
+    case "/":
+      return sendPage(response, "index.html", "text/html");
+    case "/playground/style.css":
+      return sendPage(response, "style.css", "text/css");
+    case "/playground/page.js":
+      return sendPage(response, "page.js", "text/javascript");
     case "/sim":
       return writeJson(response, 200, {
         apiRoot: emulator.apiRoot,
@@ -193,9 +196,16 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
         me: emulator.me,
         owner: emulator.owner.id,
         people: emulator.people.map((person) => person.user),
-        chats: emulator
-          .chats()
-          .map(({ id, kind, title, messages }) => ({ id, kind, title, messages: messages.length })),
+        menu: emulator.menu(),
+        chats: emulator.chats().map(({ id, kind, title, messages, last, blocked }) => ({
+          id,
+          kind,
+          title,
+          blocked,
+          messages: messages.length,
+          last:
+            last === undefined ? undefined : { who: last.who, text: last.text, kind: last.file?.kind ?? last.share },
+        })),
       });
     case "/sim/chat":
       return writeJson(response, 200, withoutBytes(emulator.chat(chatId)));
@@ -207,6 +217,10 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
       return sendFile(emulator, chatId, Number(query.get("message")), response);
     case "/sim/journal":
       return writeJson(response, 200, emulator.journal.entries);
+    case "/sim/journal.txt":
+      response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+      response.end(`${emulator.journal.tail(journalTail)}\n`);
+      return;
     case "/sim/answer":
       return writeJson(response, 200, emulator.answerTo(query.get("query") ?? "") ?? null);
     case "/sim/until": {
@@ -224,6 +238,18 @@ async function show(emulator: Emulator, request: IncomingMessage, response: Serv
     default:
       throw new Misuse(`nothing at ${url.pathname}`);
   }
+}
+
+/** The page takes everything from here, and runs nothing that is not in its own file. */
+function sendPage(response: ServerResponse, file: string, type: string): void {
+  response.writeHead(200, {
+    "content-type": `${type}; charset=utf-8`,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "content-security-policy":
+      "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+  });
+  response.end(readFileSync(join(import.meta.dirname, "playground", file)));
 }
 
 /** A view for JSON: files by their size; their content is at /sim/file. */
