@@ -139,6 +139,11 @@ Settings come from the environment, or from config.json in SIGNALBOX_HOME under 
   SIGNALBOX_MAX_RUN_COST_USD     [maxRunCostUsd] a run is stopped at it (default: no limit)
   SIGNALBOX_DOWNTIME_MINUTES     [downtimeMinutes] what waited longer while off is offered, not run (default 10)
   SIGNALBOX_DRAIN_GRACE_SECONDS  [drainGraceSeconds] how long turns may go on at shutdown (default 20)
+  SIGNALBOX_TRANSCRIBE           [transcribe.with] who hears voice messages: openai, local or command (default: nobody; docs/voice.md)
+  SIGNALBOX_TRANSCRIBE_MODEL     [transcribe.model] for openai a model's name (default whisper-1), for local a model's directory
+  SIGNALBOX_TRANSCRIBE_COMMAND   [transcribe.command] for command: words or a JSON array, with {file} for the path
+  OPENAI_API_KEY                 [transcribe.apiKey] for openai; agents do not get it then
+  OPENAI_BASE_URL                [transcribe.baseUrl] for openai (default https://api.openai.com/v1)
   TELEGRAM_BOT_TOKEN             [telegram.token] from @BotFather
   TELEGRAM_ALLOWED_USERS         [telegram.allowedUsers] who may use the bot: numeric ids, separated by commas
   TELEGRAM_API_ROOT              [telegram.apiRoot] (default https://api.telegram.org)
@@ -149,7 +154,7 @@ function doctorHelp(): string {
   return `signalbox doctor [--online]
 
 Checks the settings, the state directory, the database and its books (every message received is accounted for), the workspace,
-the agents and the page's port. Changes nothing. Exit code 0: all well; 1: something needs you; 2: a wrong setting.
+the agents, speech to text and the page's port. Changes nothing. Exit code 0: all well; 1: something needs you; 2: a wrong setting.
 
   --online   also asks Telegram whether the bot token works`;
 }

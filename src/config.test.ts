@@ -44,6 +44,7 @@ test("with nothing set, everything has its default and Telegram is off", () => {
     claude: { path: null },
     codex: { path: null },
     agents: {},
+    speech: null,
     limits: { stallMs: 600_000, retries: 2, runMsMax: null, costUsdMax: null },
     downtimeMs: 600_000,
     drainGraceMs: 20_000,
@@ -276,4 +277,110 @@ test("a wrong agent is refused without showing what may be a key", () => {
   expect(refusal({}, { agents: { mine: { command: ["sk-secret"] } } })).not.toContain("sk-secret");
   expect(refusal({}, { agents: { claude: {} } })).toMatch(/^"agents" in /);
   expect(refusal({}, { agents: { "no name": {} } })).toMatch(/^"agents" in /);
+});
+
+const openAiKey = "sk-canary-0123456789abcdef";
+
+test("speech to text is off until it is chosen, and a key that is there for others stays with them", () => {
+  const config = read({ OPENAI_API_KEY: openAiKey, OPENAI_BASE_URL: "not for us" });
+  expect(config.speech).toBeNull();
+  expect(config.agentEnvironment).toMatchObject({ OPENAI_API_KEY: openAiKey, OPENAI_BASE_URL: "not for us" });
+});
+
+test("a service's key is a secret: for the log's scrubber, and not for agents (I13)", () => {
+  const environment = { SIGNALBOX_TRANSCRIBE: "openai", OPENAI_API_KEY: openAiKey, PATH: "/bin" };
+  const config = read(environment);
+  expect(config.speech).toEqual({
+    kind: "openai",
+    apiKey: openAiKey,
+    baseUrl: "https://api.openai.com/v1",
+    model: "whisper-1",
+  });
+  expect(config.secrets).toEqual([openAiKey]);
+  expect(config.agentEnvironment).toEqual({ PATH: "/bin" });
+  expect(Object.isFrozen(config.speech)).toBe(true);
+});
+
+test("a server of one's own needs an address and no key; both can stand in the file", () => {
+  const own = { SIGNALBOX_TRANSCRIBE: "openai", OPENAI_BASE_URL: "http://127.0.0.1:8000/v1" };
+  expect(read({ ...own, SIGNALBOX_TRANSCRIBE_MODEL: "large-v3" }).speech).toEqual({
+    kind: "openai",
+    apiKey: null,
+    baseUrl: "http://127.0.0.1:8000/v1",
+    model: "large-v3",
+  });
+  const file = { transcribe: { with: "openai", apiKey: openAiKey } };
+  expect(read({}, file)).toMatchObject({ speech: { apiKey: openAiKey }, secrets: [openAiKey] });
+});
+
+test.each<[string, Environment, unknown, object]>([
+  [
+    "a model's directory",
+    { SIGNALBOX_TRANSCRIBE: "local", SIGNALBOX_TRANSCRIBE_MODEL: "~/models/../tiny", HOME: "/home/ada" },
+    undefined,
+    { kind: "local", directory: "/home/ada/tiny" },
+  ],
+  [
+    "a command in words",
+    {
+      SIGNALBOX_TRANSCRIBE: "command",
+      SIGNALBOX_TRANSCRIBE_COMMAND: "~/bin/hear  --to text {file}",
+      HOME: "/home/ada",
+    },
+    undefined,
+    { kind: "command", command: ["/home/ada/bin/hear", "--to", "text", "{file}"] },
+  ],
+  [
+    "a command as an array",
+    { SIGNALBOX_TRANSCRIBE: "command", SIGNALBOX_TRANSCRIBE_COMMAND: `["/opt/my tools/hear", "--in={file}"]` },
+    undefined,
+    { kind: "command", command: ["/opt/my tools/hear", "--in={file}"] },
+  ],
+  [
+    "a command in the file",
+    {},
+    { transcribe: { with: "command", command: ["hear", "{file}"] } },
+    { kind: "command", command: ["hear", "{file}"] },
+  ],
+])("%s is read as it is written", (_name, environment, file, speech) => {
+  expect(read(environment, file).speech).toEqual(speech);
+});
+
+test.each<[Environment, RegExp]>([
+  [{ SIGNALBOX_TRANSCRIBE: "whisper" }, /^SIGNALBOX_TRANSCRIBE is "whisper"; allowed: openai, local or command/],
+  [
+    { SIGNALBOX_TRANSCRIBE: "openai" },
+    /^OPENAI_API_KEY is not set, but SIGNALBOX_TRANSCRIBE is "openai"\. Allowed: a key .* or OPENAI_BASE_URL/,
+  ],
+  [{ SIGNALBOX_TRANSCRIBE: "local" }, /^SIGNALBOX_TRANSCRIBE_MODEL is not set, but SIGNALBOX_TRANSCRIBE is "local"/],
+  [{ SIGNALBOX_TRANSCRIBE: "command" }, /^SIGNALBOX_TRANSCRIBE_COMMAND is not set, but/],
+  [
+    { SIGNALBOX_TRANSCRIBE: "local", SIGNALBOX_TRANSCRIBE_MODEL: "whisper-1" },
+    /^SIGNALBOX_TRANSCRIBE_MODEL is "whisper-1"; allowed: the directory of a model, as an absolute path/,
+  ],
+  [
+    { SIGNALBOX_TRANSCRIBE: "openai", OPENAI_API_KEY: "my key" },
+    /^OPENAI_API_KEY is a text of 6 characters \(not shown\); allowed/,
+  ],
+  [
+    { SIGNALBOX_TRANSCRIBE: "openai", OPENAI_BASE_URL: "https://me:canary@x/v1" },
+    /^OPENAI_BASE_URL is a text of \d+ characters \(not shown\); allowed: an http or https address/,
+  ],
+  [{ SIGNALBOX_TRANSCRIBE_COMMAND: "whisper --key canary" }, /^SIGNALBOX_TRANSCRIBE_COMMAND is a text .*with \{file\}/],
+  [{ SIGNALBOX_TRANSCRIBE_COMMAND: `["whisper", "{file}"` }, /^SIGNALBOX_TRANSCRIBE_COMMAND is a text/],
+  [{ SIGNALBOX_TRANSCRIBE_COMMAND: `["whisper", 5, "{file}"]` }, /^SIGNALBOX_TRANSCRIBE_COMMAND is a text/],
+  [{ SIGNALBOX_TRANSCRIBE_MODELS: "/x" }, /Did you mean SIGNALBOX_TRANSCRIBE_MODEL\?/],
+  [{ SIGNALBOX_TRANSCRIPE: "openai" }, /Did you mean SIGNALBOX_TRANSCRIBE\?/],
+  [{ SIGNALBOX_TRANSCRIBE: openAiKey }, /^SIGNALBOX_TRANSCRIBE is "<key>"; allowed/],
+])("wrong settings of speech to text are refused in one line without a secret: %o", (environment, message) => {
+  expect(refusal(environment)).toMatch(message);
+  expect(refusal(environment)).not.toMatch(/canary|\n/);
+});
+
+test("a wrong section of speech to text in the file does not show what may be a key", () => {
+  expect(refusal({}, { transcribe: openAiKey })).toMatch(/^"transcribe" in .* is a text of 26 characters/);
+  expect(refusal({}, { transcribe: { apiKey: [openAiKey] } })).toMatch(/^"transcribe.apiKey" in .* is of type object/);
+  expect(refusal({}, { transcribe: { apikey: openAiKey } })).toMatch(
+    /^"transcribe.apikey" .* Did you mean "transcribe.apiKey"\?/,
+  );
 });

@@ -13,9 +13,11 @@ import { type Address, isLoopback, parseAddress } from "./config/address.ts";
 import { agentEnvironment, type Environment, expandHome } from "./config/environment.ts";
 import { ConfigError, unknownKey, wrongValue } from "./config/refusal.ts";
 import { builtInAgents, fileSchema, keysBeside, settingAt, type Settings } from "./config/settings.ts";
+import { speechOf, speechSecrets, speechVariables } from "./config/speech.ts";
 import { readWritten, type Written } from "./config/written.ts";
 import type { PermissionMode } from "./domain/permission-mode.ts";
 import type { LogLevel } from "./lib/log.ts";
+import type { SpeechSettings } from "./media/speech/transcriber.ts";
 
 /** All paths are absolute; whether they exist is not checked here. */
 export type Config = {
@@ -48,6 +50,8 @@ export type Config = {
       }
     >
   >;
+  /** Who turns speech into text; null: nobody does. */
+  readonly speech: SpeechSettings | null;
   /** What ends a run that nobody stopped; null: no such limit. */
   readonly limits: {
     readonly stallMs: number;
@@ -83,6 +87,7 @@ function build(settings: Settings, written: Written, environment: Environment): 
   const { home } = written;
   const { token } = settings.telegram;
   const pathOf = (text: string): string => normalize(expandHome(text, environment));
+  const speech = speechOf(settings.transcribe, written, environment);
   return {
     home,
     workspace: settings.workspace === undefined ? join(home, "workspace") : pathOf(settings.workspace),
@@ -100,6 +105,7 @@ function build(settings: Settings, written: Written, environment: Environment): 
         { command: command ?? null, args: args ?? null, env },
       ]),
     ),
+    speech,
     limits: {
       stallMs: settings.stallMinutes * 60_000,
       retries: settings.retries,
@@ -108,8 +114,8 @@ function build(settings: Settings, written: Written, environment: Environment): 
     },
     downtimeMs: settings.downtimeMinutes * 60_000,
     drainGraceMs: settings.drainGraceSeconds * 1_000,
-    agentEnvironment: agentEnvironment(environment),
-    secrets: [...(token === undefined ? [] : [token]), ...agentSecrets(settings.agents)],
+    agentEnvironment: agentEnvironment(environment, speechVariables(speech)),
+    secrets: [...(token === undefined ? [] : [token]), ...speechSecrets(speech), ...agentSecrets(settings.agents)],
   };
 }
 

@@ -60,6 +60,7 @@ async function* findings(config: Config, isOnline: boolean): AsyncGenerator<Find
   yield* checkDatabase(join(config.home, "signalbox.db"));
   yield await checkWorkspace(config);
   yield* checkAgents(config);
+  yield* await checkSpeech(config);
   yield await checkTelegram(config, isOnline);
   yield await checkPage(config, isRunning);
 }
@@ -192,6 +193,11 @@ async function* checkAgents(config: Config): AsyncGenerator<Finding> {
   }
   if (config.driver === "demo") yield note("SIGNALBOX_DRIVER is demo: it answers, but does no work.");
   else if (config.driver === null && ready === 0) yield note("No agent is ready, so the demo answers in its place.");
+}
+
+async function checkSpeech({ speech, agentEnvironment }: Config): Promise<readonly Finding[]> {
+  const { examineSpeech } = await import("./media/speech/speech-health.ts");
+  return examineSpeech(speech, agentEnvironment["PATH"] ?? "");
 }
 
 async function checkTelegram({ telegram }: Config, isOnline: boolean): Promise<Finding> {

@@ -24,10 +24,17 @@ export function homeOf(environment: Environment): string {
   return valueOf(environment, "HOME") ?? homedir();
 }
 
-/** `environment` without what belongs to Signalbox: an agent must not be able to speak as the bot or to reach our database. */
-export function agentEnvironment(environment: Environment): Readonly<Record<string, string>> {
+/**
+ * `environment` without what belongs to Signalbox, and without the variables that are `ours` in this configuration: an agent must not be
+ * able to speak as the bot, to reach our database or to use our keys.
+ */
+export function agentEnvironment(
+  environment: Environment,
+  ours: readonly string[] = [],
+): Readonly<Record<string, string>> {
+  const isOurs = (name: string): boolean => /^(TELEGRAM_|SIGNALBOX_|DATABASE_URL$)/.test(name) || ours.includes(name);
   const kept = Object.entries(environment).filter(
-    (pair): pair is [string, string] => pair[1] !== undefined && !/^(TELEGRAM_|SIGNALBOX_|DATABASE_URL$)/.test(pair[0]),
+    (pair): pair is [string, string] => pair[1] !== undefined && !isOurs(pair[0]),
   );
   return Object.freeze(Object.fromEntries(kept));
 }

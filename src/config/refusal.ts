@@ -24,8 +24,10 @@ export function unknownKey(key: string, file: string, known: readonly string[]):
 const shownCharsMax = 80;
 
 export function show(value: unknown): string {
-  // A token in the wrong place is still a token.
-  const text = (JSON.stringify(value) ?? "not set").replace(/\d+:[\w-]{30,}/g, "<token>");
+  // A token in the wrong place is still a token, and a key a key.
+  const text = (JSON.stringify(value) ?? "not set")
+    .replace(/\d+:[\w-]{30,}/g, "<token>")
+    .replace(/sk-[\w-]{8,}/g, "<key>");
   return text.length <= shownCharsMax ? text : `${text.slice(0, shownCharsMax)}\u2026`;
 }
 

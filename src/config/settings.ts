@@ -9,6 +9,7 @@ import { isAbsolute } from "node:path";
 import * as v from "valibot";
 import { retriesMax } from "../domain/retry.ts";
 import { isApiRoot, parseAddress } from "./address.ts";
+import { parseCommand } from "./command-line.ts";
 import { expandHome } from "./environment.ts";
 
 /** Above this a single machine is busy with agents, not with work. */
@@ -42,6 +43,43 @@ const telegramEntries = {
 const claudeEntries = { path: path("the Claude Code executable") };
 
 const codexEntries = { path: path("the Codex executable") };
+
+/**
+ * What the environment's OPENAI_ variables may hold is looked at in config.ts, and only where they are meant for us: they may be there for
+ * somebody else.
+ */
+const transcribeEntries = {
+  with: v.pipe(
+    v.optional(v.picklist(["openai", "local", "command"])),
+    v.description("openai, local or command: who turns speech into text; without it, nobody does"),
+  ),
+  model: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.nonEmpty(),
+        v.check((text) => !/\p{Cc}/u.test(text)),
+      ),
+    ),
+    v.description("for openai the name of a model (whisper-1 without it), for local the directory of one"),
+  ),
+  command: v.pipe(
+    v.optional(
+      v.pipe(
+        v.union([v.string(), v.array(v.string())]),
+        v.check((command) => parseCommand(command) !== null),
+      ),
+    ),
+    v.description(
+      "a program and its arguments, as words or as a JSON array of texts, with {file} in the place of the path",
+    ),
+  ),
+  apiKey: v.pipe(v.optional(v.string()), v.description("the key of the service, for openai")),
+  baseUrl: v.pipe(
+    v.optional(v.string()),
+    v.description("an http or https address of a service, without query or credentials (for openai)"),
+  ),
+};
 
 /** Names that are taken. */
 export const builtInAgents = ["claude", "codex", "demo"];
@@ -92,6 +130,7 @@ const fileEntries = {
   telegram: section(telegramEntries, "the Telegram bot; a token needs allowedUsers"),
   claude: section(claudeEntries, "Claude Code"),
   codex: section(codexEntries, "Codex"),
+  transcribe: section(transcribeEntries, "speech to text, for voice messages and other sound"),
   agents: v.pipe(
     v.optional(v.record(v.pipe(v.string(), v.regex(agentNamePattern), v.notValues(builtInAgents)), agentSchema), {}),
     v.description(
@@ -157,13 +196,25 @@ export const variables: readonly {
   { variable: "SIGNALBOX_MAX_RUN_MINUTES", key: "maxRunMinutes", read: asNumber },
   { variable: "SIGNALBOX_MAX_RUN_COST_USD", key: "maxRunCostUsd", read: asNumber },
   { variable: "SIGNALBOX_DRAIN_GRACE_SECONDS", key: "drainGraceSeconds", read: asNumber },
+  { variable: "SIGNALBOX_TRANSCRIBE", key: "transcribe.with", read: asText },
+  { variable: "SIGNALBOX_TRANSCRIBE_MODEL", key: "transcribe.model", read: asText },
+  { variable: "SIGNALBOX_TRANSCRIBE_COMMAND", key: "transcribe.command", read: asText },
+  { variable: "OPENAI_API_KEY", key: "transcribe.apiKey", read: asText },
+  { variable: "OPENAI_BASE_URL", key: "transcribe.baseUrl", read: asText },
   { variable: "TELEGRAM_BOT_TOKEN", key: "telegram.token", read: asText },
   { variable: "TELEGRAM_ALLOWED_USERS", key: "telegram.allowedUsers", read: asNumbers },
   { variable: "TELEGRAM_API_ROOT", key: "telegram.apiRoot", read: asText },
 ];
 
-/** Agents' environments may hold keys. */
-export const secretKeys: readonly string[] = ["telegram.token", "agents"];
+/** Agents' environments may hold keys, and so may commands and addresses. */
+export const secretKeys: readonly string[] = [
+  "telegram.token",
+  "agents",
+  "transcribe",
+  "transcribe.apiKey",
+  "transcribe.baseUrl",
+  "transcribe.command",
+];
 
 /** The setting that a place in the file belongs to (a place inside a list belongs to the list), and what is allowed there. */
 export function settingAt(at: readonly string[]): { readonly key: string; readonly allowed: string } {
@@ -190,6 +241,8 @@ function entriesOf(name: string): Readonly<Record<string, v.GenericSchema>> {
       return claudeEntries;
     case "codex":
       return codexEntries;
+    case "transcribe":
+      return transcribeEntries;
     default:
       return {};
   }

@@ -2,12 +2,12 @@
  * Whether a file is sound or moving pictures, by its first bytes: neither its name nor what the sender's client said of it counts.
  */
 
-/** Enough of a file's beginning for `audioKindOf`: two frames of the longest kind of MP3, and the tracks of a WebM. */
-export const audioHeadBytes = 4_096;
+/** Enough of a file's beginning: two frames of the longest kind of MP3, and the tracks of a WebM. */
+const audioHeadBytes = 4_096;
 
 /**
  * The media type of a file that begins with `head`; null for everything that is neither audio nor video. A container is called a video
- * unless its beginning says that it holds sound alone.
+ * unless its beginning says that it holds sound alone. 4 KiB are enough of a beginning, and less will often do.
  */
 export function audioKindOf(head: Uint8Array): string | null {
   const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, audioHeadBytes)).toString("latin1");

@@ -6,8 +6,9 @@ import { extractSound } from "./ffmpeg.ts";
 import { directory, file, known, never, programDeps, voice } from "./test-sound.ts";
 import { waveFormat } from "./wave.ts";
 
+const ffmpeg = "ffmpeg";
 const path = process.env["PATH"] ?? "";
-const isInstalled = path.split(delimiter).some((one) => existsSync(join(one, "ffmpeg")));
+const isInstalled = path.split(delimiter).some((one) => existsSync(join(one, ffmpeg)));
 
 /** A PATH on which `ffmpeg` is this shell script. */
 function scripted(script: string): Readonly<Record<string, string>> {
@@ -83,7 +84,7 @@ test.skipIf(!isInstalled)("a real ffmpeg takes the sound out of a video as 16 kH
     "-shortest",
     `file:${video}`,
   ];
-  execFileSync("ffmpeg", ["-nostdin", "-v", "error", ...picture]);
+  execFileSync(ffmpeg, ["-nostdin", "-v", "error", ...picture]);
   await using sound = await extractSound(video, "wav", known({ mediaType: "video/mp4" }), programDeps(), never);
   if (sound.kind === "refused") throw new Error(sound.why);
   const bytes = readFileSync(sound.path);
@@ -102,7 +103,7 @@ test.skipIf(!isInstalled)(
       file("b.mp4", `ffconcat version 1.0\nfile ${voice}\n`),
     ];
     const silent = join(directory(), "silent.mp4");
-    execFileSync("ffmpeg", ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "color=black:s=64x64:d=1", silent]);
+    execFileSync(ffmpeg, ["-nostdin", "-v", "error", "-f", "lavfi", "-i", "color=black:s=64x64:d=1", silent]);
     for (const one of [...playlists, silent]) {
       await using sound = await extractSound(one, "wav", known({ mediaType: "video/mp4" }), programDeps(), never);
       expect(sound).toMatchObject({

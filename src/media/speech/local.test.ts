@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import type { Clock } from "../../engine/ports.ts";
 import { survivors } from "../../lib/process-group.ts";
@@ -8,7 +9,7 @@ import { createLocalAdapter } from "./local.ts";
 import { directory, file, known, never, programDeps, silent, voice, wav } from "./test-sound.ts";
 import type { SpeechAdapter, Transcript } from "./transcriber.ts";
 
-const script = join(import.meta.dirname, "test-recogniser.ts");
+const script = fileURLToPath(new URL("./test-recogniser.ts", import.meta.url));
 
 /** A clock on which nothing happens until it is told to. */
 function stillClock(): Clock & { readonly asleep: () => number[]; wake(ms: number): void } {

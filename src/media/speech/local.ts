@@ -122,10 +122,10 @@ function startChild(directory: string, deps: LocalDeps): Child {
   };
 }
 
-/** In a checkout this is TypeScript, in a package JavaScript. */
+/** In a checkout it is TypeScript, in a package JavaScript. */
 function scriptPath(): string {
-  const here = import.meta.url;
-  return fileURLToPath(here.endsWith(".ts") ? new URL("./local-child.ts", here) : new URL("./local-child.js", here));
+  const isCheckout = import.meta.filename.endsWith(".ts");
+  return fileURLToPath(isCheckout ? import.meta.resolve("./local-child.ts") : import.meta.resolve("./local-child.js"));
 }
 
 function answerOf(child: ChildProcess, question: Question): Promise<Transcript> {

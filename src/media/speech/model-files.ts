@@ -31,7 +31,7 @@ export type FoundModel =
   /** `why` is a sentence. */
   | { readonly kind: "none"; readonly why: string };
 
-export const knownModels = "Whisper, SenseVoice, Parakeet or another transducer";
+const knownModels = "Whisper, SenseVoice, Parakeet or another transducer";
 
 /** Resolves, never rejects. Reads the list of names and, where names do not tell, the model's tokens. */
 export async function findModel(directory: string): Promise<FoundModel> {
