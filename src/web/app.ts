@@ -1,7 +1,7 @@
 /**
  * The HTTP side of the page: who may ask, and what is answered.
  *
- * 1. Every rule of access holds for every route; the few routes that are open to all say nothing of anybody's work.
+ * 1. Every rule of access holds for every route; the few routes that are open to all say nothing of anybody's work but how much it is.
  * 2. What a person sends goes through `engine.accept` and is answered after its commit (I5). The key is the page's, so sending
  *    again after a lost answer changes nothing.
  * 3. An error says what happened, what was kept and what to do, and never carries a link, a cookie or a foreign error's text.
@@ -22,6 +22,7 @@ import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from ".
 import type { Events } from "./events.ts";
 import { attachment, findSent, openFile } from "./downloads.ts";
 import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
+import { type MetricsDeps, metricsType, readMetrics } from "./metrics.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { Views } from "./views.ts";
 import type { Accepted, Problem, ProblemCode } from "./wire.ts";
@@ -39,7 +40,9 @@ export type AppDeps = {
   readonly events: Events;
   readonly views: Views;
   readonly engine: Pick<Engine, "accept">;
-  readonly history: Pick<History, "lanes" | "messages">;
+  readonly history: Pick<History, "lanes" | "messages" | "figures">;
+  readonly pools: MetricsDeps["pools"];
+  readonly version: string;
   readonly page: PageFiles;
   readonly files: Pick<Files, "find">;
   readonly chooseWorkspace: Workspaces["choose"];
@@ -99,6 +102,7 @@ export function createApp(deps: AppDeps): Hono {
       ? c.json({ status: "ready" })
       : c.json({ status: "not ready", why: readiness.why }, 503);
   });
+  app.get("/metrics", async (c) => c.body(await readMetrics(deps), 200, { "Content-Type": metricsType }));
   app.get("/gate.css", (c) => c.body(gateStyle, 200, { "Content-Type": "text/css; charset=utf-8" }));
   app.get("/enter", (c) => {
     // A HEAD request is routed here as well: a preview of the link must not use it up.

@@ -51,6 +51,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     runsMax,
     version: "0.1.0",
     agent: { name: "fake", version: null, isDemo: false },
+    pools: () => [],
     ready: async () => kit.readiness,
     ...changes,
   });

@@ -43,6 +43,8 @@ export type WebDeps = {
   readonly runsMax: number;
   readonly version: string;
   readonly agent: Agent;
+  /** Of every agent that was loaded. */
+  readonly pools: AppDeps["pools"];
   /** Whether the program can do its work now: database writable, last poll young. Must resolve soon. */
   readonly ready: () => Promise<Readiness>;
 };

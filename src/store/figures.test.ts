@@ -1,0 +1,130 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished, test } from "vitest";
+import {
+  accept,
+  addNotice,
+  alice,
+  bob,
+  claimed,
+  finished,
+  openLanes,
+  settle,
+  settleIn,
+} from "../../test/contracts/store/kit.ts";
+import type { RunOutcome } from "../domain/run.ts";
+import type { Store } from "../engine/ports.ts";
+import { openSqliteStore } from "./sqlite-store.ts";
+
+const stopped: RunOutcome = { kind: "stopped", why: "user" };
+const used = { inputTokens: 1, outputTokens: 2, cacheReadTokens: 3, cacheWriteTokens: 4, costUsd: 0.5 };
+
+async function open(database = new DatabaseSync(":memory:")): Promise<{ store: Store; database: DatabaseSync }> {
+  const store = await openSqliteStore({ database, now: () => 100, newId: () => "id" });
+  onTestFinished(() => store[Symbol.asyncDispose]());
+  return { store, database };
+}
+
+test("an empty store has figures too", async () => {
+  const { store } = await open();
+  expect(await store.history.figures()).toEqual({
+    ...{ pending: 0, oldestPendingAtMs: null, live: [], undelivered: [], used: [], ended: [], stops: [] },
+  });
+});
+
+test("what waits, what is live, what is not delivered and what was used is counted as it is now", async () => {
+  const { store } = await open();
+  await openLanes(store, alice, bob);
+  await accept(store, alice, "a", "b");
+  const run = await claimed(store, "r1");
+  await store.transact((tx) => addNotice(tx, alice, "n"));
+  for (const session of ["s", "t"]) await store.transact((tx) => tx.addUsage(session, "2026-11-23", "scripted", used));
+  expect(await store.history.figures()).toMatchObject({
+    ...{ pending: 1, oldestPendingAtMs: 10 },
+    live: [{ driver: "scripted", state: "starting", count: 1 }],
+    undelivered: [{ channel: "telegram", count: 1 }],
+    used: [
+      {
+        driver: "scripted",
+        runs: 2,
+        ...{ inputTokens: 2, outputTokens: 4, cacheReadTokens: 6, cacheWriteTokens: 8 },
+        costUsd: 1,
+      },
+    ],
+  });
+  await settle(store, run);
+  expect((await store.history.figures()).live).toEqual([]);
+});
+
+test("a run is counted once when it has ended, however often one looks, also when a later one ended first", async () => {
+  const { store } = await open();
+  await openLanes(store, alice, bob);
+  await accept(store, alice, "a");
+  await accept(store, bob, "b");
+  const [first, second] = [await claimed(store, "r1"), await claimed(store, "r2")];
+  await settle(store, second);
+  const one = { driver: "scripted", trigger: "interactive", outcome: "finished", runs: 1, durationMs: 10, waitMs: 10 };
+  for (const looks of [1, 2]) expect((await store.history.figures()).ended, `look ${looks}`).toEqual([one]);
+  await store.transact((tx) => tx.markStopping(first.owner, "user", 25));
+  await store.transact((tx) => settleIn(tx, first, stopped));
+  const both = await Promise.all([store.history.figures(), store.history.figures()]);
+  for (const { ended, stops } of both) {
+    expect(ended).toEqual([one, { ...one, outcome: "stopped" }]);
+    expect(stops).toEqual([{ driver: "scripted", runs: 1, toQuietMs: 5 }]);
+  }
+});
+
+test("more runs than one look at the table takes are all counted", async () => {
+  const { store } = await open();
+  await openLanes(store, alice);
+  const runs = 1_001;
+  for (let index = 0; index < runs; index += 1) {
+    await accept(store, alice, `k${index}`);
+    await settle(store, await claimed(store, `r${index}`));
+  }
+  const { ended } = await store.history.figures();
+  expect(ended.map((sum) => sum.runs)).toEqual([runs]);
+});
+
+test("runs are counted from the opening of the store, those that it found unsettled among them", async () => {
+  const { store: before, database } = await open();
+  await openLanes(before, alice, bob);
+  await accept(before, alice, "a");
+  await accept(before, bob, "b");
+  await settle(before, await claimed(before, "old"));
+  const cut = await claimed(before, "cut");
+  const { store } = await open(database);
+  expect((await store.history.figures()).ended).toEqual([]);
+  await store.transact((tx) => settleIn(tx, cut, { kind: "interrupted" }));
+  await accept(store, alice, "c");
+  await settle(store, await claimed(store, "new"));
+  expect((await store.history.figures()).ended).toMatchObject([
+    { outcome: "interrupted", runs: 1 },
+    { outcome: finished.kind, runs: 1 },
+  ]);
+});
+
+test("a look reads no table as a whole: only what waits, what is live, the sums by day and the newest runs", async () => {
+  const statements = new Set<string>();
+  class ListeningDatabase extends DatabaseSync {
+    override prepare(text: string): ReturnType<DatabaseSync["prepare"]> {
+      statements.add(text);
+      return super.prepare(text);
+    }
+  }
+  const database = new ListeningDatabase(":memory:");
+  const { store } = await open(database);
+  await openLanes(store, alice);
+  await accept(store, alice, "a");
+  await claimed(store, "r1");
+  statements.clear();
+  for (const _ of [1, 2]) await store.history.figures();
+  const steps = [...statements]
+    .filter((text) => text.startsWith("SELECT"))
+    .flatMap((text) => database.prepare(`EXPLAIN QUERY PLAN ${text}`).all())
+    .map((row) => String(row["detail"]))
+    .filter((step) => step.startsWith("SCAN"));
+  for (const step of steps)
+    expect(step).toMatch(
+      /USING (COVERING )?INDEX (inbox_order|inbox_waiting_of|run_one_per_\w+|outbox_undelivered|usage_of_day)/,
+    );
+});
