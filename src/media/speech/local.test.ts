@@ -7,6 +7,7 @@ import { survivors } from "../../lib/process-group.ts";
 import { createScan } from "../../lib/process-scan.ts";
 import { createLocalAdapter } from "./local.ts";
 import { directory, file, known, never, programDeps, silent, voice, wav } from "./test-sound.ts";
+import { writeModel } from "./test-model.ts";
 import type { SpeechAdapter, Transcript } from "./transcriber.ts";
 
 const script = fileURLToPath(new URL("./test-recogniser.ts", import.meta.url));
@@ -167,6 +168,22 @@ test("giving it back ends the process", async () => {
   await local.adapter[Symbol.asyncDispose]();
   expect(await local.alive()).toBe(0);
   expect(local.clock.asleep()).toEqual([]);
+});
+
+test("the real recogniser, in the real process, hears a real voice message with a model that knows one word", async () => {
+  const model = directory();
+  writeModel(model, "hello");
+  const deps = { ...programDeps(), clock: stillClock(), log: silent };
+  await using adapter = createLocalAdapter(model, deps);
+  expect(await adapter.hear(voice, known(), never)).toEqual({ kind: "said", text: "hello" });
+  const long = file(
+    "long.wav",
+    wav(
+      Array.from({ length: 60 * 8_000 }, (_, i) => Math.sin(i / 9) / 2),
+      { rate: 8_000 },
+    ),
+  );
+  expect(await adapter.hear(long, known(), never)).toEqual({ kind: "said", text: "hello hello hello" });
 });
 
 test("the real script says what is wrong with a directory that holds no model", async () => {
