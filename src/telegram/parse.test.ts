@@ -1,7 +1,7 @@
 import type { User } from "grammy/types";
 import { describe, expect, it } from "vitest";
 
-import type { ConversationId } from "../domain/conversation.ts";
+import { type ConversationId, telegramConversation } from "../domain/conversation.ts";
 import { parseUpdate, type Reading } from "./parse.ts";
 
 const me = { id: 99, username: "Box_bot" };
@@ -278,6 +278,23 @@ describe("what is said", () => {
 });
 
 describe("groups and topics", () => {
+  it("hears every word of those who may speak where it was told to, and there alone", () => {
+    const bound = { ...context, listening: new Set([telegramConversation(forum.id, 8)]) };
+    const hear = (fields: Record<string, unknown>): Reading =>
+      parseUpdate({ update_id: 912, ...message({ chat: forum, text: "fix the bug", ...fields }) }, bound);
+    const inTopic = { message_thread_id: 8, is_topic_message: true };
+    expect(hear(inTopic)).toMatchObject({ kind: "item", item: { request: { kind: "prompt" } } });
+    const heard = hear(inTopic);
+    expect(heard.kind === "item" && heard.item.part?.otherwise).not.toBe("nothing");
+    expect(hear({ ...inTopic, text: undefined, sticker: {} })).toMatchObject({ kind: "item" });
+    const elsewhere = hear({ ...inTopic, message_thread_id: 9 });
+    expect(elsewhere).toMatchObject({ kind: "item", item: { part: { otherwise: "nothing" } } }); // a piece, at most
+    expect(hear({ ...inTopic, message_thread_id: 9, text: undefined, sticker: {} }).kind).toBe("ignored");
+    expect(hear({ ...inTopic, from: mallory }).kind).toBe("denied");
+    expect(hear({ ...inTopic, sender_chat: forum }).kind).toBe("denied");
+    expect(hear({ ...inTopic, text: "/deploy" }).kind).toBe("ignored"); // another bot's
+  });
+
   it("hears only what names the bot, answers it, or is a command for it", () => {
     const prompt = (text: string) => ({ item: { request: { kind: "prompt", prompt: { text } } } });
     const overheard = { item: { part: { opens: false, otherwise: "nothing" } } };

@@ -1,6 +1,7 @@
 import type { Update } from "grammy/types";
 import { describe, expect, it } from "vitest";
 
+import type { ItemKey } from "../domain/inbox-item.ts";
 import type { BotIdentity, Outcome } from "./client.ts";
 import { poll, type PollDeps, type PollEnd } from "./poll.ts";
 import {
@@ -86,6 +87,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
   const log = createRecordedLog();
   const answers: [query: string, text: string | null][] = [];
   const strangers: number[] = [];
+  const named: string[] = [];
   const chats: number[] = [];
   const health: string[] = [];
   const end = new AbortController();
@@ -95,7 +97,10 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     me,
     owners: new Set([owner.id]),
     presses: { answer: (query, text) => void answers.push([query, text]), settled: () => Promise.resolve() },
-    onStranger: ({ user }) => strangers.push(user),
+    onStranger: ({ user, name }) => {
+      strangers.push(user);
+      named.push(name);
+    },
     onChat: (chat) => chats.push(chat),
     onHealth: (now) => health.push(now),
     clock,
@@ -109,6 +114,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     log,
     answers,
     strangers,
+    named,
     chats,
     health,
     start: (): Promise<PollEnd> => poll(deps, end.signal),
@@ -313,6 +319,93 @@ describe("trouble with Telegram", () => {
     const ended = world.start();
     await world.clock.advance(10_000);
     expect(world.queue.offsets.length).toBeLessThanOrEqual(21);
+    await world.stop(ended);
+  });
+});
+
+describe("who was let in", () => {
+  const otto = { id: 20, is_bot: false, first_name: "Otto" };
+  const letIn = (admittedBy: string, admittedAtMs = 1_700_000_000_000): RecordingEngine["letIn"] => ({
+    people: [{ user: "20", name: "Otto", role: "operator", admittedBy: admittedBy as ItemKey, admittedAtMs }],
+    listening: [],
+  });
+
+  it("is heard from the next batch on, and not any more once they are removed", async () => {
+    const world = createWorld();
+    world.queue.push(message(40, "too early", otto));
+    const ended = world.start();
+    await world.clock.settle();
+    world.engine.letIn = letIn("tg:update:41");
+    world.queue.push(message(42, "now", otto), press(43, "A".repeat(30), otto));
+    await world.clock.settle();
+    world.engine.letIn = { people: [], listening: [] };
+    world.queue.push(message(44, "too late", otto), press(45, "A".repeat(30), otto));
+    await world.clock.settle();
+    expect(world.engine.accepted.map(({ key }) => key)).toEqual(["tg:update:42", "tg:update:43"]);
+    expect(world.answers.at(-1)).toEqual(["query-45", "This bot is private."]);
+    await world.stop(ended);
+  });
+
+  it("has said nothing before it, also where that comes again after a crash (T18)", async () => {
+    const world = createWorld();
+    world.engine.letIn = letIn("tg:update:41");
+    world.queue.push(
+      message(40, "run rm", otto),
+      press(39, "A".repeat(30), otto),
+      message(41, "/pair"),
+      message(42, "now", otto),
+    );
+    const ended = world.start();
+    await world.clock.settle();
+    expect(world.engine.accepted.map(({ key }) => key)).toEqual(["tg:update:41", "tg:update:42"]);
+    await world.stop(ended);
+  });
+
+  it("is heard when Telegram counts its updates anew, as it does after a quiet week", async () => {
+    const world = createWorld();
+    world.engine.letIn = letIn("tg:update:90000", 1_700_000_000_000 - 8 * 24 * 3_600_000);
+    world.queue.push(message(40, "now", otto));
+    const ended = world.start();
+    await world.clock.settle();
+    expect(world.engine.accepted).toHaveLength(1);
+    await world.stop(ended);
+  });
+
+  it("has said nothing before it where the page let them in, which is told by time", async () => {
+    const world = createWorld();
+    world.engine.letIn = letIn("web:x", 1_700_000_001_000);
+    world.queue.push(message(40, "run rm", otto));
+    const ended = world.start();
+    await world.clock.settle();
+    expect(world.engine.accepted).toEqual([]);
+    world.engine.letIn = letIn("web:x", 1_700_000_000_900); // within the second that Telegram tells
+    world.queue.push(message(41, "now", otto));
+    await world.clock.settle();
+    expect(world.engine.accepted).toHaveLength(1);
+    await world.stop(ended);
+  });
+
+  it("is not guessed while the database is in trouble", async () => {
+    const world = createWorld();
+    const access = (): Promise<never> => Promise.reject(new Error("database is locked"));
+    const { access: works } = world.engine;
+    world.engine.access = access;
+    world.queue.push(message(40));
+    const ended = world.start();
+    await world.clock.advance(5_000);
+    expect([world.engine.batches, world.queue.offsets]).toEqual([[], [null]]);
+    world.engine.access = works;
+    await world.clock.advance(20_000);
+    expect(world.engine.accepted).toHaveLength(1);
+    await world.stop(ended);
+  });
+
+  it("is named by what they call themselves, when they are not", async () => {
+    const world = createWorld();
+    world.queue.push(message(40, "hello", { ...otto, last_name: "Lilienthal", username: "otto" } as never));
+    const ended = world.start();
+    await world.clock.settle();
+    expect(world.named).toEqual(["Otto Lilienthal (otto)"]);
     await world.stop(ended);
   });
 });
