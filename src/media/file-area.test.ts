@@ -103,6 +103,15 @@ describe("a file that came in", () => {
     expect((await area.list(chat)).map(({ name }) => name)).toEqual(["b.txt"]);
   });
 
+  it("is kept also after somebody removed everything by hand", async () => {
+    await received("a.txt");
+    fs.rmSync(directory, { recursive: true });
+    const { path } = await received("b.txt");
+    expect((await area.list(chat)).map(({ name }) => name)).toEqual(["b.txt"]);
+    expect(fs.statSync(directory).mode & 0o777).toBe(0o700);
+    expect(fs.existsSync(path)).toBe(true);
+  });
+
   it("of two threads whose names differ in capitals alone lies in two folders", async () => {
     const [upper, lower] = [webConversation("aB"), webConversation("ab")];
     const [a, b] = [await received("x", "1", upper), await received("x", "2", lower)];

@@ -121,7 +121,7 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
     const id = newFileId(clock.now(), kind);
     const clean = cleanName(name);
     const place = join(unpackingDirectory, id);
-    await mkdir(place, { mode: ownerOnly.directory });
+    await mkdir(place, { recursive: true, mode: ownerOnly.directory });
     try {
       const filled = await fill(sums, { folder, id, path: join(place, clean) }, bytesMax, fetch);
       if (filled.kind === "refused") return filled;
@@ -213,7 +213,7 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
     const folder = folderOf(conversation);
     const place = join(unpackingDirectory, `${file.id}.unpacked`);
     const target = join(directory, folder, file.id, `${file.name}.unpacked`);
-    await mkdir(place, { mode: ownerOnly.directory });
+    await mkdir(place, { recursive: true, mode: ownerOnly.directory });
     try {
       const { answer, bytes } = await work({ directory: place, folder: target, bytesMax: room(sums, folder) });
       if (bytes === null) return { kind: "asked", answer };

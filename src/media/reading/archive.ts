@@ -18,9 +18,9 @@ import type { ZipEntry } from "./zip.ts";
 /** Files and folders. A project has more only where its dependencies or its build are in it. */
 export const archiveEntriesMax = 2_000;
 /** What comes out of one archive. */
-export const archiveBytesMax = 200 * 1024 * 1024;
+const archiveBytesMax = 200 * 1024 * 1024;
 /** Text that a person wrote packs to a tenth; a hundredth is a trap. */
-export const archiveRatioMax = 100;
+const archiveRatioMax = 100;
 /** So much may come out of the smallest archive: no trap is that small, and a table of zeros is. */
 const ratioFloorBytes = 1024 * 1024;
 /** Nobody nests deeper by hand, and the path stays below what systems take. */

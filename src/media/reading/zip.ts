@@ -17,6 +17,7 @@ export type ZipEntry = {
 /** More than the largest document has parts, and still read in an instant. */
 const zipEntriesMax = 10_000;
 
+/** The file stays open: the program ends with it. */
 export async function openZip(path: string): Promise<readonly ZipEntry[]> {
   // Names are decoded here: the library would turn a backslash into a slash, or throw what cannot be told from a torn file.
   const zip = await openPromise(path, { decodeStrings: false, autoClose: false });
