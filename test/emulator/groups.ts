@@ -3,7 +3,7 @@
 import type { Message } from "grammy/types";
 import type { BotWorld } from "./bot-world.ts";
 import { viewChat, type ChatView } from "./chat-view.ts";
-import type { StoredChat } from "./chats.ts";
+import type { StoredChat, Topic } from "./chats.ts";
 import { channelOf, originOf } from "./letters.ts";
 import { automatic } from "./message-text.ts";
 import { openTopic, type Person } from "./people.ts";
@@ -19,10 +19,13 @@ export interface Group {
   readonly id: number;
   createsTopic(by: Person, name: string): number;
   closesTopic(by: Person, thread: number): void;
+  reopensTopic(by: Person, thread: number): void;
   deletesTopic(thread: number): void;
   /** A post of the channel that the group discusses: Telegram itself forwards it. The id of the post in the group. */
   channelPosts(channel: string, text: string): number;
   adds(person: Person): void;
+  /** They can neither write nor tap here any more. */
+  leaves(person: Person): void;
   removesBot(by: Person): void;
   promotesBot(): void;
   /** A basic group becomes a supergroup with another id; the old one answers 400 with the new id. */
@@ -50,18 +53,21 @@ function groupOf(world: BotWorld, stored: StoredChat): Group {
     changes.ring();
   }
 
+  function switchTopic(by: Person, thread: number, state: Topic["state"]): void {
+    const topic = stored.topics.get(thread);
+    if (topic === undefined) throw new Error(`no topic ${thread}`);
+    topic.state = state;
+    announce(stored, by, state === "closed" ? { forum_topic_closed: {} } : { forum_topic_reopened: {} }, thread);
+  }
+
   return {
     id: stored.id,
     createsTopic(by, name) {
       if (stored.kind !== "forum") throw new Error(`group ${stored.id} is no forum`);
       return openTopic(world, stored, by.user, name);
     },
-    closesTopic(by, thread) {
-      const topic = stored.topics.get(thread);
-      if (topic === undefined) throw new Error(`no topic ${thread}`);
-      topic.state = "closed";
-      announce(stored, by, { forum_topic_closed: {} }, thread);
-    },
+    closesTopic: (by, thread) => switchTopic(by, thread, "closed"),
+    reopensTopic: (by, thread) => switchTopic(by, thread, "open"),
     deletesTopic(thread) {
       // Nobody is told: Telegram has no update for it.
       stored.topics.delete(thread);
@@ -87,6 +93,10 @@ function groupOf(world: BotWorld, stored: StoredChat): Group {
     adds(person) {
       stored.members.set(person.id, person.user);
       announce(stored, person, { new_chat_members: [person.user] });
+    },
+    leaves(person) {
+      stored.members.delete(person.id);
+      announce(stored, person, { left_chat_member: person.user });
     },
     removesBot(by) {
       stored.bot = "removed";

@@ -55,6 +55,7 @@ export const mutationsKnown = {
   "album-without-group": "F8 the parts of an album do not say that they belong together",
   "album-in-order": "F8 the parts of an album always arrive in order, once, all at once",
   "edit-as-new-message": "F9 an edited message arrives as a new one",
+  "reactions-told-to-all": "F9 a bot that is no administrator hears of reactions in a group",
   "blocked-still-receives": "F9 the bot can write to someone who blocked it",
   "stranger-receives": "F9 the bot can write to someone who never started it",
   "topics-without-rights": "F9 a bot that is no administrator manages topics",

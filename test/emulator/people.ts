@@ -234,16 +234,21 @@ export function createPeople({ world, privacyMode, until }: PeopleDeps): People 
         const after = emoji === undefined ? [] : [asReaction(emoji)];
         if (emoji === undefined) message.reactions.delete(id);
         else message.reactions.set(id, [emoji]);
-        updates.push({
-          message_reaction: {
-            chat: chats.toChat(chat),
-            message_id: messageId,
-            user,
-            date: clock.nowSeconds(),
-            old_reaction: before,
-            new_reaction: after,
-          },
-        });
+        // In groups Telegram tells only administrators.
+        const isTold =
+          chat.kind === "private" || chat.bot === "administrator" || mutations.has("reactions-told-to-all");
+        if (isTold) {
+          updates.push({
+            message_reaction: {
+              chat: chats.toChat(chat),
+              message_id: messageId,
+              user,
+              date: clock.nowSeconds(),
+              old_reaction: before,
+              new_reaction: after,
+            },
+          });
+        }
         changes.ring();
       },
       stopsDraft() {

@@ -99,6 +99,30 @@ export const peopleRules: readonly Rule[] = [
     },
   },
   {
+    sentence: "F9 a reaction is told when asked for, in a group only to an administrator",
+    mutations: ["reactions-told-to-all"],
+    async check(emulator) {
+      const { owner } = emulator;
+      const group = emulator.group({ title: "Team", kind: "supergroup", members: [owner] });
+      const inGroup = owner.sends("group", { chat: group.id }).message_id;
+      const inPrivate = owner.sends("private").message_id;
+      owner.reacts(inPrivate, "👍");
+      await get(emulator, "getUpdates", { allowed_updates: ["message_reaction"] });
+      owner.reacts(inGroup, "👍", { chat: group.id });
+      owner.reacts(inPrivate, "👎");
+      group.promotesBot();
+      owner.reacts(inGroup, "👎", { chat: group.id });
+      const told = emulator.updates.pending().flatMap(({ message_reaction }) => message_reaction ?? []);
+      assert.deepEqual(
+        told.map(({ chat, new_reaction }) => [chat.id, new_reaction]),
+        [
+          [owner.chatId, [{ type: "emoji", emoji: "👎" }]],
+          [group.id, [{ type: "emoji", emoji: "👎" }]],
+        ],
+      );
+    },
+  },
+  {
     sentence: "F9 someone who blocked the bot gets nothing, and the bot is told so",
     mutations: ["blocked-still-receives"],
     async check(emulator) {
@@ -134,6 +158,8 @@ export const peopleRules: readonly Rule[] = [
       assert.equal(await sendTo(emulator, forum.id, { message_thread_id: thread }), "ok");
       forum.closesTopic(emulator.owner, thread);
       assert.equal(await sendTo(emulator, forum.id, { message_thread_id: thread }), "400 Bad Request: TOPIC_CLOSED");
+      forum.reopensTopic(emulator.owner, thread);
+      assert.equal(await sendTo(emulator, forum.id, { message_thread_id: thread }), "ok");
     },
   },
   {
@@ -220,6 +246,11 @@ export const peopleRules: readonly Rule[] = [
         (await get<ChatMember>(emulator, "getChatMember", { chat_id: group.id, user_id })).status;
       assert.equal(await status(emulator.owner.id), "member");
       assert.equal(await status(mallory.id), "left");
+      group.adds(mallory);
+      assert.equal(await status(mallory.id), "member");
+      group.leaves(mallory);
+      assert.equal(await status(mallory.id), "left");
+      assert.throws(() => mallory.sends("still here?", { chat: group.id }), /Mallory is not in chat/);
       const nobody = { chat_id: group.id, user_id: 1 };
       assert.equal(await refusal(emulator, "getChatMember", nobody), "400 Bad Request: PARTICIPANT_ID_INVALID");
     },
