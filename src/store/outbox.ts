@@ -91,8 +91,8 @@ function endStatus(sql: Sql, run: RunId): boolean {
 }
 
 /**
- * At most one row per conversation: its oldest undelivered one that may go. A status that is not due yet lets later rows
- * pass; everything else, and anything in flight, holds the conversation's later rows back. Acknowledgements of waiting messages
+ * At most one row per conversation: its oldest undelivered one that may go. A status, or the last line of a run that has finished, lets
+ * later rows pass while it is not due yet; everything else, and anything in flight, holds the conversation's later rows back. Acknowledgements of waiting messages
  * go last (I7: the answer to a stop is not behind twenty of them). A clock that was set back to before a wait began does not make it
  * longer: then the wait is over.
  *
@@ -110,7 +110,9 @@ export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: nu
              AND other.state IN ${undeliveredStates}
              AND (other.state = 'sending'
                OR ((other.acknowledges IS NOT NULL, other.id) < (due.acknowledges IS NOT NULL, due.id)
-                 AND NOT (other.kind = 'status' AND other.not_before_ms > ?2 AND other.paused_at_ms <= ?2))))
+                 AND NOT (other.not_before_ms > ?2 AND other.paused_at_ms <= ?2
+                   AND (other.kind = 'status'
+                     OR (other.kind = 'summary' AND json_extract(other.body, '$.summary.outcome.kind') = 'finished'))))))
        ORDER BY id LIMIT +?3`,
       channel,
       nowMs,

@@ -33,8 +33,10 @@ export type DeliveryDeps = {
 export interface Delivery {
   /** Rejects only when the database refuses to begin; nothing was sent then. */
   deliver(row: OutboxRow, pace: ChatPace): Promise<Delivered>;
+  /** Makes it due later; the rest of its conversation may pass it, where the store lets it. */
+  putOff(row: OutboxRow, waitMs: number): Promise<Delivered>;
   /** Sends a text that is kept nowhere; whatever comes of it. */
-  sendOnce(to: Address, text: string, pace: ChatPace): Promise<Delivered>;
+  sendOnce(to: Address, text: string): Promise<Delivered>;
 }
 
 /** Pauses between attempts that Telegram never saw: they go on until it is back. */
@@ -59,13 +61,18 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     if (body.kind === "summary") {
       live.forget(body.summary.run); // I8: from here on nothing but this is drawn of the run
       const summary = { first: `run:${body.summary.run}:status`, text: renderSummary(body.summary), keyboard: [] };
-      return redraw(row, summary, address, pace);
+      return redraw(row, summary, address);
     }
     if (body.kind === "ask" && body.replaces !== null) {
       const { text } = renderAsk(body.ask, body.state, await deps.markdown());
-      return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address, pace);
+      return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address);
     }
     return deliverParts(row, body, address, pace);
+  }
+
+  async function putOff(row: OutboxRow, waitMs: number): Promise<Delivered> {
+    if (await outbox.begin(row.id)) await ledger.again(row, waitMs, "refused");
+    return { kind: "free" };
   }
 
   // ---------------------------------------------------------------- messages
@@ -73,7 +80,6 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
   async function deliverParts(row: OutboxRow, body: Sendable, address: Address, pace: ChatPace): Promise<Delivered> {
     if (row.uncertain && !(await answers())) return held(pauseMs(row));
     const renderMarkdown = await deps.markdown();
-    if (!(await pace.take(signal))) return { kind: "free" };
     const copy = body.kind === "file" ? await deps.files.find(body.file.id) : null;
     if (body.kind === "file" && copy === null) {
       log.warn(
@@ -82,7 +88,7 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
       );
       return end(row, "undeliverable");
     }
-    // Drawn after the wait: a status shows the newest there is (I12).
+    // A status shows the newest there is (I12).
     const snapshot = body.kind === "status" ? engine.snapshot(body.run) : null;
     const parts = compose(body, { live: snapshot, copy, nowMs: clock.now(), renderMarkdown });
     if (parts === null) return end(row, "superseded");
@@ -178,15 +184,9 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
 
   // ---------------------------------------------------------------- what is drawn over a message
 
-  async function redraw(
-    row: OutboxRow,
-    { first, text, keyboard }: Redraw,
-    to: Address,
-    pace: ChatPace,
-  ): Promise<Delivered> {
+  async function redraw(row: OutboxRow, { first, text, keyboard }: Redraw, to: Address): Promise<Delivered> {
     const shown = await outbox.sentAs(first);
     if (shown === null || shown.message === null) return end(row, "superseded");
-    if (!(await pace.take(signal))) return { kind: "free" };
     if (!(await outbox.begin(row.id))) return { kind: "free" };
     const message = Number(shown.message);
     let outcome = await client.editText(to, message, text, keyboard, signal);
@@ -221,8 +221,7 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     }
   }
 
-  async function sendOnce(to: Address, text: string, pace: ChatPace): Promise<Delivered> {
-    if (!(await pace.take(signal))) return { kind: "free" };
+  async function sendOnce(to: Address, text: string): Promise<Delivered> {
     const outcome = await client.sendText(to, { text: plain(text), keyboard: [], replyTo: null }, signal);
     return outcome.kind === "retry-later" ? held(outcome.afterMs) : { kind: "free" };
   }
@@ -257,5 +256,5 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     return Math.min(retryBackoff.maxMs, retryBackoff.firstMs * 2 ** Math.min(row.attempts, 10));
   }
 
-  return { deliver, sendOnce };
+  return { deliver, putOff, sendOnce };
 }

@@ -3,7 +3,8 @@
  * live run's message shows in live-status.ts.
  *
  * 1. Per chat one request at a time, rows in their order; chats do not wait for each other.
- * 2. A live status is drawn from the newest snapshot when its turn comes; nothing queues up (I12). Rows go before edits.
+ * 2. A live status is drawn from the newest snapshot when its turn comes; nothing queues up (I12). Finals go before questions, these
+ *    before what shows how a run stands, that before typing: in each chat, and of what Telegram takes overall (pacing.ts).
  * 3. Nothing of a run is drawn after its end: an edit begins only while the run is live, and what follows in its chat waits
  *    for the edit in flight (I8).
  * 4. A wait that Telegram asks for (429) holds one chat, and is kept.
@@ -16,7 +17,7 @@ import { createBell } from "./bell.ts";
 import { createChats, type Delivered } from "./chats.ts";
 import { createDelivery, type DeliveryDeps } from "./delivery.ts";
 import { createLiveStatuses, type LiveStatus } from "./live-status.ts";
-import { type ChatPace, createPacing } from "./pacing.ts";
+import { type ChatPace, createPacing, type Deed, type Urgency } from "./pacing.ts";
 
 export type OutboxDeps = DeliveryDeps & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
 
@@ -40,6 +41,10 @@ const statusSweepMs = 200;
 const rowsAtOnce = 1_000;
 /** As many chats as may send within a second (telegram.md: about 30 a second overall). */
 const chatsAtOnceMax = 30;
+/** Long enough for an answer to be on its way before the last line is drawn over its status. */
+const answerPassesMs = 100;
+/** When Telegram is slow, edits do not take all connections: an answer finds one. */
+const editsAtOnceMax = 20;
 /** Telegram shows a chat action for 5 seconds. */
 const typingEveryMs = 4_000;
 /** A quick answer needs no sign of life before it, and one that came late would outlast it. */
@@ -149,10 +154,18 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   function startWhatIsReady(): number {
     const nowMs = clock.now();
     const times = [Number.POSITIVE_INFINITY];
-    for (const [chat, waiting] of byChat(rows)) times.push(startRow(laneOf(chat), waiting, nowMs));
+    const waitingBy = [...byChat(rows)].map(([chat, waiting]) => ({
+      lane: laneOf(chat),
+      waiting: waiting.toSorted(byUrgency),
+    }));
+    // What all chats share goes to the most urgent first.
+    waitingBy.sort((a, b) => byUrgency(a.waiting[0], b.waiting[0]));
+    for (const { lane, waiting } of waitingBy) times.push(startRow(lane, waiting, nowMs));
     for (const lane of lanes.values()) times.push(startMention(lane, nowMs));
     if (phase === "open") {
-      for (const status of live.all.values()) times.push(startEdit(status, nowMs));
+      // Of several in one group each has its turn.
+      for (const status of [...live.all.values()].toSorted((a, b) => a.notBeforeMs - b.notBeforeMs))
+        times.push(startEdit(status, nowMs));
       for (const snapshot of engine.snapshots()) times.push(startTyping(snapshot, nowMs));
     }
     forgetRested(nowMs);
@@ -167,24 +180,42 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   function startRow(lane: ChatLane, waiting: readonly OutboxRow[], nowMs: number): number {
     if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const row of waiting.toSorted((a, b) => a.id - b.id)) {
-      if (row.notBeforeMs <= nowMs) {
+    for (const row of waiting) {
+      const dueMs = Math.max(row.notBeforeMs, nowMs + paceMs(lane, row));
+      if (dueMs <= nowMs) {
         rows = rows.filter((other) => other !== row);
+        if (!chats.isClosed(lane.chat)) lane.pace.count(deedOf(row));
         request(lane, () => delivery.deliver(row, lane.pace));
         return nextMs;
       }
-      nextMs = Math.min(nextMs, row.notBeforeMs);
-      // What was tried keeps its place before the rest; only a status lets others pass.
-      if (row.attempts > 0 && row.body.kind !== "status") break;
+      if (row.notBeforeMs <= nowMs && mayBePassed(row)) {
+        rows = rows.filter((other) => other !== row);
+        request(lane, () => delivery.putOff(row, dueMs - nowMs));
+        return nextMs;
+      }
+      nextMs = Math.min(nextMs, dueMs);
     }
     return nextMs;
+  }
+
+  /** A chat that forbids us gets no request: its rows end at once. */
+  function paceMs(lane: ChatLane, row: OutboxRow): number {
+    if (chats.isClosed(lane.chat)) return 0;
+    const waitMs = lane.pace.waitMs(urgencyOf(row), deedOf(row), runsIn(lane.chat));
+    // Its answer was settled in the same commit: that is what the person waits for.
+    return row.body.kind === "summary" && mayBePassed(row) && row.attempts === 0
+      ? Math.max(waitMs, answerPassesMs)
+      : waitMs;
   }
 
   function startMention(lane: ChatLane, nowMs: number): number {
     const [text] = lane.mentions;
     if (text === undefined || !isFree(lane, nowMs)) return Number.POSITIVE_INFINITY; // whoever is in the way rings the bell
+    const waitMs = lane.pace.waitMs("final", "message", 0);
+    if (waitMs > 0) return nowMs + waitMs;
     lane.mentions.shift();
-    request(lane, () => delivery.sendOnce({ chat: lane.chat, thread: null }, text, lane.pace));
+    lane.pace.count("message");
+    request(lane, () => delivery.sendOnce({ chat: lane.chat, thread: null }, text));
     return Number.POSITIVE_INFINITY;
   }
 
@@ -201,10 +232,12 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     if (dueMs > nowMs) return dueMs; // news before then rings the bell
     const lane = laneOf(status.address.chat);
     if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
-    const waitMs = lane.pace.takeForEdit();
-    if (waitMs === 0) request(lane, () => live.edit(status, lane.pace));
-    else status.notBeforeMs = nowMs + waitMs;
-    return waitMs === 0 ? Number.POSITIVE_INFINITY : status.notBeforeMs;
+    if (requestsNow() >= editsAtOnceMax) return Number.POSITIVE_INFINITY; // whoever ends rings the bell
+    const waitMs = lane.pace.waitMs("status", "edit", runsIn(lane.chat));
+    if (waitMs > 0) return nowMs + waitMs;
+    lane.pace.count("edit");
+    request(lane, () => live.edit(status, lane.pace));
+    return Number.POSITIVE_INFINITY;
   }
 
   function startTyping(snapshot: RunSnapshot, nowMs: number): number {
@@ -214,7 +247,9 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     const lastMs = typing.get(owner.conversation)?.atMs ?? Number.NEGATIVE_INFINITY;
     const dueMs = Math.max(startedAtMs + typingAfterMs, lastMs + typingEveryMs);
     if (dueMs > nowMs) return dueMs;
-    const isWelcome = laneOf(address.chat).heldUntilMs <= nowMs && !chats.isClosed(address.chat);
+    const { heldUntilMs, pace } = laneOf(address.chat);
+    const isWelcome = heldUntilMs <= nowMs && !chats.isClosed(address.chat) && pace.waitMs("typing", "action", 0) === 0;
+    if (isWelcome) pace.count("action");
     // Best effort: whatever comes of it changes nothing.
     const request = isWelcome ? client.showTyping(address, hardStop.signal).then(() => {}) : Promise.resolve();
     typing.set(owner.conversation, { atMs: nowMs, request });
@@ -223,6 +258,10 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
 
   function isFree(lane: ChatLane, nowMs: number): boolean {
     return lane.request === null && lane.heldUntilMs <= nowMs && requestsNow() < chatsAtOnceMax;
+  }
+
+  function runsIn(chat: number): number {
+    return engine.snapshots().filter(({ owner }) => chats.addressOf(owner.conversation)?.chat === chat).length;
   }
 
   function requestsNow(): number {
@@ -279,6 +318,42 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       bell.ring();
     },
   };
+}
+
+const urgencies: readonly Urgency[] = ["final", "question", "status", "draft", "typing"];
+
+function urgencyOf({ body }: OutboxRow): Urgency {
+  switch (body.kind) {
+    case "answer":
+    case "notice":
+    case "file":
+      return "final";
+    case "ask":
+      return "question";
+    case "status":
+      return "status";
+    case "summary":
+      return body.summary.outcome.kind === "finished" ? "status" : "final"; // the word of the stop is behind it
+    default:
+      return body satisfies never;
+  }
+}
+
+/**
+ * What only shows how a run stands is put off while it may not go: the store lets the rest of a conversation pass it then. The last line of
+ * a run that was stopped is no such thing: nothing of the run is drawn after the word of the stop (I8).
+ */
+function mayBePassed({ body }: OutboxRow): boolean {
+  return body.kind === "status" || (body.kind === "summary" && body.summary.outcome.kind === "finished");
+}
+
+function deedOf({ body }: OutboxRow): Deed {
+  return body.kind === "summary" || (body.kind === "ask" && body.replaces !== null) ? "redraw" : "message";
+}
+
+function byUrgency(a: OutboxRow | undefined, b: OutboxRow | undefined): number {
+  if (a === undefined || b === undefined) return 0;
+  return urgencies.indexOf(urgencyOf(a)) - urgencies.indexOf(urgencyOf(b)) || a.id - b.id;
 }
 
 /** The person is to do something, not the agent. */

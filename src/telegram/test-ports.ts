@@ -310,7 +310,7 @@ export type ScriptedTelegram = TelegramClient & {
   /** Every attempt. */
   readonly files: readonly FileMessage[];
   /** What becomes of a call; null for success. Set by a test. */
-  meet: (call: Call) => Promise<Outcome<never>> | Outcome<never> | null;
+  meet: (call: Call) => Promise<Outcome<never> | null> | Outcome<never> | null;
 };
 
 /** A Bot API that does what it is told, and remembers. Message ids count from 101. */

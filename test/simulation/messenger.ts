@@ -58,14 +58,14 @@ export function createMessenger(deps: MessengerDeps): Messenger {
   let busy = 0;
   let isCalm = false;
 
-  /** The oldest undelivered row of its conversation, apart from a status that waits for its moment. */
+  /** The oldest undelivered row of its conversation, apart from a status, or the last line of a finished run, that waits for its moment. */
   function mayGo(row: SaidRow): boolean {
     if (row.state !== "pending" || isPaused(row.pause, clock.now())) return false;
     for (const other of mirror.undelivered) {
       if (other.conversation !== row.conversation || other === row) continue;
       if (other.state === "sending") return false;
-      const isLaterStatus = other.kind === "status" && isPaused(other.pause, clock.now());
-      if (other.id < row.id && !isLaterStatus) return false;
+      const mayBePassed = other.kind === "status" || other.dedupe.endsWith(":summary:finished");
+      if (other.id < row.id && !(mayBePassed && isPaused(other.pause, clock.now()))) return false;
     }
     return true;
   }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { webConversation } from "../../../src/domain/conversation.ts";
 import type { ButtonId } from "../../../src/domain/button.ts";
-import type { RunOwner } from "../../../src/domain/run.ts";
+import type { RunId, RunOutcome, RunOwner } from "../../../src/domain/run.ts";
 import { emptyTranscript } from "../../../src/domain/transcript.ts";
 import type { OutboxRow, Tx } from "../../../src/engine/ports.ts";
 import { accept, addNotice, alice, bob, claimed, finished, type NewDatabase, notice, openLanes } from "./kit.ts";
@@ -117,6 +117,31 @@ export function outboxContract(newDatabase: NewDatabase): void {
       await begin(a1!);
       use.nowMs = 200;
       expect(await due()).toEqual([]); // one message of a conversation at a time
+    });
+
+    it("lets the answer pass the last line of a finished run that is not due yet, and nothing pass that of a stopped one (I8)", async () => {
+      await openLanes(use.store, alice);
+      const add = (run: string, outcome: RunOutcome) => {
+        const summary = { run: run as RunId, outcome, durationMs: 1, transcript: emptyTranscript };
+        const body = { kind: "summary" as const, summary };
+        return use.store.transact((tx) =>
+          tx.addOutgoing({ conversation: alice, run: null, dedupe: `${run}:summary`, body, notBeforeMs: 200 }, 40),
+        );
+      };
+      await add("r1", { kind: "finished" });
+      await say("a1");
+      const [finishedLine, answer] = await idsOf(alice);
+      expect((await due()).map(({ id }) => id)).toEqual([answer]);
+      use.nowMs = 200;
+      expect((await due()).map(({ id }) => id)).toEqual([finishedLine]);
+      for (const id of [finishedLine, answer]) {
+        await begin(id!);
+        await use.store.outbox.sent(id!, "1");
+      }
+      use.nowMs = 100;
+      await add("r2", { kind: "stopped", why: "user" });
+      await say("a2");
+      expect(await due()).toEqual([]);
     });
 
     it("begins a row once", async () => {
