@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { findModel } from "./model-files.ts";
 import { loadRecogniser, loadSherpa } from "./sherpa.ts";
+import { writeModel } from "./test-model.ts";
 import { directory } from "./test-sound.ts";
 
 /** A directory with these files; what stands in the tokens is given, everything else is no model. */
@@ -116,4 +117,16 @@ test("the recogniser's package loads here, and refuses files that are no model w
       again: true,
     },
   });
+});
+
+test("the recogniser loads a Parakeet CTC model and a SenseVoice model as they were recognised here", async () => {
+  const sound = { values: Float32Array.from({ length: 16_000 }, (_, i) => Math.sin(i / 10)), rate: 16_000 };
+  const parakeetCtc = directory();
+  writeModel(parakeetCtc, "hello");
+  expect(await (await loadRecogniser(parakeetCtc)).recognise(sound)).toBe("hello");
+  const senseVoice = directory();
+  writeModel(senseVoice, "hello", "SenseVoice");
+  expect(await findModel(senseVoice)).toMatchObject({ model: { name: "SenseVoice" } });
+  // One token for everything is the language's, and no word.
+  expect(await (await loadRecogniser(senseVoice)).recognise(sound)).toBe("");
 });
