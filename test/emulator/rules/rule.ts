@@ -54,10 +54,23 @@ export async function upload(
   params: Readonly<Record<string, string | number>>,
   files: Readonly<Record<string, Uint8Array<ArrayBuffer>>>,
 ): Promise<string> {
-  const form = new FormData();
-  for (const [name, value] of Object.entries(params)) form.append(name, String(value));
-  for (const [name, bytes] of Object.entries(files)) form.append(name, new Blob([bytes]), `${name}.bin`);
-  const response = await fetch(`${emulator.apiRoot}/bot${emulator.token}/${method}`, { method: "POST", body: form });
+  const boundary = "a-boundary-that-no-file-holds";
+  const head = (disposition: string) => `--${boundary}\r\ncontent-disposition: form-data; ${disposition}\r\n\r\n`;
+  // By hand and in one piece: FormData takes seconds for the largest files.
+  const body = Buffer.concat([
+    ...Object.entries(params).map(([name, value]) => Buffer.from(`${head(`name="${name}"`)}${value}\r\n`)),
+    ...Object.entries(files).flatMap(([name, bytes]) => [
+      Buffer.from(head(`name="${name}"; filename="${name}.bin"`)),
+      bytes,
+      Buffer.from("\r\n"),
+    ]),
+    Buffer.from(`--${boundary}--\r\n`),
+  ]);
+  const response = await fetch(`${emulator.apiRoot}/bot${emulator.token}/${method}`, {
+    method: "POST",
+    headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+    body,
+  });
   const answer = (await response.json()) as ApiResponse<never>;
   return answer.ok ? "ok" : `${answer.error_code} ${answer.description}`;
 }
