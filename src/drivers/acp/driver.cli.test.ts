@@ -285,6 +285,43 @@ whole("gemini says that it can neither list nor copy its sessions", { timeout },
   expect(await stage.driver.fork("x", stage.workspace, signal)).toMatchObject(unsupported);
 });
 
+test(
+  "what opencode's user allows is not asked for, what they deny is denied, and the rest is asked for; not so in plan mode",
+  { timeout },
+  async () => {
+    stage = await createAcpStage("opencode");
+    onTestFinished(() => stage[Symbol.asyncDispose](), timeout);
+    const directory = join(stage.home, "config", "opencode");
+    mkdirSync(directory, { recursive: true });
+    const bash = { "touch mine*": "allow", "touch never*": "deny" };
+    writeFileSync(join(directory, "opencode.json"), JSON.stringify({ permission: { bash, edit: "allow" } }));
+    const { shell, write } = toolsOf.opencode;
+    const made = (name: string): boolean => existsSync(join(stage.workspace, name));
+    const steps = [
+      [shell("touch mine1")],
+      [shell("touch never1")],
+      [write(join(stage.workspace, "edited"), "x")],
+      ["done"],
+    ];
+    const free = play(scripted(steps), { permissions: "ask" });
+    expect((await free.end).kind).toBe("completed");
+    expect(free.events.map((event) => event.kind)).not.toContain("asked");
+    expect([made("mine1"), made("never1"), made("edited")]).toEqual([true, false, true]);
+    await free.turn.quiet;
+    const session = { id: "one", resume: resumeOf(free) };
+    const other = play(scripted([[shell("touch other")], ["done"]]), { permissions: "ask", session });
+    const { id } = await other.first("asked");
+    expect(made("other")).toBe(false);
+    expect(await other.turn.answer(id, { kind: "allow", scope: "once" })).toBe("accepted");
+    expect((await other.end).kind).toBe("completed");
+    expect(made("other")).toBe(true);
+    await other.turn.quiet;
+    const plan = play(scripted([[shell("touch mine2")], ["planned"]]), { permissions: "plan", session });
+    expect((await plan.end).kind).toBe("completed");
+    expect(made("mine2")).toBe(false);
+  },
+);
+
 describe("any agent", () => {
   beforeEach(async () => {
     stage = await createAcpStage("opencode");
@@ -301,7 +338,7 @@ describe("any agent", () => {
     const args = [join(import.meta.dirname, "test-agent.mjs")];
     return stage.create({
       tools,
-      agent: { ...stage.agent, command, args, env: { QUIRKS: quirks.join(",") }, modes: {} },
+      agent: { ...stage.agent, command, args, env: { QUIRKS: quirks.join(",") }, ownRules: null, modes: {} },
     });
   }
 

@@ -36,6 +36,11 @@ export type AcpAgent = {
   readonly args: readonly string[];
   /** Added to what every agent inherits. */
   readonly env: Readonly<Record<string, string>>;
+  /**
+   * What the agent's environment needs beside that so that its user's own finer rules have the last word; null where it has them anyway.
+   * In plan mode they have not: what they allow would be done there without asking.
+   */
+  readonly ownRules: ((environment: Readonly<Record<string, string>>) => Readonly<Record<string, string>>) | null;
   /** What to do when it is not logged in. */
   readonly loginRemedy: string;
   /** The line that goes on with a session in the terminal, with `{session}` for its id; null where it has no such thing. */
@@ -64,7 +69,7 @@ const idleProcessesMax = 3;
 /** Pages of a list of sessions that are asked for: an agent that never stops must not be asked for ever. */
 const listPagesMax = 20;
 
-type Wish = SessionOptions & Pick<TurnRequest, "permissions">;
+type Wish = Omit<SessionOptions, "rules"> & Pick<TurnRequest, "permissions">;
 
 export function createAcpDriver(deps: AcpDriverDeps): Driver {
   const { agent, clock, scan } = deps;
@@ -89,6 +94,22 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     toolList: deps.tools,
   };
 
+  const ownEnvironment = { ...sessionDeps.environment, ...agent.ownRules?.(sessionDeps.environment) };
+
+  function rulesOf(permissions: PermissionMode): SessionOptions["rules"] {
+    return agent.ownRules !== null && permissions !== "plan" ? "own" : "asked";
+  }
+
+  /**
+   * What its user's rules allow, or an allowance that it was given for its session, would let an agent change things in plan mode: that
+   * needs a fresh process.
+   */
+  function fits(session: AcpSession, { workspace, permissions }: Wish): boolean {
+    if (!session.isAlive || session.options.workspace !== workspace) return false;
+    if (session.options.rules !== rulesOf(permissions)) return false;
+    return permissions !== "plan" || !session.hasStandingAllowance;
+  }
+
   function markers(): readonly [...string[], string] {
     return [deps.instance, driverMarker, `${driverMarker}.${process.pid}.${(serial += 1)}`];
   }
@@ -97,7 +118,11 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     agent: agent.name,
     marker: driverMarker,
     idleMax: idleProcessesMax,
-    open: ({ workspace, resume }) => createSession(sessionDeps, { workspace, resume }, markers()),
+    open: ({ workspace, resume, permissions }) => {
+      const rules = rulesOf(permissions);
+      const environment = rules === "own" ? ownEnvironment : sessionDeps.environment;
+      return createSession({ ...sessionDeps, environment }, { workspace, resume, rules }, markers());
+    },
     fits,
     nextWish: (workspace) => Promise.resolve({ workspace, resume: null, permissions: "ask" }),
     scan,
@@ -287,6 +312,7 @@ export function configuredAgent(
     command,
     args: configured?.args ?? known?.args ?? [],
     env: { ...known?.env, ...configured?.env },
+    ownRules: known?.ownRules ?? null,
     loginRemedy: known?.loginRemedy ?? `Run \`${command}\` in a terminal on this machine and log in.`,
     terminal: known?.terminal ?? null,
     modes: known?.modes ?? { plan: "plan" },
@@ -300,12 +326,6 @@ const gaveUp: Fault = { kind: "internal", detail: "The agent did not answer in t
 
 function wishOf({ workspace, permissions, session }: TurnRequest): Wish {
   return { workspace, permissions, resume: session.resume };
-}
-
-/** An allowance that the agent was given for its session would let it change things in plan mode: that needs a fresh process. */
-function fits(session: AcpSession, { workspace, permissions }: Wish): boolean {
-  if (!session.isAlive || session.options.workspace !== workspace) return false;
-  return permissions !== "plan" || !session.hasStandingAllowance;
 }
 
 function fired(signal: AbortSignal): Promise<"fired"> {

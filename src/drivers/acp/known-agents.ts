@@ -3,6 +3,7 @@
  * A configured agent of one of these names starts from here; any other is what its configuration says.
  */
 import type { AcpAgent } from "./driver.ts";
+import { asked, ownRules } from "./opencode-rules.ts";
 
 export const knownAgents: Readonly<Record<string, AcpAgent>> = {
   opencode: {
@@ -15,9 +16,9 @@ export const knownAgents: Readonly<Record<string, AcpAgent>> = {
       OPENCODE_DISABLE_MODELS_FETCH: "1",
       OPENCODE_DISABLE_LSP_DOWNLOAD: "1",
       OPENCODE_DISABLE_SHARE: "1",
-      // Of itself it does everything without asking.
-      OPENCODE_PERMISSION: JSON.stringify({ bash: "ask", edit: "ask", webfetch: "ask", external_directory: "ask" }),
+      ...asked,
     },
+    ownRules,
     loginRemedy: "Run `opencode auth login` in a terminal on this machine, or set the key of your model's provider.",
     terminal: "opencode --session {session}",
     modes: { plan: "plan" },
@@ -35,6 +36,7 @@ export const knownAgents: Readonly<Record<string, AcpAgent>> = {
       // The workspace was chosen by the person; without this no MCP server is started, and so none of our tools.
       GEMINI_CLI_TRUST_WORKSPACE: "true",
     },
+    ownRules: null,
     loginRemedy:
       "Run `gemini` in a terminal on this machine and log in, or set GEMINI_API_KEY before starting Signalbox.",
     terminal: "gemini --resume {session}",

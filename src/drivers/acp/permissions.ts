@@ -1,8 +1,8 @@
 /**
  * What an ACP agent may do without asking a person, and what a person is shown when it asks. Pure.
  *
- * 1. The agent asks before each thing that its own rules do not allow; whatever the mode, it is left to ask, and the answer is given here.
- *    So no tool starts after a turn was told to stop, in any mode.
+ * 1. The agent asks before each thing that its user's own rules do not allow; whatever the mode, it is left to ask, and the answer is given
+ *    here. So nothing that it asks for starts after a turn was told to stop, in any mode.
  * 2. An edit counts as inside the workspace only when every path that the agent names lies there. (A link that leads out of it is the
  *    caller's to resolve: paths come in as real paths.)
  */

@@ -37,6 +37,8 @@ export type SessionOptions = {
   readonly workspace: string;
   /** The agent's own id of the session to go on with; null begins one. */
   readonly resume: string | null;
+  /** Whether its user's own rules have the last word, or everything is asked for that does something. */
+  readonly rules: "own" | "asked";
 };
 
 export type SessionDeps = ConnectionDeps & {
