@@ -4,7 +4,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser } from "../browser/browser.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
-import { get, pngOf } from "./rules/rule.ts";
+import { pngPicture } from "./pictures.ts";
+import { get } from "./rules/rule.ts";
 
 const opened = await openBrowser();
 const browser = (): Browser => {
@@ -72,7 +73,7 @@ describe.skipIf(opened.kind === "missing")("the playground", () => {
   it("sends two pictures as one album, with the text as caption", async () => {
     await using open = await openPlayground(emulator);
     const { page } = open;
-    const picture = (name: string) => ({ name, mimeType: "image/png", buffer: Buffer.from(pngOf(8, 8)) });
+    const picture = (name: string) => ({ name, mimeType: "image/png", buffer: pngPicture(8, 8) });
     await page.getByLabel("Attach files").setInputFiles([picture("a.png"), picture("b.png")]);
     await page.getByLabel("Message", { exact: true }).fill("both");
     await page.getByRole("button", { name: "Send", exact: true }).click();
@@ -83,6 +84,17 @@ describe.skipIf(opened.kind === "missing")("the playground", () => {
     const [first, second] = parts.map(({ message }) => message);
     expect(first?.media_group_id).toBe(second?.media_group_id);
     expect([first?.caption, second?.caption]).toEqual(["both", undefined]);
+    const shown = page.locator("#log img");
+    await shown.last().waitFor();
+    const widths = await shown.evaluateAll((images) =>
+      Promise.all(
+        images.map(async (image) => {
+          await (image as unknown as { decode(): Promise<void> }).decode();
+          return (image as unknown as { naturalWidth: number }).naturalWidth;
+        }),
+      ),
+    );
+    expect(widths).toEqual([8, 8]);
   });
 
   it("shows markup as the text it is, and follows no link that runs something", async () => {
