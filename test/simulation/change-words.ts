@@ -17,9 +17,9 @@ export function note(seen: Set<string>, change: Change): void {
 export function describeChange(change: Change): string | null {
   switch (change.what) {
     case "item-added":
-      return `item ${change.id} (${change.key}) ${change.conversation} ${change.state}`;
+      return `item ${change.id} (${change.key}) ${change.conversation} ${change.state}${change.partOf === null ? "" : ` of ${change.partOf}`}${change.isReady ? "" : " not whole"}`;
     case "item-changed":
-      return `item ${change.id} ${change.from} -> ${change.to}${change.run === null ? "" : ` run ${change.run}`}`;
+      return `item ${change.id} ${change.from} -> ${change.to}${change.run === null ? "" : ` run ${change.run}`}${change.isReady ? "" : " not whole"}${change.request === null ? "" : `: ${JSON.stringify(change.request)}`}`;
     case "item-deleted":
       return `item ${change.id} deleted`;
     case "run-added":
@@ -30,6 +30,8 @@ export function describeChange(change: Change): string | null {
       return `message ${change.id} to ${change.conversation}: ${change.notice ?? change.kind} ${change.run ?? ""}`;
     case "said-changed":
       return `message ${change.id} ${change.from} -> ${change.to}`;
+    case "settings":
+      return `${change.conversation} is set to ${change.settings.policy}, ${change.settings.hearing}`;
     case "choice":
       return `${change.conversation} goes on with ${change.driver} in ${change.session}, ${change.permissions}`;
     case "session":

@@ -7,9 +7,11 @@
  */
 import type { AskId } from "../../src/domain/ask.ts";
 import type { ButtonId } from "../../src/domain/button.ts";
-import type { Command, InboxItem, ItemId, ItemKey, Request } from "../../src/domain/inbox-item.ts";
+import type { FileKind } from "../../src/domain/attachment.ts";
+import type { Command, InboxItem, ItemId, ItemKey, Part, Request } from "../../src/domain/inbox-item.ts";
 import { channelOf } from "../../src/domain/conversation.ts";
-import type { AskRow, ButtonRow, Mirror } from "./mirror.ts";
+import { nameOf } from "./incoming.ts";
+import type { AskRow, ButtonRow, Mirror, SaidRow } from "./mirror.ts";
 import type { Receipt } from "../../src/engine/ports.ts";
 import type { Meet } from "./faults.ts";
 import type { Life } from "./life.ts";
@@ -17,6 +19,7 @@ import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
 import type { Place, Scenario } from "./scenario.ts";
 import type { Choice, Scheduler, Source } from "./scheduler.ts";
+import { stopAllWords, stopWords } from "./speech.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Chat {
@@ -40,6 +43,8 @@ type ChatDeps = {
   readonly random: Random;
   readonly clock: VirtualClock;
   readonly scenario: Scenario;
+  /** What is said in the voice messages that people send. */
+  readonly speech: Map<string, string>;
   readonly meet: Meet;
   readonly violated: (invariant: string, what: string) => void;
 };
@@ -50,6 +55,12 @@ type Update = {
   state: "waiting" | "sent" | "acknowledged";
   /** The life that it was last sent to, 0 before the first time. */
   sentTo: number;
+};
+/** `files` are the kinds of those that come with it. */
+type Message = {
+  readonly request: Request;
+  readonly part?: Part;
+  readonly files?: readonly FileKind[];
 };
 type Call = { readonly life: number; readonly updates: readonly Update[]; isAnswered: boolean };
 
@@ -62,7 +73,8 @@ const ghostPolls = 0.1;
 const callsMax = 3;
 
 export function createChat(deps: ChatDeps): Chat {
-  const { mirror, scheduler, random, clock, scenario } = deps;
+  const { mirror, scheduler, random, clock, scenario, speech } = deps;
+  let groups = 0;
   const updates: Update[] = [];
   const released = new Set<string>();
   const again = new Map<ItemId, number>();
@@ -81,20 +93,38 @@ export function createChat(deps: ChatDeps): Chat {
   function type(): Choice {
     const asked = answersLeft > 0 && random.chance(scenario.answering) ? drawAsked() : null;
     const place = asked?.place ?? random.pick(scenario.places);
-    const request = asked === null ? drawRequest(place) : drawAnswer(place, asked.ask);
+    const messages = asked === null ? drawMessages(place) : [{ request: drawAnswer(place, asked.ask) }];
     return {
       kind: "chat",
-      label: `${place.conversation} ${describe(request)}`,
+      label: `${place.conversation} ${messages.map(({ request }) => describe(request)).join(" ")}`,
       life: null,
       run: () => {
         if (asked === null) actionsLeft -= 1;
         else answersLeft -= 1;
-        send(place, request);
+        sendAll(place, messages);
       },
     };
   }
 
-  function send(place: Place, request: Request): void {
+  /** What belongs together was written in this order, and is brought in any. */
+  function sendAll(place: Place, messages: readonly Message[]): void {
+    const begin = updates.length + 1;
+    const numbered = messages.map((message, index) => ({ ...message, number: begin + index }));
+    if (messages.length > 1 && random.chance(0.5)) {
+      numbered.sort(() => random.next() - 0.5);
+      if (numbered.some(({ number }, index) => number !== begin + index))
+        deps.meet("the parts of a message come out of order");
+    }
+    for (const { request, part, files, number } of numbered) send(place, request, number, part, files);
+  }
+
+  function send(
+    place: Place,
+    request: Request,
+    number: number,
+    part: Message["part"],
+    files: Message["files"] = [],
+  ): void {
     if (request.kind === "press") {
       const button = mirror.buttons.find((other) => other.id === request.button);
       if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
@@ -106,19 +136,133 @@ export function createChat(deps: ChatDeps): Chat {
       deps.meet("an ask is answered by words");
       noteAnswer(place, mirror.asks.get(request.ask));
     }
-    const number = updates.length + 1;
-    const repliesTo = request.kind === "prompt" && request.placement === "queue" ? drawReply(place) : null;
+    const isPlain = request.kind === "prompt" && request.placement === "queue" && part === undefined;
+    const repliesTo = isPlain && files.length === 0 ? drawReply(place) : null;
+    // A plain text may be the last piece of a longer one.
+    const isPiece = isPlain && files.length === 0 && channelOf(place.conversation) === "telegram";
+    const belongsTo = part ?? (isPiece ? { of: "split:7", opens: false, otherwise: "message" as const } : undefined);
+    const isAlone = part === undefined && files.length === 0;
     const item: InboxItem = {
       ...(repliesTo === null ? {} : { repliesTo }),
       key: `tg:update:${number}` as ItemKey,
       conversation: place.conversation,
       user: "7",
-      message: random.chance(0.8) ? `${number}` : null,
-      priority: request.kind === "prompt" && random.chance(scenario.backgroundWork) ? "background" : "interactive",
-      request: request.kind === "prompt" ? withTag(request, number) : request,
+      message: !isAlone || random.chance(0.8) ? `${number}` : null,
+      ...(belongsTo === undefined ? {} : { part: belongsTo }),
+      priority: isAlone && isPlain && random.chance(scenario.backgroundWork) ? "background" : "interactive",
+      request: withTag(request, number, files),
       sentAtMs: clock.now(),
     };
+    if (request.kind === "edit") noteEdit(place, request);
     updates.push({ item, place, state: "waiting", sentTo: 0 });
+  }
+
+  // ---- files, pieces, changes
+
+  function drawMessages(place: Place): readonly Message[] {
+    const share = (weight: number): boolean => weight > 0 && random.chance(weight / (weight + 4));
+    if (share(scenario.media)) return drawMedia(place);
+    const edit = share(scenario.editing / 2) ? drawEdit(place) : null;
+    if (edit !== null) return [{ request: edit }];
+    if (share(scenario.setting / 2)) return [{ request: drawSetting() }];
+    return [{ request: drawRequest(place) }];
+  }
+
+  function drawMedia(place: Place): readonly Message[] {
+    const form = random.weighted([
+      { value: "album", weight: 3 },
+      { value: "pieces", weight: 2 },
+      { value: "voice", weight: 3 },
+      { value: "file", weight: 2 },
+    ] as const);
+    const prompt = (text: string, placement: "queue" | "interrupt" = "queue"): Request => ({
+      kind: "prompt",
+      placement,
+      prompt: { text },
+    });
+    const placement = random.chance(0.1) ? "interrupt" : "queue";
+    switch (form) {
+      case "album": {
+        const part = { of: `album:7:${(groups += 1)}`, opens: true, otherwise: "message" as const };
+        const captioned = random.int(4);
+        return Array.from({ length: random.between(2, 4) }, (_, index) => ({
+          request: index === captioned ? prompt("look", placement) : prompt(""),
+          part,
+          files: ["photo" as const],
+        }));
+      }
+      case "pieces": {
+        const count = random.between(2, 3);
+        return Array.from({ length: count }, (_, index) => ({
+          request: prompt("piece", index === 0 ? placement : "queue"),
+          part: { of: "split:7", opens: index < count - 1 || random.chance(0.3), otherwise: "message" as const },
+        }));
+      }
+      case "voice":
+        return [{ request: prompt(""), files: ["voice"] }];
+      case "file": {
+        const count = channelOf(place.conversation) === "web" ? random.between(1, 3) : 1;
+        const files = Array.from({ length: count }, () => "document" as const);
+        return [{ request: prompt(random.chance(0.6) ? "read" : "", placement), files }];
+      }
+      default:
+        return form satisfies never;
+    }
+  }
+
+  /** Mostly of what was written last. */
+  function drawEdit(place: Place): Request | null {
+    const written = updates.filter(
+      ({ item }) => item.conversation === place.conversation && item.request.kind === "prompt" && item.message !== null,
+    );
+    const target = written.length === 0 ? null : random.pick(written.slice(-6)).item.message;
+    return target === null ? null : { kind: "edit", message: target, text: "rather" };
+  }
+
+  function drawSetting(): Request {
+    const [setting, value] = random.pick([
+      ["policy", "queue"],
+      ["policy", "steer"],
+      ["policy", "interrupt"],
+      ["policy", "collect"],
+      ["voice", "confirm"],
+      ["voice", "run"],
+    ] as const);
+    return { kind: "command", command: { name: "settings", setting, value } };
+  }
+
+  function withTag(request: Request, number: number, kinds: readonly FileKind[]): Request {
+    if (request.kind === "edit") return { ...request, text: `${request.text} p${number}` };
+    if (request.kind !== "prompt") return request;
+    const text = request.prompt.text === "" ? "" : `${request.prompt.text} p${number}`;
+    if (kinds.length === 0) return { ...request, prompt: { text } };
+    const files = kinds.map((kind, index) => {
+      const source = `f${number}${index === 0 ? "" : `00${index}`}`;
+      if (kind === "voice") speech.set(source, drawWords(number));
+      const file = { kind, source, message: `${number}`, name: nameOf(source), mediaType: null, bytes: 1, seconds: 1 };
+      return { state: "sent" as const, file };
+    });
+    return { ...request, prompt: { text, files } };
+  }
+
+  function drawWords(number: number): string {
+    return random.weighted([
+      { value: `say p${number}`, weight: 5 },
+      { value: stopWords, weight: 1.5 },
+      { value: stopAllWords, weight: 0.7 },
+      { value: `! at once p${number}`, weight: 1 },
+    ]);
+  }
+
+  function noteEdit({ conversation }: Place, { message }: Request & { kind: "edit" }): void {
+    const target = updates.find(({ item }) => item.conversation === conversation && item.message === message);
+    const row = target === undefined ? undefined : mirror.itemByKey.get(target.item.key);
+    if (row === undefined) return deps.meet("an edit that comes before its message");
+    if (row.partOf !== null) deps.meet("an edit of a part");
+    else if (row.state === "queued") deps.meet("an edit of what waits");
+    else if (row.state === "held") deps.meet("an edit of what is on hold");
+    else if (row.state === "running") deps.meet("an edit of what runs");
+    else deps.meet("an edit of what is over");
   }
 
   /** Somebody answers an agent that waits for it; at times somebody of another conversation. */
@@ -145,9 +289,21 @@ export function createChat(deps: ChatDeps): Chat {
 
   /** The message that shows an ask, as the messenger numbered it. */
   function drawReply(place: Place): string | null {
-    if (channelOf(place.conversation) === "web" || mirror.asks.size === 0 || !random.chance(0.2)) return null;
+    if (channelOf(place.conversation) === "web") return null;
+    const heard = speech.size === 0 || !random.chance(0.3) ? [] : heardIn(place);
+    if (heard.length > 0) {
+      deps.meet("what was heard is corrected");
+      return `m${random.pick(heard.slice(-2)).id}`;
+    }
+    if (mirror.asks.size === 0 || !random.chance(0.2)) return null;
     const shown = [...mirror.said.values()].filter((row) => row.ask !== null && row.state === "sent");
     return shown.length === 0 ? null : `m${random.pick(shown.slice(-6)).id}`;
+  }
+
+  function heardIn({ conversation }: Place): readonly SaidRow[] {
+    return [...mirror.said.values()].filter(
+      (row) => row.notice === "heard" && row.state === "sent" && row.conversation === conversation,
+    );
   }
 
   function drawChoice(): Command {
@@ -221,12 +377,18 @@ export function createChat(deps: ChatDeps): Chat {
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
+    const asked = scenario.media > 0 && random.chance(0.3) ? list.findLast(isOpenHeldItem) : undefined;
+    if (asked !== undefined) return { kind: "press", button: asked.id as ButtonId };
     const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
       ? list[list.length - 1 - random.int(Math.min(4, list.length))]!
       : random.pick(list);
     return { kind: "press", button: button.id as ButtonId };
+  }
+
+  function isOpenHeldItem({ id, action }: ButtonRow): boolean {
+    return action.kind === "held-item" && !pressed.has(id) && random.chance(0.5);
   }
 
   function isReleaseOfLive({ action }: ButtonRow): boolean {
@@ -241,6 +403,7 @@ export function createChat(deps: ChatDeps): Chat {
       again.set(action.item, (again.get(action.item) ?? 0) + 1);
     if (button !== undefined) pressed.add(button.id);
     if (action?.kind === "move-first" || action?.kind === "stop-and-run") moved.add(action.item);
+    if (action?.kind === "held-item" && action.how === "stop-and-run") moved.add(action.item);
   }
 
   // ---- network
@@ -294,6 +457,7 @@ export function createChat(deps: ChatDeps): Chat {
     made.isAnswered = true;
     for (const [index, { item }] of made.updates.entries()) {
       const receipt = receipts[index];
+      noteLate(item);
       if (receipt?.key !== item.key) deps.violated("I5", `${item.key} has no receipt of its own`);
       if (receipt?.fresh !== true) continue;
       if (fresh.has(item.key)) deps.violated("I4", `${item.key} is called new a second time`);
@@ -301,10 +465,20 @@ export function createChat(deps: ChatDeps): Chat {
     }
     for (const update of made.updates) {
       update.state = "acknowledged";
-      if (!mirror.itemByKey.has(update.item.key)) {
+      // A change of what never came, and a piece of what was never for us, are nothing.
+      if (!mirror.itemByKey.has(update.item.key) && update.item.request.kind !== "edit") {
         deps.violated("I5", `${update.item.key} is acknowledged and not in the database`);
       }
     }
+  }
+
+  function noteLate({ key, part }: InboxItem): void {
+    const row = mirror.itemByKey.get(key);
+    if (part === undefined || !part.of.startsWith("album:") || row === undefined || row.partOf !== null) return;
+    const others = updates.filter(({ item }) => item.key !== key && item.part?.of === part.of);
+    const rows = others.flatMap(({ item }) => mirror.itemByKey.get(item.key) ?? []);
+    if (rows.some((other) => other.partOf === null && other.id < row.id))
+      deps.meet("a part comes after its whole has begun");
   }
 
   function isAllAcknowledged(): boolean {
@@ -356,10 +530,6 @@ export function createChat(deps: ChatDeps): Chat {
 
 function isOffer({ action: { kind } }: ButtonRow): boolean {
   return kind === "resume" || kind === "fork" || kind === "switch" || kind === "continue-with";
-}
-
-function withTag(request: Request & { kind: "prompt" }, number: number): Request {
-  return { ...request, prompt: { text: `${request.prompt.text} p${number}` } };
 }
 
 function describe(request: Request): string {

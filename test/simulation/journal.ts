@@ -6,6 +6,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { ModelChoice } from "../../src/domain/agent-model.ts";
 import type { Ask, AskState } from "../../src/domain/ask.ts";
 import type { ButtonAction } from "../../src/domain/button.ts";
+import { type ConversationSettings, readConversationSettings } from "../../src/domain/conversation-settings.ts";
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { PermissionMode } from "../../src/domain/permission-mode.ts";
@@ -36,7 +37,10 @@ export type Change =
       readonly acceptedAtMs: number;
       readonly rank: number;
       readonly position: number;
+      readonly isReady: boolean;
+      readonly partOf: ItemId | null;
     }
+  /** `request` is null where it is what it was. */
   | {
       readonly what: "item-changed";
       readonly id: ItemId;
@@ -45,6 +49,8 @@ export type Change =
       readonly run: string | null;
       readonly rank: number;
       readonly position: number;
+      readonly isReady: boolean;
+      readonly request: Request | null;
     }
   | { readonly what: "item-deleted"; readonly id: ItemId }
   | {
@@ -83,6 +89,7 @@ export type Change =
       readonly driver: string | null;
       readonly permissions: PermissionMode | null;
     }
+  | { readonly what: "settings"; readonly conversation: ConversationId; readonly settings: ConversationSettings }
   | {
       readonly what: "session";
       readonly id: string;
@@ -164,12 +171,13 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
   [
     "item_added",
     "INSERT ON inbox",
-    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, json_array(NEW.priority, json(NEW.request)), NEW.accepted_at_ms, NEW.rank, NEW.position",
+    "'item-added', NEW.id, NEW.key, NEW.conversation, NEW.state, json_array(NEW.priority, json(NEW.request), NEW.is_ready, NEW.part_of), NEW.accepted_at_ms, NEW.rank, NEW.position",
   ],
   [
     "item_changed",
     "UPDATE ON inbox",
-    "'item-changed', NEW.id, OLD.state, NEW.state, NEW.run, NEW.rank, NEW.position, NULL, NULL",
+    `'item-changed', NEW.id, OLD.state, NEW.state, NEW.run, NEW.rank, NEW.position, NEW.is_ready,
+     iif(OLD.request = NEW.request, NULL, NEW.request)`,
   ],
   ["item_deleted", "DELETE ON inbox", "'item-deleted', OLD.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   [
@@ -198,6 +206,11 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
     `UPDATE OF session, driver, permissions ON lane
      WHEN (OLD.session, OLD.driver, OLD.permissions) IS NOT (NEW.session, NEW.driver, NEW.permissions)`,
     "'choice', NEW.conversation, NEW.session, NEW.driver, NEW.permissions, NULL, NULL, NULL, NULL",
+  ],
+  [
+    "settings_changed",
+    "UPDATE OF settings ON lane",
+    "'settings', NEW.conversation, NEW.settings, NULL, NULL, NULL, NULL, NULL, NULL",
   ],
   ["session_added", "INSERT ON session", session],
   ["session_changed", "UPDATE ON session", session],
@@ -264,7 +277,7 @@ function toChange(row: Row): Change {
     case "counted":
       return { what, received: Number(id) };
     case "item-added": {
-      const [priority, request] = JSON.parse(d) as [Priority, Request];
+      const [priority, request, isReady, partOf] = JSON.parse(d) as [Priority, Request, 0 | 1, ItemId | null];
       return {
         what,
         id,
@@ -276,10 +289,22 @@ function toChange(row: Row): Change {
         acceptedAtMs: e,
         rank: f,
         position: g,
+        isReady: isReady === 1,
+        partOf,
       };
     }
     case "item-changed":
-      return { what, id, from: a, to: b, run: c, rank: d, position: e };
+      return {
+        what,
+        id,
+        from: a,
+        to: b,
+        run: c,
+        rank: d,
+        position: e,
+        isReady: f === 1,
+        request: g === null ? null : (JSON.parse(g) as Request),
+      };
     case "item-deleted":
       return { what, id };
     case "run-added": {
@@ -301,6 +326,8 @@ function toChange(row: Row): Change {
       return { what, conversation: id, workspace: a, epochBefore: b, epoch: c };
     case "choice":
       return { what, conversation: id, session: a, driver: b, permissions: c };
+    case "settings":
+      return { what, conversation: id, settings: readConversationSettings(a) };
     case "session": {
       const model = d === null ? null : { id: d, effort: e };
       return { what, id, conversation: a, driver: b, resume: c, model };

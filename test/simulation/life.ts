@@ -10,6 +10,7 @@ import type { AskId } from "../../src/domain/ask.ts";
 import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault, Meet } from "./faults.ts";
 import { emptyTranscript } from "../../src/domain/transcript.ts";
+import type { Incoming } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
 import type { Random } from "./random.ts";
@@ -31,6 +32,7 @@ export type LifeDeps = {
   readonly clock: VirtualClock;
   readonly machine: Machine;
   readonly agents: ScriptedAgents;
+  readonly incoming: Incoming;
   readonly scenario: Scenario;
   readonly workspace: string;
   readonly newId: () => string;
@@ -227,6 +229,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   const [first] = drivers;
   if (first === undefined) throw new Error("a world without agents");
   const clock = deps.clock.forLife(number);
+  const incoming = deps.incoming.forLife(number);
 
   const engine = subject.createEngine({
     store: gatedStore,
@@ -236,7 +239,10 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     drivers,
     openDriver: (name) => Promise.resolve(driverOf(name)),
     files: noFiles,
-    incoming: noIncomingFiles,
+    incoming: {
+      ...noIncomingFiles,
+      read: (file, conversation, signal) => bodily(() => incoming.read(file, conversation, signal)),
+    },
     clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
     newId: deps.newId,
     log: deps.log,

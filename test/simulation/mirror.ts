@@ -2,6 +2,7 @@
 import type { ModelChoice } from "../../src/domain/agent-model.ts";
 import type { Ask, AskState } from "../../src/domain/ask.ts";
 import type { ButtonAction } from "../../src/domain/button.ts";
+import type { ConversationSettings } from "../../src/domain/conversation-settings.ts";
 import { channelOf, type ConversationId } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { PermissionMode } from "../../src/domain/permission-mode.ts";
@@ -14,8 +15,10 @@ export type ItemRow = {
   readonly key: string;
   readonly conversation: ConversationId;
   readonly priority: Priority;
-  readonly request: Request;
   readonly acceptedAtMs: number;
+  readonly partOf: ItemId | null;
+  request: Request;
+  isReady: boolean;
   state: ItemState;
   run: string | null;
   rank: number;
@@ -99,6 +102,10 @@ export interface Mirror {
   readonly openAsks: ReadonlySet<AskRow>;
   readonly sessions: ReadonlyMap<string, SessionRow>;
   readonly choices: ReadonlyMap<ConversationId, ChoiceRow>;
+  /** The further messages that joined this item, in the order of their coming. */
+  partsOf(item: ItemId): readonly ItemRow[];
+  /** What people set; a conversation that set nothing is not there. */
+  readonly settings: ReadonlyMap<ConversationId, ConversationSettings>;
   /** The running count of admissions, as the database has it. */
   received(): number;
   /** Decisions journalled so far, and the life that made the last one. */
@@ -109,7 +116,9 @@ export interface Mirror {
   /** Items in line, in running order. */
   queue(conversation: ConversationId): readonly ItemRow[];
   liveIn(conversation: ConversationId): RunRow | null;
-  /** A message waits, and nothing stands in the way of its run but the lack of a claim. */
+  /** The first in line. */
+  head(conversation: ConversationId): ItemRow | null;
+  /** A message waits that is whole, and nothing stands in the way of its run but the lack of a claim. */
   isStartable(lane: LaneRow): boolean;
 }
 
@@ -135,6 +144,8 @@ export function createMirror(): Mirror {
   const openAsks = new Set<AskRow>();
   const sessions = new Map<string, SessionRow>();
   const choices = new Map<ConversationId, ChoiceRow>();
+  const settings = new Map<ConversationId, ConversationSettings>();
+  const parts = new Map<ItemId, ItemRow[]>();
   const decisions = new Map<number, number>();
   let count = 0;
   let life = 0;
@@ -156,6 +167,7 @@ export function createMirror(): Mirror {
         items.set(item.id, item);
         itemByKey.set(item.key, item);
         if (item.state === "queued") queued.add(item);
+        if (item.partOf !== null) parts.set(item.partOf, [...(parts.get(item.partOf) ?? []), item]);
         break;
       }
       case "item-changed": {
@@ -164,6 +176,8 @@ export function createMirror(): Mirror {
         item.run = change.run;
         item.rank = change.rank;
         item.position = change.position;
+        item.isReady = change.isReady;
+        item.request = change.request ?? item.request;
         if (item.state === "queued") queued.add(item);
         else queued.delete(item);
         break;
@@ -204,6 +218,9 @@ export function createMirror(): Mirror {
         choices.set(conversation, row);
         break;
       }
+      case "settings":
+        settings.set(change.conversation, change.settings);
+        break;
       case "session": {
         const { what: _, ...row } = change;
         sessions.set(row.id, row);
@@ -250,8 +267,20 @@ export function createMirror(): Mirror {
     }
   }
 
+  function head(conversation: ConversationId): ItemRow | null {
+    let first: ItemRow | null = null;
+    for (const item of queued) {
+      if (item.conversation !== conversation) continue;
+      if (first === null || (item.rank - first.rank || item.position - first.position) < 0) first = item;
+    }
+    return first;
+  }
+
   return {
     items,
+    settings,
+    partsOf: (item) => parts.get(item) ?? [],
+    head,
     itemByKey,
     runs,
     live,
@@ -280,8 +309,7 @@ export function createMirror(): Mirror {
       for (const run of live) {
         if (run.conversation === lane.conversation || run.workspace === lane.workspace) return false;
       }
-      for (const item of queued) if (item.conversation === lane.conversation) return true;
-      return false;
+      return head(lane.conversation)?.isReady === true;
     },
   };
 }

@@ -622,4 +622,185 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: "a message is claimed before it is whole",
+    breaks: ["whole", "TX-2"],
+    edits: [
+      {
+        file: "store/readiness.ts",
+        find: "coalesce((SELECT is_ready FROM inbox",
+        replace: "coalesce((SELECT 1 FROM inbox",
+      },
+    ],
+  },
+  {
+    name: "a part is put into its whole again",
+    breaks: ["whole", "I4"],
+    edits: [
+      {
+        file: "store/inbox.ts",
+        find: "UPDATE inbox SET is_ready = 1 WHERE part_of = ?",
+        replace: "UPDATE inbox SET is_ready = 0 WHERE part_of = ?",
+      },
+    ],
+  },
+  {
+    name: "a picture that comes late is left behind",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: "if (whole.isReady) await work.tx.setReady(whole.id, false);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "what a crash kept from being whole stays so",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "for (const { id } of await store.transact((tx) => tx.unready())) intake.complete(id);",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a message on hold that is not whole is forgotten when it comes back",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/waiting-line.ts",
+        find: 'if (item?.isReady === false) work.after.push({ kind: "complete", item: id });',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a message whose files cannot be had stays in line",
+    breaks: ["liveness"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'if (item.state === "queued") await work.tx.moveItem(id, "queued", "held");',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "what becomes whole is told to nobody",
+    breaks: ["I9", "liveness"],
+    edits: [
+      {
+        file: "store/inbox.ts",
+        find: "if (changed > 0) queueChanged(sql, conversationOf(sql, id));",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "the pictures of an album are in the order of their coming",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: ".toSorted((a, b) => Number(a.message) - Number(b.message))",
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "messages that are joined on hold are whole with the files of the first",
+    breaks: ["whole", "TX-2"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'if (prompt.files?.some((file) => file.state === "sent" && !fetched.has(file.file.source))) return "grown";',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "a message that runs without a file runs without what joined it, too",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: "if ((await work.tx.partsOf(id)).length === 0) await ready(",
+        replace: "if (id > 0) await ready(",
+      },
+    ],
+  },
+  {
+    name: "what is not whole is handed to a turn",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/steering.ts",
+        find: 'if (!waiting.isReady) return "not-whole";',
+        replace: "",
+      },
+    ],
+  },
+  {
+    name: "an edit rewrites what runs",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/edits.ts",
+        find: "if (isWaiting(target) && !isMixed) return",
+        replace: "if ((isWaiting(target) || target.state === 'running') && !isMixed) return",
+      },
+      {
+        file: "store/inbox.ts",
+        find: "(state IN ('queued', 'held') OR",
+        replace: "(state IN ('queued', 'held', 'running') OR",
+      },
+    ],
+  },
+  {
+    name: "an edit replaces the words of others that were joined with it",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/edits.ts",
+        find: "if (isWaiting(target) && !isMixed) return",
+        replace: "if (isWaiting(target)) return",
+      },
+    ],
+  },
+  {
+    name: "a stop that is spoken is a prompt",
+    breaks: ["S1"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'request.command.name === "stop" && item.state',
+        replace: 'request.command.name === "help" && item.state',
+      },
+    ],
+  },
+  {
+    name: "a stop of everything that is spoken stops one conversation",
+    breaks: ["S1"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'const isForAll = request.command.scope === "all";',
+        replace: "const isForAll = false;",
+      },
+    ],
+  },
+  {
+    name: "collect takes what is spoken for words among others",
+    breaks: ["S1"],
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'file.file.kind === "voice"',
+        replace: 'file.file.source === ""',
+      },
+    ],
+  },
 ];

@@ -22,6 +22,7 @@ export type RestLook = {
 /** Null at rest; otherwise what is not. */
 export function atRest({ mirror, chat, messenger, scheduler, world, isCursed, life }: RestLook): string | null {
   if (scheduler.waiting(["flush", "resolve"], life()) > 0) return "a commit is under way";
+  if (scheduler.waiting(["file"], life()) > 0) return "a file is on its way";
   if (!chat.isIdle()) return "an update was not acknowledged";
   if (!messenger.isIdle()) return "a message is under way";
   for (const row of mirror.undelivered) return `message ${row.id} is ${row.state}`;
@@ -48,6 +49,7 @@ function unrested(mirror: Mirror, item: ItemRow): string | null {
   };
   switch (item.state) {
     case "queued":
+      if (!item.isReady) return `item ${item.id} is not whole`;
       return holder() || mirror.live.size > 0 ? null : `item ${item.id} is still in line`;
     case "running":
       return item.run !== null && mirror.live.has(mirror.runs.get(item.run)!)

@@ -3,15 +3,18 @@
  * I11: work that was preempted goes back to the line, unconsumed; only background work is.
  * I6: an item is run once, unless it was preempted or a person pressed "Run again"; what an agent saw is not given again.
  */
-import type { ItemId, ItemState } from "../../src/domain/inbox-item.ts";
+import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { Prompt } from "../../src/domain/prompt.ts";
 import type { Change } from "./journal.ts";
+import { sourceNamed } from "./incoming.ts";
 import type { ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+import { spokenStop } from "./speech.ts";
 import { type LedgerTurn, tagsOf } from "./world.ts";
 
 const nextStates: Readonly<Record<ItemState, readonly ItemState[]>> = {
-  queued: ["queued", "held", "running", "cancelled", "merged"],
-  held: ["held", "queued", "cancelled", "merged"],
+  queued: ["queued", "held", "running", "cancelled", "merged", "rejected", "done"],
+  held: ["held", "queued", "cancelled", "merged", "rejected"],
   // While it is being steered a message is the run's: it goes into it, back to the line, or on hold.
   running: ["running", "done", "failed", "interrupted", "cancelled", "queued", "merged", "held"],
   merged: ["merged"],
@@ -34,6 +37,11 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
     if (!asksAgent && !nextStates[change.from].includes(change.to)) {
       violated("I4", `item ${change.id} goes from ${change.from} to ${change.to}`);
     }
+    // A stop that was spoken; and a message of which no file could be had.
+    if (change.from === "queued" && change.to === "done" && spokenStop(mirror, change) === null)
+      violated("I4", `item ${change.id} is done and was never begun`);
+    if (change.to === "rejected" && tagsOfItem(item, change.request ?? item.request).length > 0)
+      violated("I4", `item ${change.id} waited and is rejected`);
     const isSteer = item.run !== null && mirror.runs.get(item.run)?.item !== item.id;
     if (change.from === "running" && !isSteer) checkPreempted(item, change.to);
     if (change.from === "running" && change.to === "held" && !isSteer)
@@ -121,6 +129,7 @@ export function rulesOfItems({ mirror, world, asked, violated }: RuleContext): R
     if (!isSame || !tagsOfItem(item).every((tag) => prompts.includes(tag))) {
       violated("TX-2", `${owner.run} was begun with ${prompts.join(" ")} in ${workspace}, its row says otherwise`);
     }
+    if (new Set(prompts).size < prompts.length) violated("I4", `${owner.run} was begun with ${prompts.join(" ")}`);
   }
 
   return {
@@ -158,6 +167,17 @@ function tagOf(item: ItemRow): string | null {
   return tagsOfItem(item)[0] ?? null;
 }
 
-function tagsOfItem(item: ItemRow): readonly string[] {
-  return item.request.kind === "prompt" ? tagsOf(item.request.prompt.text) : [];
+/** Of its words, and of its files but for those that cannot be had. */
+export function tagsOfItem(item: ItemRow, request: Request = item.request): readonly string[] {
+  return request.kind === "prompt" ? [...tagsOf(request.prompt.text), ...sourcesOf(request.prompt, "had")] : [];
+}
+
+export function sourcesOf({ files = [] }: Prompt, which: "all" | "had"): readonly string[] {
+  return files.flatMap((file) =>
+    file.state === "missing"
+      ? which === "had"
+        ? []
+        : [sourceNamed(file.name)]
+      : [file.state === "read" ? file.source : file.file.source],
+  );
 }

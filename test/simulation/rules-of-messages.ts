@@ -8,6 +8,7 @@ import type { Change } from "./journal.ts";
 import type { RunRow } from "./mirror.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+import { spokenStop } from "./speech.ts";
 
 const nextStates: Readonly<Record<OutboxState, readonly OutboxState[]>> = {
   pending: ["pending", "sending", "superseded", "undeliverable"],
@@ -82,6 +83,8 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
   return {
     before: (change) => {
       if (change.what === "said-changed") delivered(change);
+      const spoken = spokenStop(mirror, change);
+      if (spoken?.scope === "all") stopAlls.set(spoken.item.key, [...mirror.live]);
     },
     after: (change) => {
       if (change.what === "said") said(change);

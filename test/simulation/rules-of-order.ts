@@ -9,6 +9,7 @@ import type { ItemId } from "../../src/domain/inbox-item.ts";
 import type { Change } from "./journal.ts";
 import type { ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
+import { spokenStop } from "./speech.ts";
 
 export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }: RuleContext): Rule {
   /** How often others started while this lane could have. */
@@ -17,6 +18,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
   const stoppedAt = new Map<ConversationId, ItemId>();
   /** Items that a person took off hold, since they were last put on hold. */
   const released = new Set<ItemId>();
+  /** Interrupts by the conversation's choice, or by a part of theirs. */
+  const interrupting = new Set<ItemId>();
   /** Once on hold, an interrupt has lost its moment. */
   const beenHeld = new Set<ItemId>();
   let newest = 0 as ItemId;
@@ -34,7 +37,7 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       }
     }
     const interrupt = queue.find((other) => isInterrupt(other) && !beenHeld.has(other.id));
-    if (interrupt !== undefined && interrupt.id > item.id && !isInterrupt(item) && !asked.moved.has(item.id)) {
+    if (interrupt !== undefined && interrupt.id > item.id && !mayOvertake(item)) {
       violated("I9", `item ${item.id} starts before the interrupt ${interrupt.id}`);
     }
     const stop = stoppedAt.get(item.conversation) ?? 0;
@@ -48,12 +51,12 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
     for (const lane of mirror.lanes.values()) {
       if (lane.conversation === item.conversation) passedOver.set(lane.conversation, 0);
       else if (mirror.isStartable(lane)) pass(lane.conversation);
-      else if (mirror.queue(lane.conversation).length === 0) passedOver.set(lane.conversation, 0);
+      else if (mirror.head(lane.conversation)?.isReady !== true) passedOver.set(lane.conversation, 0);
     }
   }
 
   function mayOvertake(item: ItemRow): boolean {
-    return isInterrupt(item) || asked.moved.has(item.id);
+    return isInterrupt(item) || asked.moved.has(item.id) || interrupting.has(item.id);
   }
 
   function pass(conversation: ConversationId): void {
@@ -65,7 +68,11 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
   function added(change: Change & { what: "item-added" }): void {
     newest = change.id;
     if (change.state === "held") beenHeld.add(change.id);
-    const { request } = change;
+    const { request, priority } = change;
+    if (request.kind === "prompt") {
+      const isPolicy = mirror.settings.get(change.conversation)?.policy === "interrupt" && priority === "interactive";
+      if (isPolicy || request.placement === "interrupt") interrupting.add(change.partOf ?? change.id);
+    }
     if (request.kind !== "command" || request.command.name !== "stop") return;
     if (request.command.scope === "conversation") stoppedAt.set(change.conversation, change.id);
     else for (const conversation of mirror.lanes.keys()) stoppedAt.set(conversation, change.id);
@@ -76,6 +83,9 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       if (change.what === "decision" && change.life !== mirror.decision().life) newestAtBoot = newest;
       if (change.what === "run-added") claimed(change);
       if (change.what === "item-added") added(change);
+      const spoken = spokenStop(mirror, change);
+      if (spoken?.scope === "conversation") stoppedAt.set(spoken.item.conversation, newest);
+      if (spoken?.scope === "all") for (const conversation of mirror.lanes.keys()) stoppedAt.set(conversation, newest);
       if (change.what === "item-changed" && change.from === "held" && change.to === "queued") {
         released.add(change.id);
       }
@@ -95,6 +105,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       if (!isQueued) return;
       const item = mirror.items.get(change.id)!;
       if (mirror.queue(item.conversation).length === 1) passedOver.set(item.conversation, 0);
+      // It draws a new ticket once its first is whole.
+      if (mirror.head(item.conversation)?.isReady !== true) passedOver.set(item.conversation, 0);
     },
   };
 }

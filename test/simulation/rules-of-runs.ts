@@ -4,8 +4,10 @@
  * I3: nobody but the newest life writes, epochs only grow, a settled run is never written again.
  * I8: a run that a person stopped settles as stopped; a stop is not weakened.
  */
+import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { Change, RunState } from "./journal.ts";
 import type { RunRow } from "./mirror.ts";
+import { spokenStop } from "./speech.ts";
 import type { Rule, RuleContext } from "./rule.ts";
 
 const nextStates: Readonly<Record<RunState, readonly RunState[]>> = {
@@ -22,10 +24,12 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
 
   function stopCommand(change: Change & { what: "item-added" }): void {
     if (change.request.kind !== "command" || change.request.command.name !== "stop") return;
-    const { scope } = change.request.command;
+    stop(change.request.command.scope, change.conversation);
+  }
+
+  function stop(scope: "conversation" | "all", conversation: ConversationId): void {
     for (const run of mirror.live) {
-      if (run.state !== "quarantined" && (scope === "all" || run.conversation === change.conversation))
-        stopped.add(run.id);
+      if (run.state !== "quarantined" && (scope === "all" || run.conversation === conversation)) stopped.add(run.id);
     }
   }
 
@@ -100,6 +104,8 @@ export function rulesOfRuns({ mirror, world, asked, runsMax, life, violated }: R
         );
       }
       if (change.what === "item-added") stopCommand(change);
+      const spoken = spokenStop(mirror, change);
+      if (spoken !== null) stop(spoken.scope, spoken.item.conversation);
       if (change.what === "run-added") added(change);
       if (change.what === "run-changed") changed(change);
       if (change.what === "lane" && change.epoch < change.epochBefore) violated("I3", "a lane's epoch went back");

@@ -66,13 +66,14 @@ function item(id: number, state: ItemState = "queued", request: Request = prompt
     priority: "interactive" as const,
     request,
   };
-  return { what: "item-added", ...row, acceptedAtMs: 0, rank: 0, position: id };
+  return { what: "item-added", ...row, acceptedAtMs: 0, rank: 0, position: id, isReady: true, partOf: null };
 }
 function prompt(id: number, placement: "queue" | "interrupt" = "queue"): Request {
   return { kind: "prompt", placement, prompt: { text: `do p${id}` } };
 }
 function moved(id: number, from: ItemState, to: ItemState, run: string | null = null): Change {
-  return { what: "item-changed", id: id as ItemId, from, to, run, rank: 0, position: id };
+  const rest = { rank: 0, position: id, isReady: true, request: null };
+  return { what: "item-changed", id: id as ItemId, from, to, run, ...rest };
 }
 const session = { session: "s", driver: "alpha" };
 function begun(id: string, of: number, slot = 1, workspace = "/w", where = conversation): readonly Change[] {

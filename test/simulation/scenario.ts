@@ -49,6 +49,14 @@ export type ChannelHabits = {
   readonly blocks: number;
 };
 
+/** Probabilities per fetch, 0..1. */
+export type FileHabits = {
+  /** Nothing comes of it until its life ends, or faults do. */
+  readonly hangs: number;
+  readonly failsForNow: number;
+  readonly failsForGood: number;
+};
+
 export type Scenario = {
   readonly places: readonly Place[];
   readonly defaultWorkspace: string;
@@ -80,6 +88,13 @@ export type Scenario = {
   readonly limits: RunLimits;
   /** How much of what people do is choosing: agents, models, permissions, sessions. */
   readonly choosing: number;
+  readonly files: FileHabits;
+  /** How much of what people send comes in several messages, with files, or is spoken. */
+  readonly media: number;
+  /** How much of what people do is changing what they sent. */
+  readonly editing: number;
+  /** How much of what people do is setting what a message does while a turn runs, and what becomes of what is heard. */
+  readonly setting: number;
   /** How often people answer what is asked before they do anything else, 0..1. */
   readonly answering: number;
 };
@@ -98,6 +113,8 @@ export function drawScenario(random: Random): Scenario {
   const isChoosy = random.chance(0.2);
   /** Now and then agents fail again and again of what passes. */
   const isFlaky = !isChoosy && random.chance(0.35);
+  /** Now and then people do little else than send files, and change their minds about them. */
+  const isMedia = !isChoosy && !isFlaky && random.chance(0.5);
   return {
     places: isChoosy ? drawPlaces(random, 2, 1) : drawPlaces(random, random.between(1, 5), random.between(1, 3)),
     defaultWorkspace,
@@ -138,7 +155,7 @@ export function drawScenario(random: Random): Scenario {
     zombies: random.pick([0, 0.3, 1]),
     downtimeMsMax: random.pick([1_000, 60_000, 3_600_000]),
     resolveOrder: random.chance(0.8) ? "in-order" : "any",
-    weights: drawWeights(random, isStubborn, isFlaky),
+    weights: drawWeights(random, isStubborn, isFlaky || isMedia),
     immortalsDie: random.chance(0.6),
     drainsMax: random.pick([0, 0, 0, 1, 2]),
     limits: {
@@ -147,6 +164,14 @@ export function drawScenario(random: Random): Scenario {
       runMsMax: isFlaky ? null : random.pick([null, null, null, 60_000]),
       costUsdMax: isFlaky ? null : random.pick([null, null, 1]),
     },
+    files: {
+      hangs: isMedia ? random.pick([0, 0.1, 0.3]) : 0.05,
+      failsForNow: isMedia ? random.pick([0, 0.2, 0.5]) : 0.1,
+      failsForGood: isMedia ? random.pick([0, 0.1, 0.3]) : 0.05,
+    },
+    media: isMedia ? 3 : random.pick([0, 0, 0.5]),
+    editing: isMedia ? random.pick([1, 3]) : random.pick([0, 0, 0.5]),
+    setting: isMedia ? random.pick([0, 1, 3]) : random.pick([0, 0, 0.3]),
     choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
     answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
   };
@@ -163,16 +188,17 @@ function drawPlaces(random: Random, count: number, shared: number): Place[] {
 }
 
 /** Some kinds of choice are hurried and some held back, by up to two orders of magnitude: that is where races show. */
-function drawWeights(random: Random, isStubborn: boolean, isFlaky: boolean): Weights {
+function drawWeights(random: Random, isStubborn: boolean, isPatient: boolean): Weights {
   const base: Record<ChoiceKind, number> = {
     flush: 6,
     resolve: 6,
-    agent: isFlaky ? 8 : 3,
+    agent: isPatient ? 8 : 3,
     quiet: 3,
     machine: 3,
+    file: 2,
     channel: 2,
-    // Only time leads to a quarantine, and to a further attempt.
-    timer: isStubborn || isFlaky ? 2 : 0.5,
+    // Only time leads to a quarantine, to a further attempt, and to the whole of a message.
+    timer: isStubborn || isPatient ? 2 : 0.5,
     chat: 2,
     crash: 0.06,
     late: 0.15,
@@ -190,6 +216,7 @@ export const calmWeights: Weights = {
   agent: 3,
   quiet: 3,
   machine: 3,
+  file: 3,
   channel: 3,
   timer: 0.3,
   chat: 3,

@@ -11,7 +11,7 @@ import type { Trace } from "./trace.ts";
 
 /**
  * flush: the store commits; resolve: someone learns of its commit; agent: an agent acts; quiet: proof of the end of a turn
- * arrives; machine: the operating system answers; channel: a message travels; timer: time passes; chat: a person or the
+ * arrives; machine: the operating system answers; file: what was sent is fetched and read; channel: a message travels; timer: time passes; chat: a person or the
  * network acts; late: somebody who owns a run no more writes of it; crash, jump: as they say.
  */
 export type ChoiceKind =
@@ -20,6 +20,7 @@ export type ChoiceKind =
   | "agent"
   | "quiet"
   | "machine"
+  | "file"
   | "channel"
   | "timer"
   | "chat"
@@ -33,6 +34,7 @@ export const choiceKinds: readonly ChoiceKind[] = [
   "agent",
   "quiet",
   "machine",
+  "file",
   "channel",
   "timer",
   "chat",

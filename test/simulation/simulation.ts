@@ -11,6 +11,7 @@ import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault } from "./faults.ts";
 import type { Change } from "./journal.ts";
 import type { RunRow } from "./mirror.ts";
+import { createIncoming } from "./incoming.ts";
 import { createLateWriters } from "./late-writers.ts";
 import { createMachine } from "./machine.ts";
 import { createMessenger } from "./messenger.ts";
@@ -21,9 +22,10 @@ import type { Rule, RuleContext } from "./rule.ts";
 import { rulesOfAsks } from "./rules-of-asks.ts";
 import { rulesOfAttempts } from "./rules-of-attempts.ts";
 import { rulesOfChoices } from "./rules-of-choices.ts";
-import { rulesOfItems } from "./rules-of-items.ts";
+import { rulesOfItems, tagsOfItem } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
+import { rulesOfWholes } from "./rules-of-wholes.ts";
 import { rulesOfRuns } from "./rules-of-runs.ts";
 import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
 import { type Choice, createScheduler, settled } from "./scheduler.ts";
@@ -122,7 +124,9 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   const world = createWorld(violated);
   const machine = createMachine({ world, scheduler, random, habits, meet, violated });
   const messenger = createMessenger({ mirror, scheduler, random, clock, habits: scenario.channel, meet, violated });
-  const chat = createChat({ mirror, scheduler, random, clock, scenario, meet, violated });
+  const speech = new Map<string, string>();
+  const chat = createChat({ mirror, scheduler, random, clock, scenario, speech, meet, violated });
+  const incoming = createIncoming({ scheduler, random, habits: scenario.files, speech, isWanted, meet });
   const lateWriters = createLateWriters({ mirror, random, asked: chat.asked, meet, violated });
   const context: RuleContext = {
     mirror,
@@ -143,6 +147,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     rulesOfOrder(context),
     rulesOfMessages(context),
     rulesOfChoices(context),
+    rulesOfWholes(context, { speech, incoming, meet }),
     asks,
   ];
   const { began } = attempts;
@@ -188,6 +193,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
       clock,
       machine,
       agents,
+      incoming,
       scenario,
       workspace: scenario.defaultWorkspace,
       newId: () => `i${(ids += 1)}`,
@@ -303,6 +309,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     }
     if (mirror.openAsks.size > 0) meet("an ask is open at a crash");
     if (isConsulting()) meet("a crash cuts a consultation");
+    for (const { state, isReady } of mirror.items.values())
+      if (state === "queued" && !isReady) meet("a message is not whole at a crash");
   }
 
   /** The program is dead: what it held is lost, what it started may live on. */
@@ -364,6 +372,16 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     const last = world.turnsOf(id).at(-1);
     const isGone = last !== undefined && last.life === lives && last.processes.every((process) => !process.alive);
     return isGone && last.said?.kind === "failed" && state === "running" && stopWhy === null;
+  }
+
+  function isWanted(source: string): boolean {
+    for (const item of mirror.items.values())
+      if (
+        (item.state === "queued" || item.state === "held" || item.state === "merged") &&
+        tagsOfItem(item).includes(source)
+      )
+        return true;
+    return false;
   }
 
   function isConsulting(): boolean {
@@ -443,6 +461,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     messenger.calm();
     machine.calm();
     agents.calm(scenario.immortalsDie);
+    incoming.calm();
     const isCursedRun = (run: string): boolean => cursed.get(run) === true;
     const look = { mirror, chat, messenger, scheduler, world, isCursed: isCursedRun, life: () => lives };
     for (let steps = 0; failure === null; steps += 1) {

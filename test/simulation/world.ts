@@ -53,7 +53,7 @@ export type LedgerTurn = {
   readonly told: string[];
   readonly life: number;
   readonly workspace: string;
-  /** The tags of the prompts it was given, in order: `p17`. */
+  /** The tags of the prompts it was given and of their files, in order: `p17`, `f18`. */
   readonly prompts: string[];
   readonly processes: LedgerProcess[];
   /** The program that started it is gone. */
@@ -84,11 +84,15 @@ export interface World {
   readonly starts: ReadonlyMap<string, number>;
 }
 
-const tagPattern = /\bp\d+\b/g;
+const tagPattern = /\b[pf]\d+\b/g;
 
-/** The tags of the prompts that a text holds: a joined prompt holds several. */
+/** What is said in a file is quoted between fences: it is not the message's own. */
+const quotedPattern = /(`{3,})\n[\s\S]*?\n\1/g;
+
+/** The tags of the prompts that a text holds, and of the files that it names: a joined prompt holds several. */
 export function tagsOf(text: string): readonly string[] {
-  return text.match(tagPattern) ?? [];
+  const own = text.includes("```") ? text.replaceAll(quotedPattern, "") : text;
+  return own.match(tagPattern) ?? [];
 }
 
 export function createWorld(violated: (invariant: string, what: string) => void): World {
