@@ -83,7 +83,6 @@ function roleNeededToCommand(command: Command): Role {
     case "files":
     case "debug":
     case "logs":
-    case "files":
     case "settings":
       return "operator";
     // Another directory than those that work is done in already is the owner's to open; without a path it offers those.
@@ -101,6 +100,9 @@ function roleNeededToCommand(command: Command): Role {
 
 export function roleNeededToPress(action: ButtonAction): Role {
   switch (action.kind) {
+    case "details":
+    case "changes":
+      return "viewer";
     case "permissions":
       return action.mode === "bypass" ? "owner" : "operator";
     case "pair":
@@ -125,7 +127,6 @@ export function roleNeededToPress(action: ButtonAction): Role {
     case "project":
     case "resume":
     case "fork":
-    case "remove-file":
     case "settings":
       return "operator";
     default:
@@ -138,8 +139,8 @@ export function parsePairedRole(text: string): PairedRole | null {
   return pairedRoles.find((role) => role === word) ?? null;
 }
 
-/** More is no name. In code points. */
-const nameLengthMax = 48;
+/** More is no name. In UTF-16 units. */
+const nameCharsMax = 48;
 
 /** A stranger's name on an owner's card: one line, nothing invisible (T5), nothing that a chat would turn into a link or a command. */
 export function cleanName(name: string): string {
@@ -150,7 +151,12 @@ export function cleanName(name: string): string {
     .replace(/[/\\@#:<>]|\.(?=\S)/g, " ")
     .replace(/\s+/g, " ")
     .trim();
-  return [...clean].slice(0, nameLengthMax).join("").trim() || "Somebody without a name";
+  return (
+    clean
+      .slice(0, nameCharsMax)
+      .replace(/[\uD800-\uDBFF]$/, "")
+      .trim() || "Somebody without a name"
+  );
 }
 
 export function describeRole(role: Role): string {

@@ -366,6 +366,6 @@ test("somebody who is removed is out at once: buttons they see, and what waits o
 test("a name is one clean line", () => {
   expect(cleanName("  Ada\u202E\u200B \n Lovelace ")).toBe("Ada Lovelace");
   expect(cleanName("\u200B\u2066")).toBe("Somebody without a name");
-  expect([...cleanName("\u{1F600}".repeat(500))]).toHaveLength(48);
+  expect(cleanName(`a${"\u{1F600}".repeat(500)}`)).toBe(`a${"\u{1F600}".repeat(23)}`);
   expect(cleanName("Dr. No t.me/x")).toBe("Dr. No t me x");
 });

@@ -56,7 +56,7 @@ export function createStrangers({ engine, tell, clock, log }: StrangersDeps): St
   };
 }
 
-export function strangerReply(user: number, code: string): string {
+function strangerReply(user: number, code: string): string {
   return [
     `This bot is private. Your Telegram id is ${user}.`,
     `If you know its owner, tell them this code, by another way than this chat: ${code}`,
