@@ -18,7 +18,7 @@ import {
   type Clock,
   type Engine,
   type Files,
-  type IncomingFiles,
+  type FetchFile,
   type Store,
   StoreFault,
   type Workspaces,
@@ -29,6 +29,7 @@ import { tryFileLock } from "./lib/file-lock.ts";
 import { newId } from "./lib/ids.ts";
 import { createLog, createScrub, type FileLog, type Terminal } from "./lib/log.ts";
 import { createScan, withMarkers } from "./lib/process-scan.ts";
+import { createReceiving } from "./receiving.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
 import type { TelegramFatal, TelegramHealth, TelegramStart } from "./telegram/telegram.ts";
 
@@ -75,11 +76,9 @@ async function serve(house: House): Promise<number> {
   const workspace = openWorkspace(config, log);
   const workspaces = createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 });
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
-  const incoming: IncomingFiles = {
-    read: () => Promise.resolve({ kind: "refused", why: "Files cannot be received yet.", again: false }),
-    list: () => Promise.resolve([]),
-    remove: () => Promise.resolve(0),
-  };
+  const fetchers: { telegram?: FetchFile } = {};
+  const receiving = { config, fetchers, scan, newId, environment: config.agentEnvironment, clock, log };
+  const incoming = parts.use(createReceiving(receiving));
   const { runsMax, permissions, limits, downtimeMs } = config;
   const engine = parts.use(
     createEngine({
@@ -110,7 +109,9 @@ async function serve(house: House): Promise<number> {
     }),
   );
   const telegram =
-    config.telegram === null ? null : await connectTelegram(house, config.telegram, { store, engine, files, parts });
+    config.telegram === null
+      ? null
+      : await connectTelegram(house, config.telegram, { store, engine, files, fetchers, parts });
   // Before anything else is loaded: loading keeps the program busy, and the first poll would wait for it.
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
@@ -157,11 +158,19 @@ type TelegramLine = {
   health(): TelegramHealth;
 };
 
+type TelegramParts = {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly files: Files;
+  readonly fetchers: { telegram?: FetchFile };
+  readonly parts: AsyncDisposableStack;
+};
+
 /** A program without Telegram must not wait for its code. */
 async function connectTelegram(
   { clock, log }: House,
   { token, users, apiRoot }: NonNullable<Config["telegram"]>,
-  { store, engine, files, parts }: { store: Store; engine: Engine; files: Files; parts: AsyncDisposableStack },
+  { store, engine, files, fetchers, parts }: TelegramParts,
 ): Promise<TelegramLine> {
   const { createTelegram } = await import("./telegram/telegram.ts");
   const lost = Promise.withResolvers<TelegramFatal>();
@@ -179,6 +188,7 @@ async function connectTelegram(
       onFatal: (reason) => lost.resolve(reason),
     }),
   );
+  fetchers.telegram = telegram.fetchFile;
   // Polling goes on while runs are drained, so that a stop still arrives (I7); the disposal ends it.
   const started = telegram.start(new AbortController().signal);
   // An answer that comes after the start went on without it. Never rejects.

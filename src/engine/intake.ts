@@ -228,7 +228,12 @@ async function settleWhole(
 
 /** The parts in the order in which they were written. Pieces of a text were cut at its most; the others are paragraphs. */
 function composed(item: StoredItem, joined: readonly StoredItem[]): Prompt {
-  const pieces = [item, ...joined].toSorted((a, b) => Number(a.message) - Number(b.message));
+  // A message that came in two updates is one message.
+  const all = [item, ...joined];
+  const once = all.filter(
+    (piece, at) => all.findIndex(({ message }) => message === piece.message) === at || piece.message === null,
+  );
+  const pieces = once.toSorted((a, b) => Number(a.message) - Number(b.message));
   const prompts = pieces.flatMap(({ request }) => (request.kind === "prompt" ? [request.prompt] : []));
   const isSplit = item.gathers !== null && kindOf(item.gathers) === "split";
   return joinPrompts(prompts, isSplit ? "\n" : "\n\n");

@@ -6,10 +6,11 @@
  * 2. Input ends before output: when the program ends, polling stops at once, and what is due is still sent.
  */
 import { commandList } from "../domain/notice.ts";
-import type { Clock, Engine, Files, Log, OutboxQueue } from "../engine/ports.ts";
+import type { Clock, Engine, FetchFile, Files, Log, OutboxQueue } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import { type BotIdentity, createTelegramClient } from "./client.ts";
 import { createTelegramOutbox } from "./outbox.ts";
+import { createTelegramDownloads } from "./downloads.ts";
 import { poll, type PollHealth } from "./poll.ts";
 import { createPressAnswers } from "./press-answers.ts";
 import type { RenderMarkdown } from "./render.ts";
@@ -54,6 +55,8 @@ export interface Telegram extends AsyncDisposable {
    */
   start(signal: AbortSignal): Promise<TelegramStart>;
   health(): TelegramHealth;
+  /** Downloads a file of a message. */
+  readonly fetchFile: FetchFile;
   /** Stops polling, sends what is due for a few seconds at most, and waits for everything in flight. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -165,6 +168,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   return {
     start,
     health: () => health,
+    fetchFile: createTelegramDownloads(client),
     async [Symbol.asyncDispose]() {
       input.abort();
       output.abort();

@@ -98,9 +98,11 @@ export function scriptIn(prompt: string): Script | undefined {
 
 const mark = "SCRIPT:";
 const interruption = "[Request interrupted";
+/** Claude Code says behind a prompt where it keeps the image that came with it. */
+const imageNote = "[Image: source:";
 
 function isInserted(text: string): boolean {
-  return text.startsWith("<system-reminder>") || text.startsWith(interruption);
+  return ["<system-reminder>", interruption, imageNote].some((beginning) => text.startsWith(beginning));
 }
 
 function wasCut(texts: readonly string[]): boolean {
