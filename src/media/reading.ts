@@ -13,11 +13,12 @@ import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import type { AttachmentContent } from "../domain/attachment.ts";
 import type { FileRefused, Log } from "../engine/ports.ts";
-import { contentKind, type ContentHint, headBytes, type ImageFormat, type PackedFormat } from "./content-kind.ts";
+import { contentKind, type ContentHint, headBytes, type ImageFormat } from "./content-kind.ts";
 import { createExcerpt, excerptCharsMax } from "./excerpt.ts";
 import { imageSize } from "./image-file.ts";
 import { plainText } from "./plain-text.ts";
 import type { ReadAnswer, ReadRequest } from "./reading/program.ts";
+import { tooMuch } from "./reading/too-much.ts";
 
 export type FileReaderDeps = {
   /** What the program may read: every path that is asked for is below it. Absolute. */
@@ -100,7 +101,7 @@ export function createFileReader({
           return stopped;
         case "died":
           log.warn({ format: request.format, how: end.how }, "a file could not be read within its bounds");
-          return content(mediaType, { kind: "opaque", about: `${tooMuch[request.format]} to be read here` });
+          return content(mediaType, tooMuch(request.format));
         default:
           return end satisfies never;
       }
@@ -122,13 +123,6 @@ export function createFileReader({
 }
 
 const stopped: FileRefused = { kind: "refused", why: "The reading of the file was stopped.", again: true };
-
-const tooMuch: Readonly<Record<PackedFormat, string>> = {
-  pdf: "a PDF that takes too much time or memory",
-  zip: "a document or a zip archive that takes too much time or memory",
-  tar: "a tar archive that takes too much time or memory",
-  gzip: "a gzip file that takes too much time or memory",
-};
 
 function content(mediaType: string, what: AttachmentContent): Reading {
   return { kind: "content", mediaType, content: what, unpackedBytes: null };

@@ -12,6 +12,7 @@ import { sizeText } from "../file-area.ts";
 import { type Archive, tarAsArchive, unpack, zipAsArchive } from "./archive.ts";
 import { Refusal } from "./refusal.ts";
 import { tarStream } from "./tar.ts";
+import { tooMuch } from "./too-much.ts";
 
 /** Paths are absolute. `into`: an archive is unpacked into `directory`, which is empty, and will be found at `folder`. */
 export type ReadRequest = {
@@ -46,7 +47,7 @@ async function answerTo(request: ReadRequest): Promise<ReadAnswer> {
     case "zip":
       return await readZip(request);
     case "tar":
-      return await readArchive("tar archive", "application/x-tar", tarAsArchive(request.path, false), request);
+      return await readArchive("tar archive", mediaTypes.tar, tarAsArchive(request.path, false), request);
     case "gzip":
       return await readGzip(request);
     default:
@@ -57,7 +58,7 @@ async function answerTo(request: ReadRequest): Promise<ReadAnswer> {
 async function readPdf({ path }: ReadRequest): Promise<ReadAnswer> {
   const { pdfText } = await import("./pdf.ts");
   const read = await pdfText(new Uint8Array(await readFile(path)));
-  const mediaType = "application/pdf";
+  const mediaType = mediaTypes.pdf;
   if (read.kind === "opaque") return { kind: "content", mediaType, content: read, unpackedBytes: null };
   const content = { kind: "text", about: read.about, ...read.excerpt.done() } as const;
   return { kind: "content", mediaType, content, unpackedBytes: null };
@@ -68,7 +69,7 @@ async function readZip(request: ReadRequest): Promise<ReadAnswer> {
   const { officeText } = await import("./office.ts");
   const entries = await openZip(request.path);
   const office = await officeText(entries);
-  if (office === null) return await readArchive("zip archive", "application/zip", zipAsArchive(entries), request);
+  if (office === null) return await readArchive("zip archive", mediaTypes.zip, zipAsArchive(entries), request);
   const { mediaType, about } = office;
   if (office.kind === "opaque")
     return { kind: "content", mediaType, content: { kind: "opaque", about }, unpackedBytes: null };
@@ -79,7 +80,7 @@ async function readZip(request: ReadRequest): Promise<ReadAnswer> {
 }
 
 async function readGzip(request: ReadRequest): Promise<ReadAnswer> {
-  const mediaType = "application/gzip";
+  const mediaType = mediaTypes.gzip;
   if (await isTarInside(request.path))
     return await readArchive("tar.gz archive", mediaType, tarAsArchive(request.path, true), request);
   const content = { kind: "opaque", about: "a file packed with gzip, which is no tar archive" } as const;
@@ -116,11 +117,23 @@ const names: Readonly<Record<PackedFormat, string>> = {
   gzip: "gzip file",
 };
 
+const mediaTypes: Readonly<Record<PackedFormat, string>> = {
+  pdf: "application/pdf",
+  zip: "application/zip",
+  tar: "application/x-tar",
+  gzip: "application/gzip",
+};
+
 /** Whatever a parser throws at a file means that it is not what it should be; a system's error has a code, which says what is wrong here. */
 function refusalFor(error: unknown, format: PackedFormat): ReadAnswer {
   if (error instanceof Refusal) return { kind: "refused", why: error.message, again: false };
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+  // Without a code: more of something than the engine has, of an array or of the stack.
+  if (error instanceof RangeError && code === "") return overwhelmed(format);
   switch (code) {
+    case "ERR_MEMORY_ALLOCATION_FAILED":
+    case "ENOMEM":
+      return overwhelmed(format);
     case "ENOSPC":
     case "EDQUOT":
       return { kind: "refused", why: "The disk of this machine is full.", again: true };
@@ -133,6 +146,10 @@ function refusalFor(error: unknown, format: PackedFormat): ReadAnswer {
         ? { kind: "refused", why: `The file could not be read on this machine (${code}).`, again: true }
         : { kind: "refused", why: `The ${names[format]} is damaged.`, again: false };
   }
+}
+
+function overwhelmed(format: PackedFormat): ReadAnswer {
+  return { kind: "content", mediaType: mediaTypes[format], content: tooMuch(format), unpackedBytes: null };
 }
 
 if (import.meta.main) {
