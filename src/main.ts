@@ -77,7 +77,7 @@ async function serve(house: House): Promise<number> {
   const workspaces = createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 });
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
   const fetchers: { telegram?: FetchFile } = {};
-  const receiving = { config, fetchers, scan, newId, environment: config.agentEnvironment, clock, log };
+  const receiving = { config, fetchers, scan, newId, environment, clock, log };
   const incoming = parts.use(createReceiving(receiving));
   const { runsMax, permissions, limits, downtimeMs } = config;
   const engine = parts.use(
