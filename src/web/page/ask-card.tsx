@@ -7,11 +7,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { isAllowable, tooLongToAllow } from "../../domain/ask.ts";
 import type { Ask, AskedAction, Question } from "../../domain/ask.ts";
 import { visibleWords } from "../../lib/visible.ts";
 import type { AskButton, Entry } from "../wire.ts";
-import { askOutcome, askTitle } from "./ask-words.ts";
+import { askOutcome, askTitle, whyNotAllowed } from "./ask-words.ts";
 import { FileChange } from "./diff.tsx";
 import { readDiff } from "./diff-lines.ts";
 import { Markdown } from "./markdown.tsx";
@@ -78,6 +77,7 @@ function useKeptFocus(ask: string, step: number | "closed"): { current: boolean 
 
 function OpenAsk({ model, entry, acted }: { model: Model; entry: AskEntry; acted: () => void }) {
   const { about } = entry;
+  const refusal = whyNotAllowed(about);
   const press = (button: AskButton): void => {
     acted();
     model.press(button.id);
@@ -90,7 +90,7 @@ function OpenAsk({ model, entry, acted }: { model: Model; entry: AskEntry; acted
         <>
           <h3 class="ask-title">{askTitle(about)}</h3>
           <Asked ask={about} />
-          {!isAllowable(about) && <p class="ask-warning">{tooLongToAllow}</p>}
+          {refusal !== null && <p class="ask-warning">{refusal}</p>}
           <div class="ask-buttons">
             {entry.buttons.map((button) => (
               <PressButton key={button.label} model={model} button={button} press={press}>

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
 import type { Ask, AskState } from "../../domain/ask.ts";
-import { askOutcome, askTitle } from "./ask-words.ts";
+import { askOutcome, askTitle, whyNotAllowed } from "./ask-words.ts";
 
 const command: Ask = {
   kind: "approval",
@@ -60,4 +60,10 @@ test("what expired, was withdrawn or came too late says that nothing was done", 
   expect(line(command, { kind: "expired" })).toBe("over|Expired with its run, nothing was done|npm test \\ --all");
   expect(line(plan, { kind: "withdrawn" })).toBe("over|No longer asked|the plan");
   expect(line(questions, { kind: "late" })).toBe("over|The answer came too late, nothing was done|Which?");
+});
+
+test("what had to be cut says why it has no button that allows it (T5)", () => {
+  expect([command, edit, plan, questions].map(whyNotAllowed)).toEqual([null, null, null, null]);
+  const cut: Ask = { kind: "plan", plan: "1. work", isCut: true };
+  expect(whyNotAllowed(cut)).toContain("cannot be allowed");
 });

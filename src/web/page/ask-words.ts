@@ -29,6 +29,13 @@ function actionTitle(action: AskedAction): string {
   }
 }
 
+/** Why there is no button that allows it; null where there is one. */
+export function whyNotAllowed(ask: Ask): string | null {
+  return ask.kind !== "questions" && ask.isCut === true
+    ? "This is too long to be shown whole, so it cannot be allowed."
+    : null;
+}
+
 /** What it is about, in one line. */
 function askSubject(ask: Ask): string {
   switch (ask.kind) {
