@@ -182,7 +182,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
 
   async function button(name: string, kind: ButtonAction["kind"], how?: string): Promise<ButtonId> {
     const all = (await said(name)).flatMap((body) =>
-      body.kind === "notice" || body.kind === "ask" ? body.buttons.flat() : body.kind === "status" ? [body.stop] : [],
+      "buttons" in body ? (body.buttons ?? []).flat() : body.kind === "status" ? [body.stop] : [],
     );
     const found = all.findLast(
       ({ action }) =>

@@ -46,8 +46,10 @@ export type AgentEvent =
   | { readonly kind: "session"; readonly resume: string }
   | { readonly kind: "text"; readonly delta: string }
   | { readonly kind: "thinking"; readonly delta: string }
-  | { readonly kind: "tool-started"; readonly tool: ToolUse }
-  | { readonly kind: "tool-ended"; readonly id: string; readonly ok: boolean }
+  /** `input`: all that the tool was given, as text; none where the agent does not say. */
+  | { readonly kind: "tool-started"; readonly tool: ToolUse; readonly input?: string }
+  /** `result`: what the tool answered, as text; none where the agent does not say. */
+  | { readonly kind: "tool-ended"; readonly id: string; readonly ok: boolean; readonly result?: string }
   | { readonly kind: "usage"; readonly usage: Usage }
   /** How full the model's memory is, in tokens; `windowTokens` null where the agent does not say how much fits. */
   | { readonly kind: "context"; readonly usedTokens: number; readonly windowTokens: number | null }

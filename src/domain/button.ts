@@ -8,7 +8,7 @@ import { describeSetting, type SettingChange } from "./conversation-settings.ts"
 import type { ItemId } from "./inbox-item.ts";
 import type { PermissionMode } from "./permission-mode.ts";
 import type { PairedRole } from "./person.ts";
-import type { RunOwner } from "./run.ts";
+import type { RunId, RunOwner } from "./run.ts";
 
 /** 30 characters of base64url, 122 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
 export type ButtonId = string & { readonly brand: "ButtonId" };
@@ -48,7 +48,10 @@ export type ButtonAction =
       readonly title: string | null;
       readonly label: string;
     }
-  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null };
+  | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null }
+  /** These two only show something: they work as often as they are pressed. */
+  | { readonly kind: "details"; readonly run: RunId; readonly page: number }
+  | { readonly kind: "changes"; readonly run: RunId };
 
 /** `fetch` tries again what its files need; `without` runs it without those that could not be had. */
 export type HeldItemWay = "run" | "fetch" | "without" | "steer" | "stop-and-run" | "discard";
@@ -101,6 +104,10 @@ export function buttonLabel(action: ButtonAction): string {
       return action.mode;
     case "fork":
       return "Work in a copy of it";
+    case "details":
+      return action.page === 0 ? "Details" : `Page ${action.page + 1}`;
+    case "changes":
+      return "Changes";
     default:
       action satisfies never;
       return "";

@@ -12,6 +12,7 @@ import { describePermissions, type PermissionMode, permissionModes } from "./per
 import { settingLine, type SettingChange } from "./conversation-settings.ts";
 import { describeRefusal, describeRole, type PairedRole, type Role } from "./person.ts";
 import type { Evidence, ProcessRef } from "./run.ts";
+import type { RunDetail } from "./run-details.ts";
 
 export type QueueEntry = { readonly item: ItemId; readonly text: string };
 
@@ -165,6 +166,15 @@ export type Notice =
   | { readonly kind: "from-agent"; readonly text: string }
   /** Why an answer in words was not taken. */
   | { readonly kind: "answer-ignored"; readonly text: string }
+  /** What a run did; `page` counts from 1. */
+  | {
+      readonly kind: "details";
+      readonly page: number;
+      readonly pages: number;
+      readonly details: readonly RunDetail[];
+    }
+  /** What a run changed, as a unified diff; empty when it is not known any more. */
+  | { readonly kind: "changes"; readonly diff: string }
   | { readonly kind: "unanswered"; readonly command: string }
   /** `changed` is what was just chosen; null when they are only shown. */
   | {
@@ -346,6 +356,10 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     case "from-agent":
     case "answer-ignored":
       return notice.text;
+    case "details":
+      return [detailsTitle(notice), ...notice.details.map(detailLines)].join("\n\n");
+    case "changes":
+      return notice.diff === "" ? "Nothing was changed." : notice.diff;
     case "unanswered":
       return `Signalbox ended before ${notice.command} was answered. Nothing was changed; send it again.`;
     case "settings":
@@ -367,6 +381,33 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     default:
       return notice satisfies never;
   }
+}
+
+export function detailsTitle({ page, pages }: Notice & { kind: "details" }): string {
+  return pages === 1 ? "What the run did" : `What the run did, page ${page} of ${pages}`;
+}
+
+function detailLines(detail: RunDetail): string {
+  switch (detail.kind) {
+    case "tool": {
+      const head = `${toolMarks[detail.state]} ${detail.name} ${detail.target}`.trim();
+      return [head, detail.input, detail.result].filter((text) => text !== null && text !== "").join("\n");
+    }
+    case "thinking":
+      return `Thinking: ${detail.text}`;
+    case "notice":
+      return detail.text;
+    case "forgotten":
+      return forgottenTools(detail.tools);
+    default:
+      return detail satisfies never;
+  }
+}
+
+export const toolMarks = { ok: "\u2714", failed: "\u2716", running: "\u2026" } as const;
+
+export function forgottenTools(tools: number): string {
+  return `\u2026 ${plural(tools, "earlier tool")} not kept`;
 }
 
 export function plural(count: number, noun: string): string {

@@ -9,6 +9,9 @@ import { describeFault } from "./faults.ts";
 
 export type ToolRecord = ToolUse & { readonly state: "running" | "ok" | "failed" };
 
+/** What a person reads of a tool afterwards, its middle left out where it is long. */
+export type ToolDetail = { readonly id: string; readonly input?: string; readonly result?: string };
+
 export type Phase =
   | { readonly kind: "starting" }
   | { readonly kind: "thinking" }
@@ -27,6 +30,8 @@ export type Transcript = {
   /** The newest `transcriptToolsMax` tools, oldest first. */
   readonly tools: readonly ToolRecord[];
   readonly toolCount: number;
+  /** Of the newest tools, within `transcriptDetailsCharsMax`. None in what older versions stored. */
+  readonly details?: readonly ToolDetail[];
   readonly notices: readonly string[];
   readonly usage: Usage | null;
   readonly context: { readonly usedTokens: number; readonly windowTokens: number | null } | null;
@@ -40,6 +45,12 @@ export const transcriptTextCharsMax = 16_000;
 const transcriptDiffCharsMax = 60_000;
 /** Enough to see what an agent is about; the details view reads more from elsewhere. */
 export const transcriptToolsMax = 50;
+/** A command, a patch of a screen; in UTF-16 units. */
+export const toolInputCharsMax = 800;
+/** The beginning and the end of an output: what it is, and how it went. In UTF-16 units. */
+export const toolResultCharsMax = 1_200;
+/** All details of a run: they are stored with it. In UTF-16 units. */
+const transcriptDetailsCharsMax = 40_000;
 /** Notices (a denied tool, a wrong server) repeat; the first few tell the story. */
 const transcriptNoticesMax = 10;
 
@@ -70,9 +81,13 @@ export function reduce(before: Transcript, event: AgentEvent): Transcript {
         phase: { kind: "tool", tool: event.tool },
         tools: [...before.tools, { ...event.tool, state: "running" as const }].slice(-transcriptToolsMax),
         toolCount: before.toolCount + 1,
+        ...detailed(before, event.tool.id, "input", event.input, toolInputCharsMax),
       };
     case "tool-ended":
-      return toolEnded(before, event.id, event.ok);
+      return {
+        ...toolEnded(before, event.id, event.ok),
+        ...detailed(before, event.id, "result", event.result, toolResultCharsMax),
+      };
     case "usage":
       return { ...before, usage: event.usage };
     case "context":
@@ -109,6 +124,33 @@ function toolEnded(before: Transcript, id: string, ok: boolean): Transcript {
   const open = tools.findLast((tool) => tool.state === "running");
   const phase: Phase = open === undefined ? { kind: "thinking" } : { kind: "tool", tool: open };
   return { ...before, tools, phase };
+}
+
+/** The oldest go first when they are too many. */
+function detailed(
+  { details = [] }: Transcript,
+  id: string,
+  field: "input" | "result",
+  text: string | undefined,
+  charsMax: number,
+): Pick<Transcript, "details"> {
+  if (text === undefined || text.trim() === "") return {};
+  const detail = { ...(details.find((other) => other.id === id) ?? { id }), [field]: withoutMiddle(text, charsMax) };
+  const all = [...details.filter((other) => other.id !== id), detail];
+  let chars = all.reduce((sum, { input, result }) => sum + (input?.length ?? 0) + (result?.length ?? 0), 0);
+  const first = all.findIndex(({ input, result }) => {
+    if (chars <= transcriptDetailsCharsMax) return true;
+    chars -= (input?.length ?? 0) + (result?.length ?? 0);
+    return false;
+  });
+  return { details: all.slice(first) };
+}
+
+function withoutMiddle(text: string, charsMax: number): string {
+  if (text.length <= charsMax) return text;
+  const left = text.length - charsMax;
+  const share = Math.floor((charsMax - 40) / 2);
+  return `${text.slice(0, share)}\n\u2026 ${left + 40} characters \u2026\n${text.slice(-share)}`.toWellFormed();
 }
 
 function head(diff: string): string {

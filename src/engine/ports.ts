@@ -299,7 +299,8 @@ export type RunSummary = {
  */
 export type Outgoing =
   | { readonly kind: "status"; readonly run: RunId; readonly stop: Button }
-  | { readonly kind: "summary"; readonly summary: RunSummary }
+  /** No `buttons` in what older versions stored. */
+  | { readonly kind: "summary"; readonly summary: RunSummary; readonly buttons?: readonly (readonly Button[])[] }
   | { readonly kind: "answer"; readonly run: RunId; readonly text: string }
   | { readonly kind: "file"; readonly run: RunId; readonly file: OutgoingFile; readonly caption: string | null }
   /** What the agent asks, as it stands. The first of an ask is a message; each further one replaces it (`replaces`). */

@@ -10,6 +10,7 @@ import type { Receipt } from "./ports.ts";
 import { requeueHeld } from "./intake.ts";
 import { pressPair, pressRemove } from "./people.ts";
 import { admitPrompt } from "./prompts.ts";
+import { detailAction, showDetails } from "./run-details.ts";
 import { setSetting } from "./settings.ts";
 import { steerNow } from "./steering.ts";
 import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
@@ -19,6 +20,9 @@ import { fresh, reply, seenBefore, type Work } from "./work.ts";
 export async function admitPress(work: Work, item: InboxItem, request: Request & { kind: "press" }): Promise<Receipt> {
   const id = await work.tx.addItem(item, "done", work.atMs);
   if (id === null) return seenBefore(item);
+  // What only shows something is not used up by it.
+  const shown = detailAction(await work.tx.button(request.button, item.conversation));
+  if (shown !== null) return fresh(item, await showDetails(work, item, shown));
   const use = await work.tx.useButton(request.button, item.conversation, work.atMs);
   switch (use.kind) {
     case "used":
@@ -83,6 +87,9 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
       return pressPair(work, item, action);
     case "remove-person":
       return pressRemove(work, item, action.user);
+    case "details":
+    case "changes":
+      return showDetails(work, item, action);
     default:
       return action satisfies never;
   }

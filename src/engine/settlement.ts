@@ -15,6 +15,7 @@ import type { Transcript } from "../domain/transcript.ts";
 import { expireAsks } from "./asks.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
 import { dayOf } from "./reports.ts";
+import { detailButtons } from "./run-details.ts";
 import { offerHeld, textOf } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
 
@@ -142,11 +143,14 @@ async function addSummary(
 ): Promise<void> {
   const { owner } = live;
   if (!(await work.tx.endStatus(owner.run))) return;
-  const summary: RunSummary = { run: owner.run, outcome, durationMs: work.atMs - live.startedAtMs, transcript };
+  // What was asked and answered in detail is kept once, with the run.
+  const shown = { ...transcript, details: [] };
+  const summary: RunSummary = { run: owner.run, outcome, durationMs: work.atMs - live.startedAtMs, transcript: shown };
+  const buttons = await detailButtons(work, owner.conversation, owner.run, transcript);
   const row = {
     conversation: owner.conversation,
     run: owner.run,
-    body: { kind: "summary" as const, summary },
+    body: { kind: "summary" as const, summary, buttons },
     notBeforeMs: 0,
   };
   await work.tx.addOutgoing({ ...row, dedupe: `run:${owner.run}:summary:${outcome.kind}` }, work.atMs);

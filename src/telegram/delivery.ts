@@ -60,7 +60,11 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     const { body } = row;
     if (body.kind === "summary") {
       live.forget(body.summary.run); // I8: from here on nothing but this is drawn of the run
-      const summary = { first: `run:${body.summary.run}:status`, text: renderSummary(body.summary), keyboard: [] };
+      const summary = {
+        first: `run:${body.summary.run}:status`,
+        text: renderSummary(body.summary),
+        keyboard: keyboardOf(body.buttons ?? []),
+      };
       return redraw(row, summary, address);
     }
     if (body.kind === "ask" && body.replaces !== null) {

@@ -8,6 +8,7 @@ import { type Button, buttonLabel } from "../domain/button.ts";
 import { describeNotice, plural } from "../domain/notice.ts";
 import type { Outgoing, RunSnapshot } from "../engine/ports.ts";
 import { renderAsk } from "./ask-card.ts";
+import { renderChanges, renderDetails } from "./details.ts";
 import type { FileMessage, Keyboard, TextMessage } from "./client.ts";
 import {
   concat,
@@ -134,7 +135,9 @@ function writtenFilePart(name: string, text: string, caption: FormattedText): Pa
 }
 
 function noticeParts({ notice, buttons, replyTo }: Outgoing & { kind: "notice" }): Part[] {
-  const texts = split(plain(readable(describeNotice(notice, "telegram"))));
+  if (notice.kind === "changes") return changesParts(notice.diff);
+  const drawn = notice.kind === "details" ? renderDetails(notice) : plain(readable(describeNotice(notice, "telegram")));
+  const texts = split(drawn);
   return texts.map((text, index) =>
     textPart(
       text,
@@ -142,6 +145,11 @@ function noticeParts({ notice, buttons, replyTo }: Outgoing & { kind: "notice" }
       index === 0 && replyTo !== null ? Number(replyTo) : null,
     ),
   );
+}
+
+function changesParts(diff: string): Part[] {
+  const { text, whole } = renderChanges(diff);
+  return [textPart(text), ...(whole === null ? [] : [writtenFilePart("changes.diff", whole, plain(""))])];
 }
 
 function textPart(text: FormattedText, keyboard: Keyboard = [], replyTo: number | null = null): Part {

@@ -215,6 +215,8 @@ function toneOf(notice: Notice): Tone {
     case "people":
     case "person":
     case "let-in":
+    case "details":
+    case "changes":
       return "plain";
     default:
       return notice satisfies never;

@@ -362,6 +362,8 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       }
       case "settings":
       case "pair":
+      case "details":
+      case "changes":
       case "remove-person":
       case "remove-file":
         return "";

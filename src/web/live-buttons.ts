@@ -69,6 +69,9 @@ export function findLiveButtons(
         return (lane?.queued ?? 0) > 0;
       case "held-item":
         return states.get(action.item) === "held";
+      case "details":
+      case "changes":
+        return true;
       case "held":
         return false; // shown with the messages on hold
       case "end-background":
@@ -198,6 +201,8 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
     case "fork":
     case "settings":
     case "pair":
+    case "details":
+    case "changes":
       return "plain";
     default:
       return action satisfies never;
