@@ -15,6 +15,12 @@ function books({ home }: Scene): { received: unknown; runs: unknown } {
   return { received: one("SELECT received FROM instance"), runs: one("SELECT count(*) FROM run") };
 }
 
+/** What became of each message that was admitted, oldest first. */
+function states({ home }: Scene): readonly unknown[] {
+  using database = openDatabase(home);
+  return (database?.prepare("SELECT state FROM inbox ORDER BY id").all() ?? []).map(({ state }) => state);
+}
+
 test.concurrent("a stranger gets one reply that names what is missing, and nothing else happens (T1)", async ({
   scene,
   person,
@@ -108,13 +114,51 @@ test.concurrent("a double tap on Run again runs it once (N-10)", async ({ scene,
   expect(books(scene).runs).toBe(before + 1);
 });
 
-test.concurrent("what cannot be given to the agent yet is refused with a text, and starts nothing (M14)", async ({
+test.concurrent("what cannot be given to the agent is refused with a text that names it, and starts nothing (M14)", async ({
   scene,
   person,
 }) => {
   const before = books(scene);
-  const sent = person.sendsPhoto(Buffer.from([0xff, 0xd8]));
-  const told = await scene.said(person, "A photo cannot be given to the agent yet.");
-  expect(told.replyTo).toBe(sent.message_id);
+  const location = { latitude: 60.17, longitude: 24.94 };
+  const refused: readonly (readonly [string, { readonly message_id: number }])[] = [
+    ["A sticker", person.sendsFile("sticker", { filler: 10 })],
+    ["A location", person.shares({ location })],
+    ["A place", person.shares({ venue: { location, title: "Harbour", address: "Quay 1" } })],
+    ["A contact", person.shares({ contact: { phone_number: "+15550100", first_name: "Ada" } })],
+    ["A poll", person.shares({ poll: { question: "Tea?", options: ["yes", "no"] } })],
+    ["A dice", person.shares({ dice: {} })],
+  ];
+  for (const [what, sent] of refused) {
+    const told = await scene.said(person, `${what} cannot be given to the agent`, { withinMs: 30_000 });
+    expect(told.replyTo).toBe(sent.message_id);
+  }
+  // Nothing is lost: each is in the books as what it became, and the next message is an ordinary one.
+  person.sends("and now words");
+  await scene.answered(person, /You wrote: “and now words”/);
+  const after = books(scene);
+  expect(Number(after.received)).toBe(Number(before.received) + refused.length + 1);
+  expect(Number(after.runs)).toBe(Number(before.runs) + 1);
+  expect(states(scene)).toEqual([...refused.map(() => "rejected"), "done"]);
+  expect(scene.emulator.journal.calls("getFile")).toEqual([]);
+});
+
+test.concurrent("what a stranger sends besides words is neither fetched nor refused piece by piece (T1, M14)", async ({
+  scene,
+  person,
+}) => {
+  const stranger = scene.stranger();
+  const before = books(scene);
+  stranger.shares({ dice: {} });
+  await scene.said(stranger, "This bot is private.");
+  stranger.sendsFile("sticker", { filler: 10 });
+  stranger.sendsPhoto(Buffer.from([0xff, 0xd8]));
+  stranger.sendsAlbum([{ filler: 10 }, { filler: 10 }]);
+  stranger.sendsFile("voice", { filler: 10 });
+  stranger.shares({ contact: { phone_number: "+15550100", first_name: "Eve" } });
+  person.sends("/help");
+  await scene.said(person, "/stop"); // what the stranger sent came before this
+  expect(Number(books(scene).received)).toBe(Number(before.received) + 1);
   expect(books(scene).runs).toBe(before.runs);
+  expect(stranger.chat().fromBot).toHaveLength(1);
+  expect(scene.emulator.journal.calls("getFile")).toEqual([]);
 });
