@@ -53,7 +53,7 @@ test("a tool is shown when it works, with what it is about, and ends once", () =
   const call = { sessionUpdate: "tool_call", toolCallId: "t", title: "bash", kind: "execute", status: "pending" };
   const updates = [call, tool("in_progress", input), tool("in_progress"), tool("failed"), tool("failed")];
   expect(turn(updates).events).toEqual([
-    { kind: "tool-started", tool: { id: "t", name: "execute", target: "make all" } },
+    { kind: "tool-started", tool: { id: "t", name: "execute", target: "make all" }, input: "command: make  all" },
     { kind: "tool-ended", id: "t", ok: false },
   ]);
 });

@@ -10,6 +10,7 @@ import type { AgentEvent, TurnEnd, Usage } from "../../domain/agent-event.ts";
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { AgentExit } from "../agent-process.ts";
+import { toolInput, toolResult } from "../tool-text.ts";
 import type { WireError, WirePromptEnd, WireTool, WireToolUpdate, WireUpdate } from "./decode.ts";
 
 /** How an agent is spoken of. */
@@ -78,8 +79,12 @@ export function gatherTool(before: Gathered, update: WireToolUpdate, how: "as to
   const starts = works && shown === "no";
   const ends = isDone && shown !== "ended";
   const events: AgentEvent[] = [];
-  if (starts) events.push({ kind: "tool-started", tool: { id: tool.id, name: nameOf(tool), target: targetOf(tool) } });
-  if (ends) events.push({ kind: "tool-ended", id: tool.id, ok: tool.status === "completed" });
+  const shownTool = { id: tool.id, name: nameOf(tool), target: targetOf(tool) };
+  if (starts) events.push({ kind: "tool-started", tool: shownTool, ...toolInput(tool.input) });
+  if (ends) {
+    const ok = tool.status === "completed";
+    events.push({ kind: "tool-ended", id: tool.id, ok, ...toolResult(tool.text) });
+  }
   const tools = new Map(before.tools).set(tool.id, { tool, shown: ends ? "ended" : starts ? "started" : shown });
   const hasToolSince = before.hasToolSince || starts;
   return { events, after: { ...before, tools, hasToolSince, hasUsedTools: before.hasUsedTools || works } };

@@ -62,6 +62,8 @@ export type WireResult = {
   readonly windows: Readonly<Record<string, number>>;
 };
 
+export type WireToolResult = { readonly id: string; readonly isError: boolean; readonly text: string };
+
 export type Wire =
   | {
       readonly kind: "init";
@@ -84,7 +86,7 @@ export type Wire =
       readonly error: string;
       readonly fill: WireFill | null;
     }
-  | { readonly kind: "tool-results"; readonly results: readonly { readonly id: string; readonly isError: boolean }[] }
+  | { readonly kind: "tool-results"; readonly results: readonly WireToolResult[] }
   | {
       readonly kind: "retry";
       readonly attempt: number;
@@ -217,8 +219,21 @@ function decodeUser(fields: Fields): Wire {
   const results = list(record(fields["message"])["content"])
     .map(record)
     .filter((block) => block["type"] === "tool_result")
-    .map((block) => ({ id: text(block["tool_use_id"]), isError: block["is_error"] === true }));
+    .map((block) => ({
+      id: text(block["tool_use_id"]),
+      isError: block["is_error"] === true,
+      text: contentText(block["content"]),
+    }));
   return results.length > 0 ? { kind: "tool-results", results } : { kind: "ignored", type: "user" };
+}
+
+/** A text, or blocks of which some are texts. */
+function contentText(content: unknown): string {
+  if (typeof content === "string") return content;
+  return list(content)
+    .map((block) => text(record(block)["text"]))
+    .filter((part) => part !== "")
+    .join("\n");
 }
 
 function decodeResult(fields: Fields): WireResult {

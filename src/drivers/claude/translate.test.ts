@@ -39,8 +39,11 @@ test("a turn with thinking and a tool becomes events in order, with the answer a
     { kind: "thinking", delta: "Let me " },
     { kind: "thinking", delta: "look." },
     { kind: "text", delta: "I will look. " },
-    { kind: "tool-started", tool: { id: expect.any(String), name: "Bash", target: "echo hi" } },
-    { kind: "tool-ended", id: expect.any(String), ok: true },
+    {
+      ...{ kind: "tool-started", tool: { id: expect.any(String), name: "Bash", target: "echo hi" } },
+      input: "command: echo hi\ndescription: Say hi",
+    },
+    { kind: "tool-ended", id: expect.any(String), ok: true, result: "hi" },
     { kind: "text", delta: "All " },
     { kind: "text", delta: "done." },
     { kind: "usage" },

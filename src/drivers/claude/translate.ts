@@ -10,6 +10,7 @@ import type { AccountLimit, AgentEvent, TurnEnd, Usage } from "../../domain/agen
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { AgentExit } from "../agent-process.ts";
+import { toolInput, toolResult } from "../tool-text.ts";
 import type { Wire, WireAllowance, WireBlock, WireFill, WireResult } from "./decode.ts";
 
 export const agentName = "Claude Code";
@@ -76,7 +77,10 @@ export function translate(
       return { events: wire.blocks.flatMap(toolStarted), after: gatherMessage(before, wire) };
     case "tool-results":
       return {
-        events: wire.results.map((result) => ({ kind: "tool-ended", id: result.id, ok: !result.isError })),
+        events: wire.results.map(({ id, isError, text }) => ({
+          ...{ kind: "tool-ended", id, ok: !isError },
+          ...toolResult(text),
+        })),
         after: before,
       };
     case "retry": {
@@ -245,7 +249,8 @@ function textsOf(blocks: readonly WireBlock[]): string[] {
 
 function toolStarted(block: WireBlock): AgentEvent[] {
   if (block.kind !== "tool") return [];
-  return [{ kind: "tool-started", tool: { id: block.id, name: block.name, target: targetOf(block.input) } }];
+  const tool = { id: block.id, name: block.name, target: targetOf(block.input) };
+  return [{ kind: "tool-started", tool, ...toolInput(block.input) }];
 }
 
 /** The fields that say what a tool works on, most telling first; names of Claude Code's own tools. */

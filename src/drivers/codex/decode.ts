@@ -31,6 +31,8 @@ export type WireItem =
       readonly name: string;
       readonly target: string;
       readonly isOk: boolean;
+      /** What it printed or answered; "" where it does not say. */
+      readonly output: string;
       readonly changes: readonly WireChange[];
     }
   /** `agent` is the thread of a subagent. */
@@ -385,6 +387,7 @@ function decodeItem(item: Fields): WireItem {
     name,
     target,
     isOk: isFine,
+    output: text(item["aggregatedOutput"]),
     changes: list(item["changes"]).map(decodeChange),
   });
   const type = text(item["type"]);

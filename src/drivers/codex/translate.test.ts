@@ -107,7 +107,7 @@ test("what a subagent says is not the answer, and the end of its turn is not the
 
 test("two texts that follow each other are two paragraphs; a tool between them is a break of its own", () => {
   const says = (item: string, delta: string) => ({ thread: "thread", kind: "text", item, delta }) as const;
-  const tool = { kind: "tool", id: "t", name: "Shell", target: "ls", isOk: true, changes: [] } as const;
+  const tool = { kind: "tool", id: "t", name: "Shell", target: "ls", isOk: true, output: "", changes: [] } as const;
   const ran = { thread: "thread", kind: "item-ended", item: tool } as const;
   expect(textOf(play([says("a", "one"), says("a", "!"), says("b", "two"), ran, says("c", "three")]).events)).toBe(
     "one!\n\ntwothree",

@@ -10,6 +10,7 @@ import type { AccountLimit, AgentEvent, TurnEnd } from "../../domain/agent-event
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Fault } from "../../domain/faults.ts";
 import type { AgentExit } from "../agent-process.ts";
+import { toolResult } from "../tool-text.ts";
 import type { Wire, WireError, WireItem, WireTokens, WireWindow } from "./decode.ts";
 
 export const agentName = "Codex";
@@ -143,7 +144,12 @@ function translateStart(before: Gathered, item: WireItem, isMain: boolean): Tran
   if (item.kind !== "tool" || before.tools.has(item.id)) return { events: [], after: before };
   const after = { ...goingWell(before), tools: new Set([...before.tools, item.id]) };
   return {
-    events: [{ kind: "tool-started", tool: { id: item.id, name: item.name, target: oneLine(item.target) } }],
+    events: [
+      {
+        ...{ kind: "tool-started", tool: { id: item.id, name: item.name, target: oneLine(item.target) } },
+        ...(item.target.trim() === "" ? {} : { input: item.target }),
+      },
+    ],
     after: isMain ? { ...after, messages: [], isTextOpen: false } : after,
   };
 }
@@ -158,7 +164,10 @@ function translateEnd(before: Gathered, item: WireItem, isMain: boolean): Transl
       // A quick tool may be told as ended only.
       const { events, after } = translateStart(before, item, isMain);
       const tools = new Set([...after.tools].filter((id) => id !== item.id));
-      return { events: [...events, { kind: "tool-ended", id: item.id, ok: item.isOk }], after: { ...after, tools } };
+      return {
+        events: [...events, { kind: "tool-ended", id: item.id, ok: item.isOk, ...toolResult(item.output) }],
+        after: { ...after, tools },
+      };
     }
     case "prompt":
     case "reasoning":
