@@ -7,7 +7,7 @@ const endingBytesMax = 16;
 
 /** One line, nothing invisible, no part of a path, at most `nameBytesMax` bytes of UTF-8, never empty. Keeps its ending. */
 export function cleanName(name: string): string {
-  return cleanEntryName(name).replace(/^\.+/, "") || "file";
+  return cleanEntryName(name).replace(/^\.+-?/, "") || "file";
 }
 
 /** The same for a part of a path inside an archive, where a leading dot means something. May be empty, `.` or `..`. */
@@ -19,7 +19,9 @@ export function cleanEntryName(name: string): string {
     // What a path, a file system or (between double quotes, too) a shell takes for more than a character.
     .replace(/[/\\:*?"<>|;$`]/g, "_")
     .replace(/\s+/g, " ")
-    .trim();
+    .trim()
+    // A program that is given every file of a folder would take it for an option.
+    .replace(/^-/, "_");
   const ending = /\.[^.]+$/.exec(clean)?.[0] ?? "";
   const kept = Buffer.byteLength(ending) <= endingBytesMax ? ending : "";
   const stem = clean.slice(0, clean.length - kept.length);

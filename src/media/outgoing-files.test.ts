@@ -211,6 +211,9 @@ describe("the name that is shown", () => {
     ["a\u200Bb\n c.txt", "ab c.txt"],
     ["e\u0301.txt", "\u00E9.txt"],
     ["../..\\x;y.txt", "_.._x_y.txt"],
+    ["--checkpoint=1", "_-checkpoint=1"],
+    ["..-rf", "rf"],
+    ["$(id)`id`.txt", "_(id)_id_.txt"],
     ["...", "file"],
     ["\u200E", "file"],
   ])("is one plain line: %j", (name, shown) => expect(cleanName(name)).toBe(shown));
