@@ -7,7 +7,7 @@ const endingBytesMax = 16;
 
 /** One line, nothing invisible, no part of a path, at most `nameBytesMax` bytes of UTF-8, never empty. Keeps its ending. */
 export function cleanName(name: string): string {
-  return cleanEntryName(name).replace(/^\.+-?/, "") || "file";
+  return cleanEntryName(name).replace(/^\.[.-]*/, "") || "file";
 }
 
 /** The same for a part of a path inside an archive, where a leading dot means something. May be empty, `.` or `..`. */

@@ -212,7 +212,7 @@ describe("the name that is shown", () => {
     ["e\u0301.txt", "\u00E9.txt"],
     ["../..\\x;y.txt", "_.._x_y.txt"],
     ["--checkpoint=1", "_-checkpoint=1"],
-    ["..-rf", "rf"],
+    ["..-.--rf", "rf"],
     ["$(id)`id`.txt", "_(id)_id_.txt"],
     ["...", "file"],
     ["\u200E", "file"],
