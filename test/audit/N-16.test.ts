@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 import { laneCapacity } from "../../src/engine/waiting-line.ts";
 import { createHouse } from "../engine-house.ts";
+import { createManualFiles, sentFile } from "../manual-files.ts";
 import { asked, turnOf } from "./kit.ts";
 
 test("an interrupt that is refused leaves the run alone, and says that it was refused", async () => {
@@ -33,4 +34,16 @@ test("an interrupt that could not be stored has not stopped anything; given agai
   turnOf(house, 0).obey("ask");
   await house.settled();
   expect(asked(house)).toEqual(["one", "urgent"]);
+});
+
+test("an interrupt with a picture that is refused leaves the run alone, and fetches nothing", async () => {
+  const incoming = createManualFiles();
+  const house = await createHouse({ incoming });
+  await house.send("a", "one");
+  await house.sendTogether("a", ...Array.from({ length: laneCapacity }, (_, n) => `waits ${n}`));
+  const files = [{ state: "sent" as const, file: sentFile("1") }];
+  await house.give("a", { kind: "prompt", placement: "interrupt", prompt: { text: "urgent", files } });
+  expect((await house.notices("a")).at(-1)).toBe("lane-full");
+  expect(turnOf(house, 0).interrupts).toEqual([]);
+  expect(incoming.fetches).toEqual([]);
 });

@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { createHouse } from "../engine-house.ts";
+import { createManualFiles, sentFile } from "../manual-files.ts";
 import { asked, createJealousDriver, moments, ticks, turnOf } from "./kit.ts";
 
 test("messages that are handled at the same time run one after the other, in their order", async () => {
@@ -35,3 +36,27 @@ test.each(moments)(
     expect(driver.overlaps()).toBe(0);
   },
 );
+
+test("messages whose files come in any order run one after the other, in the order of the messages", async () => {
+  const driver = createJealousDriver();
+  const incoming = createManualFiles();
+  const house = await createHouse({ driver, incoming });
+  const sources = ["1", "2", "3"];
+  await Promise.all(
+    sources.map((source) => {
+      const files = [{ state: "sent" as const, file: sentFile(source, "document") }];
+      return house.give("a", { kind: "prompt", placement: "queue", prompt: { text: source, files } });
+    }),
+  );
+  for (const source of ["3", "1", "2"]) {
+    incoming.fetch(source).arrive();
+    await house.settled();
+    expect(driver.turns.length).toBeLessThanOrEqual(1);
+  }
+  for (const [index, source] of sources.entries()) {
+    expect(asked(house)[index]).toContain(`/f/${source} `);
+    turnOf(house, index).finish("done");
+    await house.settled();
+  }
+  expect(driver.overlaps()).toBe(0);
+});

@@ -189,9 +189,31 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: "engine/run.ts", find: "if (over.signal.aborted) break;", replace: "" }],
   },
   {
-    rows: ["VC-1", "N-2", "FLD-12"],
+    rows: ["VC-1", "N-1", "N-2", "FLD-12"],
     name: "nothing asks whether a run is live in the conversation or its directory",
     edits: [...laneNeverTaken, ...workspaceNeverTaken],
+  },
+  {
+    rows: ["N-1"],
+    name: "each picture of an album is a message of its own",
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: "for (const of of groupsOf(item, lane)) {",
+        replace: "for (const of of groupsOf(item, lane).slice(9)) {",
+      },
+    ],
+  },
+  {
+    rows: ["N-1"],
+    name: "a message may begin before it is whole",
+    edits: [
+      {
+        file: "store/readiness.ts",
+        find: "coalesce((SELECT is_ready FROM inbox",
+        replace: "coalesce((SELECT 1 FROM inbox",
+      },
+    ],
   },
   {
     rows: ["VC-1"],

@@ -12,7 +12,13 @@ const root = dirname(dirname(import.meta.dirname));
 const leftOut = ["page"];
 
 /** Copied beside `src/`: what a test of the audit imports. */
-const besides = ["test/model", "test/engine-house.ts", "test/no-files.ts", "test/scripted-driver.ts"];
+const besides = [
+  "test/model",
+  "test/engine-house.ts",
+  "test/manual-files.ts",
+  "test/no-files.ts",
+  "test/scripted-driver.ts",
+];
 
 export function testFileOf(row: string): string {
   const found = [`${row}.test.ts`, `${row}.cli.test.ts`].find((name) => existsSync(join(import.meta.dirname, name)));

@@ -55,6 +55,8 @@ type Update = {
   state: "waiting" | "sent" | "acknowledged";
   /** The life that it was last sent to, 0 before the first time. */
   sentTo: number;
+  /** It stays behind for so many deliveries. */
+  delay: number;
 };
 /** `files` are the kinds of those that come with it. */
 type Message = {
@@ -67,6 +69,8 @@ type Call = { readonly life: number; readonly updates: readonly Update[]; isAnsw
 const batchMax = 3;
 /** Answers to what is open that people give beside what they do anyway. */
 const answersMax = 8;
+/** How many of the parts of a message come long after the others. */
+const stragglers = 0.2;
 /** How often an update reaches a life that was succeeded. */
 const ghostPolls = 0.1;
 /** Several channels call at once, and a poller that gave up a call may make the next one. */
@@ -154,7 +158,8 @@ export function createChat(deps: ChatDeps): Chat {
       sentAtMs: clock.now(),
     };
     if (request.kind === "edit") noteEdit(place, request);
-    updates.push({ item, place, state: "waiting", sentTo: 0 });
+    const isStraggler = part !== undefined && random.chance(stragglers);
+    updates.push({ item, place, state: "waiting", sentTo: 0, delay: isStraggler ? random.between(2, 12) : 0 });
   }
 
   // ---- files, pieces, changes
@@ -215,8 +220,17 @@ export function createChat(deps: ChatDeps): Chat {
     const written = updates.filter(
       ({ item }) => item.conversation === place.conversation && item.request.kind === "prompt" && item.message !== null,
     );
-    const target = written.length === 0 ? null : random.pick(written.slice(-6)).item.message;
+    const joined = random.chance(0.5) ? written.filter(({ item }) => isJoinedAndWaits(item)) : [];
+    const target =
+      written.length === 0 ? null : random.pick(joined.length > 0 ? joined : written.slice(-6)).item.message;
     return target === null ? null : { kind: "edit", message: target, text: "rather" };
+  }
+
+  function isJoinedAndWaits({ key }: InboxItem): boolean {
+    const row = mirror.itemByKey.get(key);
+    const whole = row?.partOf == null ? row : mirror.items.get(row.partOf);
+    if (whole === undefined || (whole.state !== "queued" && whole.state !== "held")) return false;
+    return whole.request.kind === "prompt" && whole.request.prompt.isJoined === true;
   }
 
   function drawSetting(): Request {
@@ -376,9 +390,14 @@ export function createChat(deps: ChatDeps): Chat {
     const list = random.chance(0.05) ? mirror.buttons : own;
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
+    const unready = scenario.media > 0 && random.chance(0.5) ? list.findLast(isSteerOfUnready) : undefined;
+    if (unready !== undefined) return { kind: "press", button: unready.id as ButtonId };
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
     const asked = scenario.media > 0 && random.chance(0.3) ? list.findLast(isOpenHeldItem) : undefined;
     if (asked !== undefined) return { kind: "press", button: asked.id as ButtonId };
+    const join =
+      scenario.media > 0 && random.chance(0.3) && isHoldingUnready(place) ? list.findLast(isJoin) : undefined;
+    if (join !== undefined) return { kind: "press", button: join.id as ButtonId };
     const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
@@ -389,6 +408,27 @@ export function createChat(deps: ChatDeps): Chat {
 
   function isOpenHeldItem({ id, action }: ButtonRow): boolean {
     return action.kind === "held-item" && !pressed.has(id) && random.chance(0.5);
+  }
+
+  function isSteerOfUnready({ id, action }: ButtonRow): boolean {
+    if (action.kind !== "steer" || pressed.has(id)) return false;
+    const item = mirror.items.get(action.item);
+    return item?.state === "queued" && !item.isReady;
+  }
+
+  function isJoin({ id, action }: ButtonRow): boolean {
+    return action.kind === "held" && action.how === "run-as-one" && !pressed.has(id);
+  }
+
+  function isHoldingUnready({ conversation }: Place): boolean {
+    let held = 0;
+    let unready = 0;
+    for (const item of mirror.items.values()) {
+      if (item.conversation !== conversation || item.state !== "held") continue;
+      held += 1;
+      if (!item.isReady) unready += 1;
+    }
+    return held > 1 && unready > 0;
   }
 
   function isReleaseOfLive({ action }: ButtonRow): boolean {
@@ -410,7 +450,8 @@ export function createChat(deps: ChatDeps): Chat {
 
   function deliver(to: Life): Choice | null {
     if (calls.filter((call) => call.life === to.number && !call.isAnswered).length >= callsMax) return null;
-    const waiting = updates.filter((update) => update.state === "waiting");
+    const waiting = updates.filter((update) => update.state === "waiting" && (isCalm || update.delay === 0));
+    for (const update of updates) if (update.delay > 0) update.delay -= 1;
     const repeated = waiting.length === 0 || random.chance(scenario.duplicates / 4);
     const source = repeated && !isCalm && random.chance(scenario.duplicates) ? updates : waiting;
     if (source.length === 0) return null;

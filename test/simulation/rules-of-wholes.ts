@@ -162,16 +162,19 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
     violated("S1", `item ${item.id} begins, and in it is said "${said.join(" ")}"`);
   }
 
-  function endOfDecision(): void {
-    for (const { item, tags } of joinedOnHold) {
-      const isKept = mirror
-        .queue(item.conversation)
-        .some((other) =>
-          tags.every((tag) => [other, ...mirror.partsOf(other.id)].flatMap((one) => tagsOfItem(one)).includes(tag)),
-        );
-      if (!isKept && mirror.liveIn(item.conversation) === null)
-        violated("whole", `item ${item.id} was joined with others, and is in none of them`);
+  /** Another message of the conversation has them, in its prompt or in what joined it. */
+  function isKept(item: ItemRow, tags: readonly string[]): boolean {
+    for (const other of mirror.items.values()) {
+      if (other === item || other.conversation !== item.conversation || other.state === "merged") continue;
+      const kept = [other, ...mirror.partsOf(other.id)].flatMap((one) => tagsOfItem(one));
+      if (tags.every((tag) => kept.includes(tag))) return true;
     }
+    return false;
+  }
+
+  function endOfDecision(): void {
+    for (const { item, tags } of joinedOnHold)
+      if (!isKept(item, tags)) violated("whole", `item ${item.id} was joined with others, and is in none of them`);
     joinedOnHold = [];
     isRewording = false;
   }
