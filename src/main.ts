@@ -181,6 +181,7 @@ async function connectTelegram(
       owners: new Set(users),
       engine,
       outbox: store.outbox,
+      history: store.history,
       files,
       clock,
       random: Math.random,

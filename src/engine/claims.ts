@@ -48,17 +48,17 @@ async function claim(
     throw new Error(`item ${item.id} in line is a ${item.request.kind}, not a prompt`);
   if (!(await work.tx.moveItem(item.id, "queued", "running", owner.run)))
     throw new Error(`item ${item.id} was not in line`);
-  await addStatus(work, lane, owner);
+  await addStatus(work, lane, owner, item.message);
   work.touched.add(lane.conversation);
   return { owner, lane, prompt: item.request.prompt, driver, startedAtMs: work.atMs };
 }
 
-async function addStatus(work: Work, lane: Lane, owner: Claim["owner"]): Promise<void> {
+async function addStatus(work: Work, lane: Lane, owner: Claim["owner"], about: string | null): Promise<void> {
   const stop = await addButton(work, lane.conversation, { kind: "stop", owner });
   const row = {
     conversation: lane.conversation,
     run: owner.run,
-    body: { kind: "status" as const, run: owner.run, stop },
+    body: { kind: "status" as const, run: owner.run, stop, about, view: lane.settings.view },
   };
   await work.tx.addOutgoing(
     { ...row, dedupe: `run:${owner.run}:status`, notBeforeMs: work.atMs + statusDelayMs },

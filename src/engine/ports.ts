@@ -298,10 +298,17 @@ export type RunSummary = {
  * `summary` replaces it with its last state; `answer` is the agent's final text (Markdown).
  */
 export type Outgoing =
-  | { readonly kind: "status"; readonly run: RunId; readonly stop: Button }
+  /** `about` is the channel's id of the person's message. None of the optional ones is in what older versions stored. */
+  | {
+      readonly kind: "status";
+      readonly run: RunId;
+      readonly stop: Button;
+      readonly about?: string | null;
+      readonly view?: ConversationSettings["view"];
+    }
   /** No `buttons` in what older versions stored. */
   | { readonly kind: "summary"; readonly summary: RunSummary; readonly buttons?: readonly (readonly Button[])[] }
-  | { readonly kind: "answer"; readonly run: RunId; readonly text: string }
+  | { readonly kind: "answer"; readonly run: RunId; readonly text: string; readonly about?: string | null }
   | { readonly kind: "file"; readonly run: RunId; readonly file: OutgoingFile; readonly caption: string | null }
   /** What the agent asks, as it stands. The first of an ask is a message; each further one replaces it (`replaces`). */
   | {
@@ -518,7 +525,7 @@ export interface Tx {
   removePerson(user: string): Promise<Person | null>;
   /** Who asks, or was answered within the hour. */
   pairings(): Promise<readonly (Pairing & { readonly state: "pending" | "over" })[]>;
-  /** Rejects when the person has one. */
+  /** Replaces what the same person asked before. */
   addPairing(pairing: Pairing): Promise<void>;
   /** pending -> over, once; false when it is not pending. */
   endPairing(user: string): Promise<boolean>;
@@ -646,6 +653,13 @@ export type EndedRuns = {
 /** `toQuietMs` is a sum: from the order to the settled end. */
 export type StoppedRuns = { readonly driver: string; readonly runs: number; readonly toQuietMs: number };
 
+/** Somebody who wrote without being let in. `claim.key` is that of what they wrote. */
+export type Stranger = {
+  readonly user: string;
+  readonly name: string;
+  readonly claim?: { readonly code: string; readonly key: ItemKey };
+};
+
 /** Whom a channel lets through besides the owners, and the conversations in which it hears everything. */
 export type Access = { readonly people: readonly Person[]; readonly listening: readonly ConversationId[] };
 
@@ -680,9 +694,11 @@ export interface Engine extends AsyncDisposable {
   access(): Promise<Access>;
   /**
    * A stranger wrote: resolves after the commit with the code that they are to be told, once an hour, or null when they are to be told
-   * nothing. Nothing of what they wrote gets here (T1).
+   * nothing. Nothing of what they wrote gets here (T1) but a `claim`: a code, which makes an owner of who read it in the terminal.
    */
-  knock(stranger: { readonly user: string; readonly name: string }): Promise<string | null>;
+  knock(stranger: Stranger): Promise<string | null>;
+  /** The code that makes an owner of whoever sends it within the hour; null when there is one. An earlier one is good no more. */
+  inviteOwner(): Promise<string | null>;
   /** The newest snapshot of a live run; null when it is not live in this process. */
   snapshot(run: RunId): RunSnapshot | null;
   snapshots(): readonly RunSnapshot[];

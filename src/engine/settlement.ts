@@ -170,7 +170,7 @@ async function tellOutcome(
     case "finished": {
       const text =
         end.kind === "completed" && end.answer.trim() !== "" ? end.answer : "(The agent finished without a text.)";
-      const body = { kind: "answer" as const, run, text };
+      const body = { kind: "answer" as const, run, text, about: item.message };
       await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);
       return;
     }

@@ -9,7 +9,7 @@
  */
 import { createReadStream } from "node:fs";
 import { Api, GrammyError, HttpError, InputFile } from "grammy/web";
-import type { InlineKeyboardButton, MessageEntity, Update } from "grammy/types";
+import type { InlineKeyboardButton, MessageEntity, ReactionType, Update } from "grammy/types";
 
 import { createFetch, type Download } from "./fetch.ts";
 import type { FormattedText } from "./formatted-text.ts";
@@ -91,6 +91,8 @@ export interface TelegramClient {
   /** Begins to download a file that a message names. Its bytes throw when the connection breaks; they are to be read to their end, or not. */
   openFile(file: string, signal: AbortSignal): Promise<Outcome<OpenFile>>;
   showTyping(to: Address, signal: AbortSignal): Promise<Outcome<null>>;
+  /** Puts a reaction on a message in the place of ours before; null takes it away. */
+  react(chat: number, message: number, emoji: string | null, signal: AbortSignal): Promise<Outcome<null>>;
   answerPress(query: string, text: string | null, signal: AbortSignal): Promise<Outcome<null>>;
   setCommands(
     commands: readonly { readonly command: string; readonly description: string }[],
@@ -208,6 +210,12 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
     showTyping(to, signal) {
       return attemptNull(() =>
         api.sendChatAction({ ...addressed(to), action: "typing" }, within(signal, shortTimeoutMs)),
+      );
+    },
+    react(chat, message, emoji, signal) {
+      const reaction = emoji === null ? [] : [{ type: "emoji", emoji } as ReactionType];
+      return attemptNull(() =>
+        api.setMessageReaction({ chat_id: chat, message_id: message, reaction }, within(signal, shortTimeoutMs)),
       );
     },
     answerPress(query, text, signal) {

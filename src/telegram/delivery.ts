@@ -8,6 +8,7 @@
  * 4. A chat that forbids us gets nothing more until it speaks again; its rows end as undeliverable, without requests.
  */
 import type { Clock, Engine, Files, Log, OutboxId, OutboxQueue, OutboxRow } from "../engine/ports.ts";
+import type { Notice } from "../domain/notice.ts";
 import { renderAsk } from "./ask-card.ts";
 import type { Chats, Delivered } from "./chats.ts";
 import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
@@ -16,6 +17,7 @@ import { createLedger } from "./ledger.ts";
 import type { LiveStatuses } from "./live-status.ts";
 import { compose, keyboardOf, marked, type Part, plainer, type Sendable } from "./message-parts.ts";
 import type { ChatPace } from "./pacing.ts";
+import type { Receipt, Receipts } from "./receipts.ts";
 import { type RenderMarkdown, renderSummary } from "./render.ts";
 
 export type DeliveryDeps = {
@@ -48,7 +50,13 @@ const redrawAttemptsMax = 8;
 type Redraw = { readonly first: string; readonly text: FormattedText; readonly keyboard: Keyboard };
 
 /** `signal` ends waiting inside a delivery: the program is about to be gone. */
-export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatuses, signal: AbortSignal): Delivery {
+export function createDelivery(
+  deps: DeliveryDeps,
+  chats: Chats,
+  live: LiveStatuses,
+  receipts: Pick<Receipts, "want">,
+  signal: AbortSignal,
+): Delivery {
   const { client, engine, outbox, clock, log } = deps;
   const ledger = createLedger(deps, signal);
   /** Parts of a row that were delivered in this life, so that a later part's failure does not repeat them. */
@@ -71,7 +79,29 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
       const { text } = renderAsk(body.ask, body.state, await deps.markdown());
       return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address);
     }
+    if (body.kind === "status" && body.view === "quiet") {
+      receipts.want(address.chat, body.about, "running");
+      return end(row, "superseded");
+    }
     return deliverParts(row, body, address, pace);
+  }
+
+  function acknowledge(body: Sendable, chat: number): void {
+    switch (body.kind) {
+      case "status":
+        return receipts.want(chat, body.about, "running");
+      case "answer":
+        return receipts.want(chat, body.about, "done");
+      case "notice": {
+        const receipt = receiptOf(body.notice.kind);
+        return receipt === null ? undefined : receipts.want(chat, body.replyTo, receipt);
+      }
+      case "ask":
+      case "file":
+        return;
+      default:
+        body satisfies never;
+    }
   }
 
   async function putOff(row: OutboxRow, waitMs: number): Promise<Delivered> {
@@ -101,9 +131,10 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
     if (result.kind !== "sent") return result;
     await ledger.sent(row, String(result.message));
     progress.delete(row.id);
+    acknowledge(body, chats.addressNow(address).chat);
     if (body.kind === "status" && snapshot !== null) {
       const sent = { address: chats.addressNow(address), message: result.message, keyboard: keyboardOf([[body.stop]]) };
-      live.add({ run: body.run, ...sent, shown: snapshot }, pace);
+      live.add({ run: body.run, ...sent, shown: snapshot, view: body.view ?? "normal" }, pace);
     }
     return { kind: "free" };
   }
@@ -261,4 +292,11 @@ export function createDelivery(deps: DeliveryDeps, chats: Chats, live: LiveStatu
   }
 
   return { deliver, putOff, sendOnce };
+}
+
+/** What a notice says of the message that it replies to. */
+function receiptOf(kind: Notice["kind"]): Receipt | null {
+  if (kind === "queued") return "queued";
+  if (kind === "failed") return "failed";
+  return kind === "stopped" || kind === "interrupted" ? "none" : null;
 }

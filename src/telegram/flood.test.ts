@@ -105,6 +105,7 @@ function createCrowd(seed: number) {
     outbox,
     files: noFiles,
     markdown: () => Promise.resolve(renderMarkdown),
+    waiting: () => Promise.resolve(0),
     clock,
     random: noChance,
     log: createRecordedLog(),

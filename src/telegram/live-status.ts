@@ -4,18 +4,21 @@
  * 1. I8: an edit is drawn only while its run is live; from the look at the run to the request nothing is awaited.
  * 2. An edit decorates: one that fails is not repeated, the next one shows everything anyway.
  */
+import type { ConversationId } from "../domain/conversation.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Clock, Engine, Log, RunSnapshot } from "../engine/ports.ts";
 import type { Chats, Delivered } from "./chats.ts";
 import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
 import type { ChatPace } from "./pacing.ts";
-import { type RenderMarkdown, renderStatus } from "./render.ts";
+import { type RenderMarkdown, renderStatus, type StatusView } from "./render.ts";
 
 export type LiveStatusDeps = {
   readonly client: TelegramClient;
   readonly engine: Pick<Engine, "snapshot">;
   /** Loaded when the first text needs it: the parser is a good part of the program's start. */
   readonly markdown: () => Promise<RenderMarkdown>;
+  /** How many messages wait behind the run of a conversation. Never rejects. */
+  readonly waiting: (conversation: ConversationId) => Promise<number>;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -26,6 +29,7 @@ export type LiveStatus = {
   readonly address: Address;
   readonly message: number;
   readonly keyboard: Keyboard;
+  readonly view: StatusView;
   shown: RunSnapshot;
   shownText: string;
   notBeforeMs: number;
@@ -34,7 +38,7 @@ export type LiveStatus = {
 export interface LiveStatuses {
   readonly all: ReadonlyMap<RunId, LiveStatus>;
   /** It was sent, and shows `shown`. */
-  add(sent: Pick<LiveStatus, "run" | "address" | "message" | "keyboard" | "shown">, pace: ChatPace): void;
+  add(sent: Pick<LiveStatus, "run" | "address" | "message" | "keyboard" | "shown" | "view">, pace: ChatPace): void;
   /** Draws the newest snapshot of a live run. Never rejects for Telegram's sake. */
   edit(status: LiveStatus, pace: ChatPace): Promise<Delivered>;
   /** Nothing more is drawn of this run. */
@@ -51,9 +55,11 @@ export function createLiveStatuses(deps: LiveStatusDeps, chats: Chats, signal: A
 
   async function edit(status: LiveStatus, pace: ChatPace): Promise<Delivered> {
     const renderMarkdown = await deps.markdown();
+    const conversation = engine.snapshot(status.run)?.owner.conversation;
+    const waiting = conversation === undefined ? 0 : await deps.waiting(conversation);
     const snapshot = engine.snapshot(status.run);
     if (snapshot === null) return { kind: "free" };
-    const text = renderStatus(snapshot, clock.now(), renderMarkdown);
+    const text = renderStatus(snapshot, clock.now(), renderMarkdown, { view: status.view, waiting });
     // I8: from the look at the live run to the request nothing is awaited.
     const outcome: Outcome<null> =
       text.text === status.shownText

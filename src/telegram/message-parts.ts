@@ -58,7 +58,14 @@ const captionCharsMax = 900;
 export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: Drawing): Part[] | null {
   switch (body.kind) {
     case "status":
-      return live && [textPart(renderStatus(live, nowMs, renderMarkdown), keyboardOf([[body.stop]]))];
+      return (
+        live && [
+          textPart(
+            renderStatus(live, nowMs, renderMarkdown, { view: body.view ?? "normal", waiting: 0 }),
+            keyboardOf([[body.stop]]),
+          ),
+        ]
+      );
     case "answer":
       return answerParts(body.text, renderMarkdown);
     case "notice":

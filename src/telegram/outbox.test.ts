@@ -35,7 +35,10 @@ function createWorld() {
   /** The copies that are there, by their ids. */
   const copies = new Map<string, string>();
   const files = { find: (id: string) => Promise.resolve(copies.get(id) ?? null) };
-  const deps = { client: telegram, engine, outbox, files, markdown, clock, random: noChance, log };
+  /** How many messages wait behind each run. */
+  const line = { waiting: 0 };
+  const waiting = () => Promise.resolve(line.waiting);
+  const deps = { client: telegram, engine, outbox, files, markdown, waiting, clock, random: noChance, log };
   const sender = createTelegramOutbox(deps);
   const end = new AbortController();
   const ended = sender.run(end.signal);
@@ -45,6 +48,7 @@ function createWorld() {
     outbox,
     telegram,
     log,
+    line,
     copies,
     sender,
     async say(body: Outgoing, conversation = alice): Promise<OutboxId> {
@@ -216,6 +220,7 @@ describe("unknown outcomes", () => {
       outbox,
       files: noFiles,
       markdown: () => Promise.resolve(renderMarkdown),
+      waiting: () => Promise.resolve(0),
       clock,
       random: noChance,
       log: createRecordedLog(),
@@ -580,6 +585,86 @@ describe("what an agent asks", () => {
     expect(new Set(world.telegram.calls.slice(before).map(({ method }) => method))).toEqual(
       new Set(["typing", "edit"]),
     );
+  });
+});
+
+describe("how much is shown", () => {
+  it("is the answer alone in quiet conversations", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    const id = await world.say({ ...status, view: "quiet" });
+    await world.clock.advance(10_000);
+    await world.settleRun({ kind: "finished" });
+    await world.say(answer("done"));
+    expect(world.telegram.seen).toEqual(["text 1: done"]);
+    expect(world.outbox.row(id).state).toBe("superseded");
+  });
+
+  it("is the newest tools as well in verbose ones, and how many messages wait behind the run", async () => {
+    const world = createWorld();
+    world.line.waiting = 3;
+    world.engine.show(run, alice);
+    await world.say({ ...status, view: "verbose" });
+    const tools = [{ id: "1", name: "Bash", target: "ls", state: "ok" as const }];
+    world.engine.show(run, alice, { transcript: { phase: { kind: "thinking" }, tools, toolCount: 1 } });
+    await world.clock.advance(1_500);
+    expect(world.telegram.seen.at(-1)).toBe(
+      "edit 1: \u{1F4AD} Thinking\u2026\n2 s \u00B7 1 tool \u00B7 3 waiting\n\n\u2714 Bash ls",
+    );
+  });
+
+  it("has a way to the details on the last line", async () => {
+    const world = createWorld();
+    await world.showRun();
+    world.engine.settle(run);
+    world.outbox.endStatus(run);
+    const id = "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCC" as ButtonId;
+    const details = { id, action: { kind: "details", run, page: 0 } } as const;
+    await world.say({ ...(summary({ kind: "finished" }) as Outgoing & { kind: "summary" }), buttons: [[details]] });
+    await world.clock.advance(2_000);
+    expect(world.telegram.calls.at(-1)).toMatchObject({ method: "edit", labels: ["Details"] });
+  });
+});
+
+describe("receipts", () => {
+  const reactions = (world: ReturnType<typeof createWorld>) =>
+    world.telegram.calls.filter(({ method }) => method === "react").map(({ message, text }) => `${message} ${text}`);
+
+  it("say on the person's message that it waits, runs, and is done", async () => {
+    const world = createWorld();
+    const queued = { kind: "queued", position: 1, waitsFor: "run", workspace: "/w" } as const;
+    await world.say({ kind: "notice", notice: queued, buttons: [], replyTo: "7" });
+    world.engine.show(run, alice);
+    await world.say({ ...status, about: "7" });
+    await world.settleRun({ kind: "finished" });
+    await world.say({ kind: "answer", run, text: "done", about: "7" });
+    await world.clock.advance(1_000);
+    expect(reactions(world)).toEqual(["7 \u{1F440}", "7 \u270D", "7 \u{1F44D}"]);
+  });
+
+  it("say that it failed, and nothing any more when it was stopped", async () => {
+    const world = createWorld();
+    const failed = { kind: "failed", fault: { kind: "overloaded" } } as const;
+    await world.say({ kind: "notice", notice: failed, buttons: [], replyTo: "7" });
+    const stopped = { kind: "stopped", why: "user", held: 0, forced: false } as const;
+    await world.say({ kind: "notice", notice: stopped, buttons: [], replyTo: "8" });
+    await world.clock.advance(1_000);
+    expect(reactions(world)).toEqual(["7 \u{1F44E}", "8 "]);
+  });
+
+  it("are waited for by nothing, and not tried again in a chat that does not take them", async () => {
+    const world = createWorld();
+    const gate = Promise.withResolvers<Outcome<never>>();
+    world.telegram.meet = ({ method }) => (method === "react" ? gate.promise : null);
+    await world.say({ kind: "answer", run, text: "one", about: "7" });
+    await world.say({ kind: "answer", run, text: "two", about: "8" });
+    expect(world.telegram.seen).toEqual(["text 1: one", "text 1: two"]);
+    gate.resolve({ kind: "rejected", code: 400, why: "other", description: "Bad Request: REACTION_INVALID" });
+    await world.clock.advance(1_000);
+    await world.say({ kind: "answer", run, text: "three", about: "9" });
+    await world.clock.advance(10_000);
+    expect(reactions(world)).toHaveLength(2);
+    expect(world.telegram.seen).toHaveLength(3);
   });
 });
 

@@ -16,10 +16,12 @@ import { createBackoff } from "./backoff.ts";
 import { createBell } from "./bell.ts";
 import { createChats, type Delivered } from "./chats.ts";
 import { createDelivery, type DeliveryDeps } from "./delivery.ts";
-import { createLiveStatuses, type LiveStatus } from "./live-status.ts";
+import { createLiveStatuses, type LiveStatus, type LiveStatusDeps } from "./live-status.ts";
+import { createReceipts, type WantedReceipt } from "./receipts.ts";
 import { type ChatPace, createPacing, type Deed, type Urgency } from "./pacing.ts";
 
-export type OutboxDeps = DeliveryDeps & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
+export type OutboxDeps = DeliveryDeps &
+  Pick<LiveStatusDeps, "waiting"> & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
 
 export interface TelegramOutbox {
   /**
@@ -72,7 +74,8 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   const hardStop = new AbortController();
   const chats = createChats(clock);
   const live = createLiveStatuses(deps, chats, hardStop.signal);
-  const delivery = createDelivery(deps, chats, live, hardStop.signal);
+  const receipts = createReceipts(client, clock);
+  const delivery = createDelivery(deps, chats, live, receipts, hardStop.signal);
   const pacing = createPacing(clock);
   const store = createBackoff(storeBackoff, deps.random);
   const bell = createBell(clock);
@@ -108,6 +111,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     hardStop.abort();
     await Promise.all([...lanes.values()].map(({ request }) => request ?? Promise.resolve()));
     await Promise.all([...typing.values()].map(({ request }) => request));
+    await receipts.settled();
     return phase === "unauthorised" ? "unauthorised" : "ended";
   }
 
@@ -167,6 +171,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       for (const status of [...live.all.values()].toSorted((a, b) => a.notBeforeMs - b.notBeforeMs))
         times.push(startEdit(status, nowMs));
       for (const snapshot of engine.snapshots()) times.push(startTyping(snapshot, nowMs));
+      for (const wanted of receipts.waiting()) times.push(startReceipt(wanted, nowMs));
     }
     forgetRested(nowMs);
     return Math.min(...times);
@@ -254,6 +259,15 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     const request = isWelcome ? client.showTyping(address, hardStop.signal).then(() => {}) : Promise.resolve();
     typing.set(owner.conversation, { atMs: nowMs, request });
     return nowMs + typingEveryMs;
+  }
+
+  /** What cannot go now is looked at with the next thing that happens, or at the next sweep. */
+  function startReceipt(wanted: WantedReceipt, nowMs: number): number {
+    const { heldUntilMs, pace } = laneOf(wanted.chat);
+    const waitMs = Math.max(heldUntilMs - nowMs, pace.waitMs("typing", "action", 0));
+    if (waitMs > 0) return nowMs + waitMs;
+    if (!chats.isClosed(wanted.chat) && receipts.send(wanted, hardStop.signal)) pace.count("action");
+    return Number.POSITIVE_INFINITY;
   }
 
   function isFree(lane: ChatLane, nowMs: number): boolean {

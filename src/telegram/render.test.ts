@@ -33,6 +33,20 @@ describe("the live status", () => {
     expect(drawn.entities.map(({ type }) => type)).toEqual(["code", "bold"]);
   });
 
+  it("says how many messages wait behind it, and shows the newest tools and thoughts when everything is wanted", () => {
+    const tools = Array.from({ length: 8 }, (_, n) => ({
+      ...{ id: `${n}`, name: "Bash", target: `step ${n}` },
+      state: n === 7 ? ("running" as const) : ("ok" as const),
+    }));
+    const transcript = { phase: tool("Bash", "step 7"), toolCount: 8, tools, thinking: "So it **is**." };
+    const drawn = renderStatus(snapshot(transcript), nowMs, renderMarkdown, { view: "verbose", waiting: 2 });
+    const lines = drawn.text.split("\n");
+    expect(lines.slice(1, 4)).toEqual(["12 s \u00B7 8 tools \u00B7 2 waiting", "", "\u2714 Bash step 2"]);
+    expect(lines.slice(-2)).toEqual(["\u2026 Bash step 7", "So it **is**."]);
+    expect(drawn.entities.at(-1)?.type).toBe("blockquote");
+    expect(draw(transcript).text).toBe("\u{1F527} Bash step 7\n12 s \u00B7 8 tools");
+  });
+
   it("says that it stops as soon as it was told to, whatever the agent still does", () => {
     expect(draw({ phase: tool("Bash", "sleep 100") }, "stopping").text).toBe("\u25A0 Stopping\u2026\n12 s");
     expect(draw({}, "quarantined").text).toContain("not proven");

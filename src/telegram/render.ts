@@ -3,10 +3,10 @@
  * Pure and cheap: it is drawn again every 1.5 s for as long as the run lives.
  */
 import type { Usage } from "../domain/agent-event.ts";
-import { duration, plural } from "../domain/notice.ts";
+import { duration, plural, toolMarks } from "../domain/notice.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { RunSnapshot, RunSummary } from "../engine/ports.ts";
-import { code, concat, type FormattedText, head, plain, tail } from "./formatted-text.ts";
+import { code, concat, type FormattedText, head, plain, styled, tail } from "./formatted-text.ts";
 import { readable, visibleLine } from "./visible.ts";
 
 /** What a phone shows of a growing text without scrolling, about twice over. In UTF-16 units. */
@@ -16,12 +16,45 @@ const targetCharsMax = 200;
 
 export type RenderMarkdown = (source: string) => FormattedText;
 
-export function renderStatus(snapshot: RunSnapshot, nowMs: number, renderMarkdown: RenderMarkdown): FormattedText {
+/** How much of a run is shown while it runs: `verbose` has its newest tools and thoughts as well. */
+export type StatusView = "normal" | "verbose" | "quiet";
+
+export type StatusFacts = { readonly view: StatusView; readonly waiting: number };
+
+/** So many of the newest tools fit above a text on a phone. */
+const toolsShownMax = 6;
+/** The end of what it thinks, on some lines. In UTF-16 units. */
+const thinkingCharsMax = 500;
+
+export function renderStatus(
+  snapshot: RunSnapshot,
+  nowMs: number,
+  renderMarkdown: RenderMarkdown,
+  { view, waiting }: StatusFacts = { view: "normal", waiting: 0 },
+): FormattedText {
   const { transcript } = snapshot;
-  const top = concat(phaseLine(snapshot), plain(`\n${facts(nowMs - snapshot.startedAtMs, transcript)}`));
+  const behind = waiting === 0 ? "" : ` \u00B7 ${waiting} waiting`;
+  const more = view === "verbose" ? verbose(transcript) : [];
+  const top = concat(
+    phaseLine(snapshot),
+    plain(`\n${facts(nowMs - snapshot.startedAtMs, transcript)}${behind}`),
+    ...more,
+  );
   const text = renderMarkdown(openFence(transcript.text, tail(transcript.text, tailCharsMax)));
   // Drawn text can be longer than its source (a table is padded): what is shown stays within one message.
   return text.text.trim() === "" ? top : concat(top, plain("\n\n"), head(text, tailCharsMax * 2));
+}
+
+function verbose({ tools, thinking }: Transcript): readonly FormattedText[] {
+  const lines = tools
+    .slice(-toolsShownMax)
+    .flatMap(({ name, target, state }) => [
+      plain(`\n${toolMarks[state]} ${clip(visibleLine(name), 64)} `),
+      code(clip(visibleLine(target), targetCharsMax / 2)),
+    ]);
+  const thought = readable(tail(thinking, thinkingCharsMax)).trim();
+  const quoted = thought === "" ? [] : [plain("\n"), styled("blockquote", thought)];
+  return [...(lines.length === 0 ? [] : [plain("\n"), ...lines]), ...quoted];
 }
 
 export function renderSummary(summary: RunSummary): FormattedText {

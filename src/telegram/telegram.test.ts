@@ -56,6 +56,7 @@ beforeEach(async () => {
         owners: new Set([emulator.owner.id]),
         engine,
         outbox,
+        history: { waiting: () => Promise.resolve([]) },
         files: noFiles,
         clock,
         random: () => 0,

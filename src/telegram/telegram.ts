@@ -6,7 +6,8 @@
  * 2. Input ends before output: when the program ends, polling stops at once, and what is due is still sent.
  */
 import { commandList } from "../domain/notice.ts";
-import type { Clock, Engine, FetchFile, Files, Log, OutboxQueue } from "../engine/ports.ts";
+import type { ConversationId } from "../domain/conversation.ts";
+import type { Clock, Engine, FetchFile, Files, History, Log, OutboxQueue } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import { type BotIdentity, createTelegramClient } from "./client.ts";
 import { createTelegramOutbox } from "./outbox.ts";
@@ -24,6 +25,7 @@ export type TelegramDeps = {
   readonly owners: ReadonlySet<number>;
   readonly engine: Pick<Engine, "accept" | "access" | "knock" | "snapshot" | "snapshots" | "watch">;
   readonly outbox: OutboxQueue;
+  readonly history: Pick<History, "waiting">;
   readonly files: Pick<Files, "find">;
   readonly clock: Clock;
   /** In 0..1, for spreading retries. */
@@ -70,7 +72,13 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   // The Markdown parser is a good part of a start: it is loaded when the first poll is on its way, or by the first message.
   const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
   const { files } = deps;
-  const outbox = createTelegramOutbox({ client, engine, outbox: deps.outbox, files, markdown, clock, random, log });
+  /** Shown beside a run: not worth failing for. */
+  const waiting = async (conversation: ConversationId): Promise<number> => {
+    const items = await deps.history.waiting(conversation, "queued").catch(() => []);
+    return items.length;
+  };
+  const sending = { client, engine, outbox: deps.outbox, files, markdown, waiting, clock, random, log };
+  const outbox = createTelegramOutbox(sending);
   const tell = (user: number, text: string): void => outbox.mention(user, text);
   const strangers = createStrangers({ engine, tell, clock, log });
   const input = new AbortController();

@@ -15,6 +15,7 @@ import type {
   Outgoing,
   Receipt,
   RunSnapshot,
+  Stranger,
 } from "../engine/ports.ts";
 import type { FileMessage, Keyboard, Outcome, TelegramClient } from "./client.ts";
 
@@ -213,7 +214,7 @@ export type RecordingEngine = Pick<Engine, "accept" | "access" | "knock" | "snap
   /** Who was let in, and where everything is heard. */
   letIn: Access;
   /** Strangers that the engine was told of. */
-  readonly knocks: readonly { readonly user: string; readonly name: string }[];
+  readonly knocks: readonly Stranger[];
   /** What was committed, in order, each key once. */
   readonly accepted: readonly InboxItem[];
   /** The batches as they came, repetitions included. */
@@ -237,7 +238,7 @@ export function createRecordingEngine(): RecordingEngine {
   const batches: (readonly InboxItem[])[] = [];
   const listeners = new Set<EngineListener>();
   const runs = new Map<RunId, RunSnapshot>();
-  const knocks: { user: string; name: string }[] = [];
+  const knocks: Stranger[] = [];
   const engine: RecordingEngine = {
     letIn: { people: [], listening: [] },
     knocks,
@@ -294,7 +295,7 @@ export function createRecordingEngine(): RecordingEngine {
 // ---------------------------------------------------------------- Telegram
 
 export type Call = {
-  readonly method: "text" | "file" | "edit" | "typing" | "press" | "me" | "commands";
+  readonly method: "text" | "file" | "edit" | "typing" | "react" | "press" | "me" | "commands";
   readonly chat: number;
   readonly thread: number | null;
   readonly text: string;
@@ -354,6 +355,7 @@ export function createScriptedTelegram(): ScriptedTelegram {
       met({ method: "edit", ...to, message, text, labels: labels(keyboard), entities: entities.length }, () => null),
     openFile: () => Promise.resolve({ kind: "rejected", code: 400, why: "other", description: "no files here" }),
     showTyping: (to) => met({ method: "typing", ...to }, () => null),
+    react: (chat, message, emoji) => met({ method: "react", chat, message, text: emoji ?? "" }, () => null),
     answerPress: (_query, text) => met({ method: "press", text: text ?? "" }, () => null),
     setCommands: () => met({ method: "commands" }, () => null),
     removeWebhook: () => Promise.resolve({ kind: "done", value: false }),

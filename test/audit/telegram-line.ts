@@ -130,6 +130,7 @@ export function startSending(house: House): { readonly telegram: ScriptedTelegra
     outbox: house.store.outbox,
     files: noFiles,
     markdown: () => Promise.resolve(renderMarkdown),
+    waiting: () => Promise.resolve(0),
     clock: house.clock,
     random: noChance,
     log: silentLog,
