@@ -269,8 +269,8 @@ describe("a message whose files are on their way", () => {
     await using _house = house;
     await house.send("a", "busy");
     await house.send("a", "one");
-    await picture(house, "1");
     await picture(house, "2");
+    await picture(house, "1");
     await house.send("a", "stop");
     house.driver.turns[0]?.obey("ask");
     await house.settled();

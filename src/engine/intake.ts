@@ -10,12 +10,12 @@
 import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import { decide } from "../domain/lane-machine.ts";
-import { joinPrompts, kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
+import { kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Clock, FetchedFile, Gathering, IncomingFiles, Lane, Log, Receipt, StoredItem } from "./ports.ts";
 import { carryOut, stopAll, stopConversation } from "./stops.ts";
 import { steerNow } from "./steering.ts";
-import { laneCapacity } from "./waiting-line.ts";
+import { laneCapacity, withParts } from "./waiting-line.ts";
 import { addButton, type Addressee, type Commit, fresh, persist, reply, seenBefore, type Work } from "./work.ts";
 
 // ---- While a message is admitted
@@ -216,7 +216,7 @@ async function settleWhole(
   const joined = await work.tx.partsOf(id);
   if (joined.length !== parts) return "grown";
   work.touched.add(item.conversation);
-  const prompt = withFiles(composed(item, joined), fetched);
+  const prompt = withFiles(withParts(item, joined), fetched);
   // Messages that were joined on hold brought files that were not asked for yet.
   if (prompt.files?.some((file) => file.state === "sent" && !fetched.has(file.file.source))) return "grown";
   await work.tx.takeParts(id, { ...item.request, prompt });
@@ -224,19 +224,6 @@ async function settleWhole(
   if (failures.some(({ again }) => again)) await askAboutFiles(work, item, prompt, failures);
   else await settleFiles(work, item, { ...item.request, prompt }, failures);
   return "whole";
-}
-
-/** The parts in the order in which they were written. Pieces of a text were cut at its most; the others are paragraphs. */
-function composed(item: StoredItem, joined: readonly StoredItem[]): Prompt {
-  // A message that came in two updates is one message.
-  const all = [item, ...joined];
-  const once = all.filter(
-    (piece, at) => all.findIndex(({ message }) => message === piece.message) === at || piece.message === null,
-  );
-  const pieces = once.toSorted((a, b) => Number(a.message) - Number(b.message));
-  const prompts = pieces.flatMap(({ request }) => (request.kind === "prompt" ? [request.prompt] : []));
-  const isSplit = item.gathers !== null && kindOf(item.gathers) === "split";
-  return joinPrompts(prompts, isSplit ? "\n" : "\n\n");
 }
 
 function withFiles(prompt: Prompt, fetched: ReadonlyMap<string, FetchedFile>): Prompt {

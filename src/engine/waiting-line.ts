@@ -48,12 +48,12 @@ export async function requeue(work: Work, held: readonly StoredItem[], how: "run
 
 /** With the parts that had joined any of them; files that are not here yet are those of the first now. */
 async function joinAll(work: Work, first: StoredItem, rest: readonly StoredItem[]): Promise<void> {
-  const all: StoredItem[] = [];
+  const prompts: Prompt[] = [];
   for (const item of [first, ...rest]) {
-    all.push(item, ...(await work.tx.partsOf(item.id)));
+    prompts.push(withParts(item, await work.tx.partsOf(item.id)));
     await work.tx.takeParts(item.id, item.request);
   }
-  const prompt = joined(all);
+  const prompt = joinPrompts(prompts, paragraph);
   await work.tx.rewriteItem(first.id, { kind: "prompt", placement: "queue", prompt });
   await work.tx.setReady(first.id, !(prompt.files ?? []).some(({ state }) => state === "sent"));
 }
@@ -75,10 +75,24 @@ export async function queuedItem(
   return { ...item, prompt: item.request.prompt };
 }
 
+const paragraph = "\n\n";
+
 /** Several messages as one prompt, in their order. */
 export function joined(items: readonly StoredItem[]): Prompt {
-  const prompts = items.flatMap((item) => (item.request.kind === "prompt" ? [item.request.prompt] : []));
-  return joinPrompts(prompts, "\n\n");
+  return joinPrompts(items.flatMap(promptOf), paragraph);
+}
+
+/**
+ * A message with those that joined it, in the order in which they were written. Pieces of a text were cut at its most; the others are
+ * paragraphs.
+ */
+export function withParts(item: StoredItem, parts: readonly StoredItem[]): Prompt {
+  const pieces = [item, ...parts].toSorted((a, b) => Number(a.message) - Number(b.message));
+  return joinPrompts(pieces.flatMap(promptOf), item.gathers?.startsWith("split:") === true ? "\n" : paragraph);
+}
+
+function promptOf({ request }: StoredItem): readonly Prompt[] {
+  return request.kind === "prompt" ? [request.prompt] : [];
 }
 
 export function entriesOf(items: readonly StoredItem[]): QueueEntry[] {

@@ -166,11 +166,24 @@ export function createChat(deps: ChatDeps): Chat {
 
   function drawMessages(place: Place): readonly Message[] {
     const share = (weight: number): boolean => weight > 0 && random.chance(weight / (weight + 4));
+    const hasty = scenario.media > 1 && random.chance(0.3) ? drawHasty(place) : null;
+    if (hasty !== null) return [{ request: hasty }];
     if (share(scenario.media)) return drawMedia(place);
     const edit = share(scenario.editing / 2) ? drawEdit(place) : null;
     if (edit !== null) return [{ request: edit }];
     if (share(scenario.setting / 2)) return [{ request: drawSetting() }];
     return [{ request: drawRequest(place) }];
+  }
+
+  /** Somebody does not wait for what is not whole: stops it, or joins it with others on hold. */
+  function drawHasty(place: Place): Request | null {
+    const unready = [...mirror.items.values()].filter(
+      ({ conversation, isReady, state }) => conversation === place.conversation && !isReady && state !== "merged",
+    );
+    if (unready.some(({ state }) => state === "queued") && random.chance(0.5))
+      return { kind: "command", command: { name: "stop", scope: "conversation" } };
+    const join = isHoldingUnready(place) ? mirror.buttons.findLast((one) => isJoin(one, place)) : undefined;
+    return join === undefined ? null : { kind: "press", button: join.id as ButtonId };
   }
 
   function drawMedia(place: Place): readonly Message[] {
@@ -234,6 +247,8 @@ export function createChat(deps: ChatDeps): Chat {
   }
 
   function drawSetting(): Request {
+    if (random.chance(0.5))
+      return { kind: "command", command: { name: "settings", setting: "policy", value: scenario.policy } };
     const [setting, value] = random.pick([
       ["policy", "queue"],
       ["policy", "steer"],
@@ -395,9 +410,6 @@ export function createChat(deps: ChatDeps): Chat {
     if (steer !== undefined) return { kind: "press", button: steer.id as ButtonId };
     const asked = scenario.media > 0 && random.chance(0.3) ? list.findLast(isOpenHeldItem) : undefined;
     if (asked !== undefined) return { kind: "press", button: asked.id as ButtonId };
-    const join =
-      scenario.media > 0 && random.chance(0.3) && isHoldingUnready(place) ? list.findLast(isJoin) : undefined;
-    if (join !== undefined) return { kind: "press", button: join.id as ButtonId };
     const release = random.chance(0.4) ? list.findLast(isReleaseOfLive) : undefined;
     if (release !== undefined) return { kind: "press", button: release.id as ButtonId };
     const button = random.chance(0.7)
@@ -416,8 +428,9 @@ export function createChat(deps: ChatDeps): Chat {
     return item?.state === "queued" && !item.isReady;
   }
 
-  function isJoin({ id, action }: ButtonRow): boolean {
-    return action.kind === "held" && action.how === "run-as-one" && !pressed.has(id);
+  function isJoin({ id, conversation, action }: ButtonRow, place: Place): boolean {
+    if (conversation !== place.conversation || pressed.has(id)) return false;
+    return action.kind === "held" && action.how === "run-as-one";
   }
 
   function isHoldingUnready({ conversation }: Place): boolean {

@@ -704,7 +704,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["whole"],
     edits: [
       {
-        file: "engine/intake.ts",
+        file: "engine/waiting-line.ts",
         find: ".toSorted((a, b) => Number(a.message) - Number(b.message))",
         replace: "",
       },

@@ -2,6 +2,7 @@
  * What one seed's world is like: how many conversations, slots and directories, how agents misbehave, how often the program
  * crashes. Each seed draws its own mixture ("swarm testing": a fault that is rare everywhere is common somewhere).
  */
+import { type ConversationSettings, policies } from "../../src/domain/conversation-settings.ts";
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import { telegramConversation, webConversation } from "../../src/domain/conversation.ts";
 import type { RunLimits } from "../../src/engine/run-watch.ts";
@@ -95,6 +96,8 @@ export type Scenario = {
   readonly editing: number;
   /** How much of what people do is setting what a message does while a turn runs, and what becomes of what is heard. */
   readonly setting: number;
+  /** What they like best a message to do. */
+  readonly policy: ConversationSettings["policy"];
   /** How often people answer what is asked before they do anything else, 0..1. */
   readonly answering: number;
 };
@@ -171,6 +174,7 @@ export function drawScenario(random: Random): Scenario {
     },
     media: isMedia ? 3 : random.pick([0, 0, 0.5]),
     editing: isMedia ? random.pick([1, 3]) : random.pick([0, 0, 0.5]),
+    policy: random.pick(policies),
     setting: isMedia ? random.pick([0, 1, 3]) : random.pick([0, 0, 0.3]),
     choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
     answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
