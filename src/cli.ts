@@ -145,7 +145,7 @@ Settings come from the environment, or from config.json in SIGNALBOX_HOME under 
   OPENAI_API_KEY                 [transcribe.apiKey] for openai; agents do not get it then
   OPENAI_BASE_URL                [transcribe.baseUrl] for openai (default https://api.openai.com/v1)
   TELEGRAM_BOT_TOKEN             [telegram.token] from @BotFather
-  TELEGRAM_ALLOWED_USERS         [telegram.allowedUsers] who may use the bot: numeric ids, separated by commas
+  TELEGRAM_ALLOWED_USERS         [telegram.allowedUsers] owners of the bot: numeric ids, separated by commas
   TELEGRAM_API_ROOT              [telegram.apiRoot] (default https://api.telegram.org)
 Only in the file: [agents] agents of the Agent Client Protocol, like "agents": { "gemini": {} } (docs/agents.md)`;
 }

@@ -200,10 +200,9 @@ test("a file that is no JSON, no object or cannot be read is refused by name", (
   expect(() => readConfig({ SIGNALBOX_HOME: dir })).toThrow(/config\.json cannot be read \(EISDIR\)/);
 });
 
-test("a token without allowed users is refused: the bot would answer nobody, or everybody", () => {
-  expect(refusal({ TELEGRAM_BOT_TOKEN: token })).toMatch(
-    /^TELEGRAM_ALLOWED_USERS is not set, but TELEGRAM_BOT_TOKEN is/,
-  );
+test("a token without allowed users is a bot that nobody may use yet", () => {
+  expect(read({ TELEGRAM_BOT_TOKEN: token }).telegram).toMatchObject({ users: [] });
+  expect(read({ TELEGRAM_BOT_TOKEN: token, TELEGRAM_ALLOWED_USERS: " " }).telegram).toMatchObject({ users: [] });
 });
 
 test("a page on another address needs a second, explicit setting", () => {

@@ -30,7 +30,7 @@ export type Config = {
   /** Null: no page. Port 0 takes any free one. */
   readonly web: Address | null;
   readonly log: LogLevel;
-  /** Null: no Telegram. `apiRoot` has no slash at its end. */
+  /** Null: no Telegram. `users` are owners; none: who sends the code of the terminal. `apiRoot` has no slash at its end. */
   readonly telegram: {
     readonly token: string;
     readonly users: readonly number[];
@@ -96,7 +96,7 @@ function build(settings: Settings, written: Written, environment: Environment): 
     runsMax: settings.maxRuns,
     web: webOf(settings, written),
     log: settings.log,
-    telegram: telegramOf(settings.telegram, written),
+    telegram: telegramOf(settings.telegram),
     claude: { path: settings.claude.path === undefined ? null : pathOf(settings.claude.path) },
     codex: { path: settings.codex.path === undefined ? null : pathOf(settings.codex.path) },
     agents: Object.fromEntries(
@@ -144,14 +144,9 @@ function webOf({ web, webAllowRemote }: Settings, { nameOf }: Written): Config["
   );
 }
 
-function telegramOf({ token, allowedUsers, apiRoot }: Settings["telegram"], { nameOf }: Written): Config["telegram"] {
+function telegramOf({ token, allowedUsers, apiRoot }: Settings["telegram"]): Config["telegram"] {
   if (token === undefined) return null;
-  if (allowedUsers !== undefined)
-    return { token, users: [...new Set(allowedUsers)], apiRoot: apiRoot.replace(/\/+$/, "") };
-  throw new ConfigError(
-    `TELEGRAM_ALLOWED_USERS is not set, but ${nameOf("telegram.token")} is: nobody could use the bot. ` +
-      "Allowed: numeric Telegram user ids separated by commas (@userinfobot tells you yours).",
-  );
+  return { token, users: [...new Set(allowedUsers)], apiRoot: apiRoot.replace(/\/+$/, "") };
 }
 
 function freeze<T extends object>(value: T): T {

@@ -201,7 +201,7 @@ async function checkSpeech({ speech, agentEnvironment }: Config): Promise<readon
 }
 
 async function checkTelegram({ telegram }: Config, isOnline: boolean): Promise<Finding> {
-  if (telegram === null) return note("Telegram is off. Set TELEGRAM_BOT_TOKEN and TELEGRAM_ALLOWED_USERS to use it.");
+  if (telegram === null) return note("Telegram is off. Set TELEGRAM_BOT_TOKEN to use it.");
   const users = telegram.users.length === 1 ? "1 user" : `${telegram.users.length} users`;
   if (!isOnline) return ok(`Telegram is set up for ${users}; doctor --online asks it whether the token works.`);
   const { createTelegramClient } = await import("./telegram/client.ts");

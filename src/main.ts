@@ -76,7 +76,7 @@ async function serve(house: House): Promise<number> {
   const workspace = openWorkspace(config, log);
   const workspaces = createWorkspaces({ tmpDir: tmpdir(), uid: process.getuid?.() ?? 0 });
   const files = createOutgoingFiles({ directory: join(config.home, "outgoing"), clock, log });
-  const fetchers: { telegram?: FetchFile } = {};
+  const fetchers: { telegram?: FetchFile; web?: FetchFile } = {};
   const receiving = { config, fetchers, scan, newId, environment, clock, log };
   const incoming = parts.use(createReceiving(receiving));
   const { runsMax, permissions, limits, downtimeMs } = config;
@@ -116,14 +116,14 @@ async function serve(house: House): Promise<number> {
   const answer = telegram === null ? null : await firstAnswer(telegram, house);
   if (answer === "unauthorised") throw new StartFailure(tokenRefused, 2);
   const choice = await agents.choose(stop.asked);
-  const around = { workspace, workspaces, store, engine, files, agents, choice, telegram, parts };
+  const around = { workspace, workspaces, store, engine, files, fetchers, agents, choice, telegram, parts };
   const page = config.web === null ? null : await openPage(house, config.web, around);
   // What conversations chose in an earlier life, before anything of them runs.
   for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
   if (stop.asked.aborted) return 0;
   await engine.boot();
   choice.driver.prewarm(workspace);
-  await greet(house, { choice, workspace, page, answer });
+  await greet(house, { engine, choice, workspace, page, answer });
   // Without a page, a Telegram that is lost leaves no way in.
   const end = await Promise.race([stop.first, ...(telegram !== null && page === null ? [telegram.lost] : [])]);
   if (end !== undefined) log.error({ reason: end }, "Telegram was the only way in, and it is lost: Signalbox ends");
@@ -132,17 +132,20 @@ async function serve(house: House): Promise<number> {
 }
 
 type Greeting = {
+  readonly engine: Engine;
   readonly choice: Choice;
   readonly workspace: string;
   readonly page: Page | null;
   readonly answer: FirstAnswer | null;
 };
 
-async function greet(house: House, { choice, workspace, page, answer }: Greeting): Promise<void> {
+async function greet(house: House, { engine, choice, workspace, page, answer }: Greeting): Promise<void> {
   const { config, log, terminal, version } = house;
   log.say(`Signalbox ${version} works in ${workspace}.`);
   log.say(`Telegram: ${telegramLine(config, answer)}`);
-  // To the terminal only: the link lets its first visitor in (I13).
+  const code = config.telegram === null ? null : await engine.inviteOwner();
+  // To the terminal only, as the page's link: both let in who has them (I13).
+  if (code !== null) terminal.out(`Telegram: nobody may use the bot yet. Send it this within an hour: /pair ${code}`);
   terminal.out(page === null ? "Page: off." : `Page: ${page.newLink()} (opens once, within 10 minutes)`);
   const agent = await choice.state;
   const name = agent.version === null ? choice.driver.name : `${choice.driver.name} (${agent.version})`;
@@ -229,8 +232,9 @@ async function firstAnswer(telegram: TelegramLine, { clock, log, stop }: House):
 }
 
 function telegramLine({ telegram }: Config, answer: Greeting["answer"]): string {
-  if (telegram === null) return "off. Set TELEGRAM_BOT_TOKEN and TELEGRAM_ALLOWED_USERS to use it.";
+  if (telegram === null) return "off. Set TELEGRAM_BOT_TOKEN to use it.";
   if (answer === null || typeof answer === "string") return "not reachable yet; trying again.";
+  if (telegram.users.length === 0) return `@${answer.username}, for whom its owner lets in.`;
   return `@${answer.username}, for ${telegram.users.length === 1 ? "1 user" : `${telegram.users.length} users`}.`;
 }
 
@@ -246,6 +250,7 @@ type PageParts = {
   readonly store: Store;
   readonly engine: Engine;
   readonly files: Files;
+  readonly fetchers: { web?: FetchFile };
   readonly agents: Agents;
   readonly choice: Choice;
   readonly telegram: TelegramLine | null;
@@ -254,8 +259,14 @@ type PageParts = {
 
 async function openPage(house: House, listen: NonNullable<Config["web"]>, around: PageParts): Promise<Page> {
   const { config, clock, log, version } = house;
-  const { workspace, workspaces, store, engine, files, agents, choice, telegram } = around;
-  const [{ createWeb }, { readWebSecret }] = await Promise.all([import("./web/web.ts"), import("./web/web-secret.ts")]);
+  const { workspace, workspaces, store, engine, files, fetchers, agents, choice, telegram } = around;
+  const [{ createWeb }, { readWebSecret }, { createUploads }] = await Promise.all([
+    import("./web/web.ts"),
+    import("./web/web-secret.ts"),
+    import("./web/uploads.ts"),
+  ]);
+  const uploads = createUploads({ directory: join(config.home, "uploads"), newId, now: () => clock.now() });
+  fetchers.web = uploads.fetchFile;
   const { name } = choice.driver;
   let agentVersion: string | null = null;
   void choice.state.then((state) => (agentVersion = state.version)); // never rejects
@@ -270,6 +281,7 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
       listen,
       pageDir: pageDirectory(),
       files,
+      uploads,
       chooseWorkspace: (typed) => workspaces.choose(typed),
       permissions: config.permissions,
       workspaceDefault: workspace,

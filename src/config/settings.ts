@@ -32,7 +32,9 @@ const telegramEntries = {
   ),
   allowedUsers: v.pipe(
     v.optional(v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(userIdMax))), v.minLength(1))),
-    v.description("numeric Telegram user ids, for example 123456789 (in the environment separated by commas)"),
+    v.description(
+      "numeric Telegram user ids of its owners, for example 123456789 (in the environment separated by commas); without any, the terminal shows a code that makes an owner of who sends it to the bot",
+    ),
   ),
   apiRoot: v.pipe(
     v.optional(v.pipe(v.string(), v.check(isApiRoot)), "https://api.telegram.org"),
@@ -127,7 +129,7 @@ const fileEntries = {
     v.optional(v.picklist(["debug", "info", "warn", "error", "silent"]), "info"),
     v.description("debug, info, warn, error or silent"),
   ),
-  telegram: section(telegramEntries, "the Telegram bot; a token needs allowedUsers"),
+  telegram: section(telegramEntries, "the Telegram bot"),
   claude: section(claudeEntries, "Claude Code"),
   codex: section(codexEntries, "Codex"),
   transcribe: section(transcribeEntries, "speech to text, for voice messages and other sound"),

@@ -205,10 +205,10 @@ export type Notice =
       readonly cancelled: number;
       readonly running: number;
     }
-  | { readonly kind: "let-in"; readonly role: PairedRole }
+  | { readonly kind: "let-in"; readonly role: Role }
   | { readonly kind: "shutting-down" };
 
-export type Who = { readonly user: string; readonly name: string; readonly role: PairedRole };
+export type Who = { readonly user: string; readonly name: string; readonly role: Role };
 
 /** Why a lane's reply text ends in a list of commands: one line each, as the command menu shows them. */
 export const commandList: readonly { readonly command: string; readonly description: string }[] = [
@@ -599,7 +599,7 @@ function people({ owners, people: others, asking }: Notice & { kind: "people" })
       `${name} (id ${user}) asks${code === null ? "; decide in your private chat with me" : `, code ${code}`}`,
   );
   return [
-    `Owners, from the configuration: ${owners.length === 0 ? "none" : owners.join(", ")}`,
+    `Owners by the configuration: ${owners.length === 0 ? "none" : owners.join(", ")}`,
     ...(known.length === 0 ? ["Nobody else may use this bot."] : known),
     ...ask,
   ].join("\n");
@@ -625,7 +625,7 @@ function person({ user, name, became, cancelled, running }: Notice & { kind: "pe
   }
 }
 
-function letIn(role: PairedRole): string {
+function letIn(role: Role): string {
   const head = `You may use this bot now, as ${describeRole(role)}.`;
   return role === "viewer"
     ? `${head} /status and /queue show it.`

@@ -13,7 +13,7 @@ export const roles = ["viewer", "operator", "owner"] as const;
 
 export type Role = (typeof roles)[number];
 
-/** What can be given to a person who asks. Owners are named in the configuration. */
+/** What can be given to a person who asks. Owners are named in the configuration, or read a code in its terminal. */
 export const pairedRoles = ["operator", "viewer"] as const;
 
 export type PairedRole = (typeof pairedRoles)[number];
@@ -25,7 +25,7 @@ export type PairedRole = (typeof pairedRoles)[number];
 export type Person = {
   readonly user: string;
   readonly name: string;
-  readonly role: PairedRole;
+  readonly role: Role;
   readonly admittedBy: ItemKey;
   readonly admittedAtMs: number;
 };

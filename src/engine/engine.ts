@@ -32,7 +32,7 @@ import type {
 } from "./ports.ts";
 import { createHostTools } from "./host-tools.ts";
 import { createIntake } from "./intake.ts";
-import { knock } from "./people.ts";
+import { inviteOwner, knock } from "./people.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
 import { keepUnsettled } from "./unsettled.ts";
@@ -78,6 +78,7 @@ export function createEngine(deps: EngineDeps): Engine {
     accept,
     access: () => store.history.access(),
     knock: (stranger) => commit((work) => knock(work, stranger)),
+    inviteOwner: () => commit(inviteOwner),
     snapshot: (run) => runs.get(run)?.snapshot() ?? null,
     snapshots: () => [...runs.values()].map((run) => run.snapshot()),
     watch,

@@ -369,3 +369,52 @@ test("a name is one clean line", () => {
   expect(cleanName(`a${"\u{1F600}".repeat(500)}`)).toBe(`a${"\u{1F600}".repeat(23)}`);
   expect(cleanName("Dr. No t.me/x")).toBe("Dr. No t me x");
 });
+
+describe("the first owner", () => {
+  test("is who sends the code of the terminal, once; others wait as they do everywhere", async () => {
+    const database = new DatabaseSync(":memory:");
+    const before = await createWorld({ owners: [], database });
+    const { engine } = before.house;
+    const first = await engine.inviteOwner();
+    const code = String(await engine.inviteOwner()); // the one before is good no more
+    const claim = (typed: unknown) => ({ code: String(typed), key: "tg:update:5" as ItemKey });
+    expect(await engine.knock({ user: mallory, name: "Mallory", claim: claim("ACDE-3467") })).not.toBeNull();
+    expect(await engine.knock({ user: mallory, name: "Mallory", claim: claim(first) })).toBeNull();
+    expect((await engine.access()).people).toEqual([]);
+    await engine.knock({ user: ada, name: "Ada", claim: claim(code.toLowerCase()) });
+    expect((await engine.access()).people).toMatchObject([{ user: ada, role: "owner", admittedBy: "tg:update:5" }]);
+    expect(await engine.knock({ user: otto, name: "Otto", claim: claim(code) })).not.toBeNull();
+    expect(await engine.inviteOwner()).toBeNull();
+
+    await using world = await createWorld({ owners: [], database });
+    expect(await world.house.engine.inviteOwner()).toBeNull();
+    expect((await world.said(own(ada))).map(({ kind }) => kind)).toEqual(["let-in", "pairing-asked"]);
+    expect((await world.presses(ada, "pair", own(ada), "viewer")).toast).toBe("Let in.");
+    await world.writes(ada, "/permissions bypass");
+    await world.writes(ada, "/people");
+    expect((await world.buttons(own(ada))).filter(({ action }) => action.kind === "remove-person")).toHaveLength(1);
+    expect(await world.states(own(ada))).toEqual(["done", "done", "done"]);
+  });
+
+  test("is nobody an hour after the start, and nobody where the configuration names one", async () => {
+    await using world = await createWorld({ owners: [] });
+    const code = String(await world.house.engine.inviteOwner());
+    expect(describeNotice({ kind: "people", owners: [], people: [], asking: [] }, "web")).toContain("none");
+    await world.house.clock.advance(3_600_000);
+    const claim = { code, key: "tg:update:6" as ItemKey };
+    await world.house.engine.knock({ user: mallory, name: "Mallory", claim });
+    expect((await world.house.engine.access()).people).toEqual([]);
+    await using owned = await createWorld();
+    expect(await owned.house.engine.inviteOwner()).toBeNull();
+  });
+
+  test("does not wait in the list of those who ask, and counts for none of them", async () => {
+    await using world = await createWorld({ owners: [] });
+    const code = String(await world.house.engine.inviteOwner());
+    for (const user of ["1", "2", "3"]) expect(await world.house.engine.knock({ user, name: "" })).not.toBeNull();
+    await world.gives("page", readText(`/pair ${code}`), webConversation("a"));
+    expect(await world.said(webConversation("a"))).toMatchObject([{ kind: "pairing-unknown" }]);
+    await world.gives("page", readText("/people"), webConversation("a"));
+    expect((await world.said(webConversation("a")))[1]).toMatchObject({ asking: [{}, {}, {}] });
+  });
+});

@@ -6,10 +6,11 @@
  *    that are shown already (T4). The page is its owner's.
  * 2. A refusal is a row and a text (I4), and changes nothing else: a button that was not theirs to press stays as it was.
  * 3. A stranger is told one code an hour; at most `pairingsMax` wait; a code works once (T1).
+ * 4. Where no owner is known, the first is who sends the code that only the terminal shows: never who comes first.
  */
 import type { ButtonAction } from "../domain/button.ts";
 import { channelOf, placeOf, telegramConversation } from "../domain/conversation.ts";
-import { type InboxItem, isNothingAlone } from "../domain/inbox-item.ts";
+import { type InboxItem, isNothingAlone, type ItemKey } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import {
   cleanName,
@@ -26,7 +27,7 @@ import {
   roleNeededToPress,
 } from "../domain/person.ts";
 import { isSameCode, shortCode, spelledCode } from "../lib/short-code.ts";
-import type { Receipt } from "./ports.ts";
+import type { Receipt, Stranger } from "./ports.ts";
 import { addButton, type Addressee, fresh, reply, say, seenBefore, type Work } from "./work.ts";
 
 // ---- Roles
@@ -58,20 +59,49 @@ async function neededFor(work: Work, { conversation, request }: InboxItem): Prom
 // ---- Strangers
 
 /** The code for a stranger who wrote; null when they are to be told nothing. */
-export async function knock(
-  work: Work,
-  stranger: { readonly user: string; readonly name: string },
-): Promise<string | null> {
-  const { user } = stranger;
+export async function knock(work: Work, stranger: Stranger): Promise<string | null> {
+  const { user, claim } = stranger;
   if (work.settings.owners.has(user) || (await work.tx.person(user)) !== null) return null; // let in meanwhile
   await work.tx.dropPairings(work.atMs - pairingLifeMs);
+  const name = cleanName(stranger.name);
+  if (claim !== undefined && (await claimed(work, { user, name, claim }))) return null;
   const known = await work.tx.pairings();
   if (known.some((one) => one.user === user)) return null;
-  if (known.filter(({ state }) => state === "pending").length >= pairingsMax) return null;
-  const pairing = { user, name: cleanName(stranger.name), code: shortCode(work.newId()), askedAtMs: work.atMs };
+  if ((await pendingPairings(work)).length >= pairingsMax) return null;
+  const pairing = { user, name, code: shortCode(work.newId()), askedAtMs: work.atMs };
   await work.tx.addPairing(pairing);
-  for (const owner of work.settings.owners) await tellOwner(work, owner, pairing);
+  for (const owner of await ownersOf(work)) await tellOwner(work, owner, pairing);
   return spelledCode(pairing.code);
+}
+
+async function ownersOf({ tx, settings }: Work): Promise<ReadonlySet<string>> {
+  const stored = (await tx.people()).flatMap(({ user, role }) => (role === "owner" ? [user] : []));
+  return new Set([...settings.owners, ...stored]);
+}
+
+// ---- The first owner
+
+/** In the place of a person's id: whoever will be the first owner. */
+const firstOwner = "";
+
+export async function inviteOwner(work: Work): Promise<string | null> {
+  if ((await ownersOf(work)).size > 0) return null;
+  const code = shortCode(work.newId());
+  await work.tx.addPairing({ user: firstOwner, name: "", code, askedAtMs: work.atMs });
+  return spelledCode(code);
+}
+
+/** Whether it was the code of the terminal, and they are the owner now. */
+async function claimed(
+  work: Work,
+  { user, name, claim }: { user: string; name: string; claim: NonNullable<Stranger["claim"]> },
+): Promise<boolean> {
+  if ((await ownersOf(work)).size > 0) return false;
+  const invited = (await freshPairings(work)).find((one) => one.user === firstOwner);
+  if (invited === undefined || !isSameCode(claim.code, invited.code)) return false;
+  await work.tx.endPairing(firstOwner);
+  await welcome(work, { user, name }, "owner", claim.key);
+  return true;
 }
 
 /** In the private chat, where there is one: a stranger opens no conversation, and only an owner is to see the code. */
@@ -141,15 +171,29 @@ export async function pressPair(
 }
 
 async function letIn(work: Work, item: InboxItem, { user, name }: Pairing, role: PairedRole): Promise<Notice> {
-  await work.tx.endPairing(user);
-  await work.tx.addPerson({ user, name, role, admittedBy: item.key, admittedAtMs: work.atMs });
-  const conversation = privateChat(user);
-  await work.tx.openLane(conversation, work.settings.workspace, false, work.newId());
-  await say(work, conversation, { kind: "let-in", role }, { dedupe: `let-in:${item.key}` });
+  await welcome(work, { user, name }, role, item.key);
   return tellDecision(work, item, { user, name, became: role, cancelled: 0, running: 0 });
 }
 
+/** `by` is the key of what let them in. */
+async function welcome(
+  work: Work,
+  { user, name }: { readonly user: string; readonly name: string },
+  role: Role,
+  by: ItemKey,
+): Promise<void> {
+  await work.tx.endPairing(user);
+  await work.tx.addPerson({ user, name, role, admittedBy: by, admittedAtMs: work.atMs });
+  const conversation = privateChat(user);
+  await work.tx.openLane(conversation, work.settings.workspace, false, work.newId());
+  await say(work, conversation, { kind: "let-in", role }, { dedupe: `let-in:${by}` });
+}
+
 async function pendingPairings(work: Work): Promise<readonly Pairing[]> {
+  return (await freshPairings(work)).filter(({ user }) => user !== firstOwner);
+}
+
+async function freshPairings(work: Work): Promise<readonly Pairing[]> {
   return (await work.tx.pairings()).filter(
     ({ state, askedAtMs }) => state === "pending" && askedAtMs > work.atMs - pairingLifeMs,
   );
@@ -161,7 +205,8 @@ export async function showPeople(work: Work, item: InboxItem): Promise<Notice> {
   const asking = await pendingPairings(work);
   const isShared = placeOf(item.conversation) === "group"; // where others would read the codes
   const buttons = [];
-  for (const { user, name } of people)
+  for (const { user, name } of people.filter((one) => one.user !== item.user))
+    // nobody locks themselves out
     buttons.push([await addButton(work, item.conversation, { kind: "remove-person", user, label: `Remove ${name}` })]);
   for (const { user, name } of isShared ? [] : asking) {
     for (const row of pairingActions(user, name)) {

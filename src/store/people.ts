@@ -1,7 +1,7 @@
 /** Who was let in, and who asks to be: few rows, kept until an owner or the hour ends them. */
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemKey } from "../domain/inbox-item.ts";
-import type { PairedRole, Pairing, Person } from "../domain/person.ts";
+import type { Pairing, Person, Role } from "../domain/person.ts";
 import type { Access, Tx } from "../engine/ports.ts";
 import type { Sql } from "./sql.ts";
 
@@ -26,7 +26,9 @@ export function peopleVerbs(sql: Sql): PeopleVerbs {
       ),
     addPairing: async ({ user, name, code, askedAtMs }) => {
       sql.run(
-        "INSERT INTO pairing (user, name, code, state, asked_at_ms) VALUES (?, ?, ?, 'pending', ?)",
+        `INSERT INTO pairing (user, name, code, state, asked_at_ms) VALUES (?, ?, ?, 'pending', ?)
+         ON CONFLICT (user) DO UPDATE SET name = excluded.name, code = excluded.code, state = excluded.state,
+           asked_at_ms = excluded.asked_at_ms`,
         user,
         name,
         code,
@@ -48,7 +50,7 @@ function readPeople(sql: Sql): readonly Person[] {
 }
 
 function addPerson(sql: Sql, { user, name, role, admittedBy, admittedAtMs }: Person): void {
-  const values: readonly [string, string, PairedRole, ItemKey, number] = [user, name, role, admittedBy, admittedAtMs];
+  const values: readonly [string, string, Role, ItemKey, number] = [user, name, role, admittedBy, admittedAtMs];
   sql.run(
     `INSERT INTO person (user, name, role, admitted_by, admitted_at_ms) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (user) DO UPDATE SET name = excluded.name, role = excluded.role, admitted_by = excluded.admitted_by,

@@ -249,7 +249,7 @@ function conversationOf(message: Pick<Message, "chat" | "message_thread_id" | "i
   return telegramConversation(message.chat.id, isTopic ? (message.message_thread_id ?? null) : null);
 }
 
-function updateKey(updateId: number): ItemKey {
+export function updateKey(updateId: number): ItemKey {
   return `tg:update:${updateId}` as ItemKey;
 }
 

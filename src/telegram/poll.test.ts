@@ -88,6 +88,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
   const answers: [query: string, text: string | null][] = [];
   const strangers: number[] = [];
   const named: string[] = [];
+  const claims: (string | undefined)[] = [];
   const chats: number[] = [];
   const health: string[] = [];
   const end = new AbortController();
@@ -97,8 +98,9 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     me,
     owners: new Set([owner.id]),
     presses: { answer: (query, text) => void answers.push([query, text]), settled: () => Promise.resolve() },
-    onStranger: ({ user, name }) => {
+    onStranger: ({ user, name, claim }) => {
       strangers.push(user);
+      claims.push(claim?.code);
       named.push(name);
     },
     onChat: (chat) => chats.push(chat),
@@ -115,6 +117,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     answers,
     strangers,
     named,
+    claims,
     chats,
     health,
     start: (): Promise<PollEnd> => poll(deps, end.signal),
@@ -405,7 +408,14 @@ describe("who was let in", () => {
     world.queue.push(message(40, "hello", { ...otto, last_name: "Lilienthal", username: "otto" } as never));
     const ended = world.start();
     await world.clock.settle();
-    expect(world.named).toEqual(["Otto Lilienthal (otto)"]);
+    world.queue.push(
+      message(41, "/pair ACDE-3467", otto),
+      message(42, "/start ACDE3467", otto),
+      message(43, "/pair me", otto),
+    );
+    await world.clock.settle();
+    expect(world.named).toEqual(["Otto Lilienthal (otto)", "Otto ", "Otto ", "Otto "]);
+    expect(world.claims).toEqual([undefined, "ACDE-3467", "ACDE3467", undefined]);
     await world.stop(ended);
   });
 });

@@ -16,7 +16,7 @@ import type { Person } from "../domain/person.ts";
 import type { Clock, Engine, Log, Receipt } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import type { BotIdentity, TelegramClient } from "./client.ts";
-import { chatOf, type ParseContext, parseUpdate, type Reading, updateOf } from "./parse.ts";
+import { chatOf, type ParseContext, parseUpdate, type Reading, updateKey, updateOf } from "./parse.ts";
 import type { PressAnswers } from "./press-answers.ts";
 import type { Stranger } from "./strangers.ts";
 
@@ -245,7 +245,8 @@ function react(deps: PollDeps, update: Update, reading: Reading, toasts: Readonl
       // Anyone can cause this at any rate: it must not fill the log.
       deps.log.debug({ reason: reading.reason }, "an update was denied");
       if (reading.query !== null) deps.presses.answer(reading.query, "This bot is private.");
-      if (reading.stranger !== null) deps.onStranger({ user: reading.stranger, name: nameOf(update) });
+      if (reading.stranger !== null)
+        deps.onStranger({ user: reading.stranger, name: nameOf(update), ...claimIn(update) });
       return;
     case "ignored":
       return deps.log.debug({ reason: reading.reason }, "an update was ignored");
@@ -258,4 +259,10 @@ function react(deps: PollDeps, update: Update, reading: Reading, toasts: Readonl
 function nameOf({ message }: Update): string {
   const { first_name: first = "", last_name: last = "", username } = message?.from ?? {};
   return `${first} ${last}${username === undefined ? "" : ` (${username})`}`;
+}
+
+/** A code that they sent: `/pair ACDE-3467`, or the `/start ACDE-3467` that a link to the bot writes for them. */
+function claimIn({ update_id: id, message }: Update): Pick<Stranger, "claim"> {
+  const [, code] = /^\/(?:pair|start)(?:@\w+)?\s+([A-Za-z0-9-]{8,9})\s*$/i.exec(message?.text ?? "") ?? [];
+  return code === undefined ? {} : { claim: { code, key: updateKey(id) } };
 }

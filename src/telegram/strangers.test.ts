@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import type { ItemKey } from "../domain/inbox-item.ts";
 import { createStrangers } from "./strangers.ts";
 import { createManualClock, createRecordedLog, createRecordingEngine } from "./test-ports.ts";
 
@@ -29,6 +30,22 @@ describe("a stranger who writes (T1)", () => {
     strangers.wrote({ user: 1, name: "" });
     await strangers.settled();
     expect(engine.knocks).toHaveLength(3);
+  });
+
+  it("is asked about a code that they send at once, twenty times an hour for all of them", async () => {
+    const { clock, engine, strangers } = createWorld();
+    const claim = { code: "ACDE-3467", key: "tg:update:1" as ItemKey };
+    strangers.wrote({ user: 1, name: "" });
+    for (let number = 0; number < 30; number += 1) strangers.wrote({ user: 1, name: "", claim });
+    await strangers.settled();
+    expect(engine.knocks.map((knock) => knock.claim === undefined)).toEqual([
+      true,
+      ...Array.from({ length: 20 }, () => false),
+    ]);
+    await clock.advance(hourMs);
+    strangers.wrote({ user: 2, name: "", claim });
+    await strangers.settled();
+    expect(engine.knocks).toHaveLength(22);
   });
 
   it("is told nothing when the engine says so", async () => {

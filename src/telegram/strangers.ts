@@ -4,9 +4,9 @@
  *
  * I14: each costs one look into the database an hour, and only so many wait for one.
  */
-import type { Clock, Engine, Log } from "../engine/ports.ts";
+import type { Clock, Engine, Log, Stranger as Knocking } from "../engine/ports.ts";
 
-export type Stranger = { readonly user: number; readonly name: string };
+export type Stranger = Omit<Knocking, "user"> & { readonly user: number };
 
 export type Strangers = {
   /** Returns at once. */
@@ -26,15 +26,19 @@ export type StrangersDeps = {
 const windowMs = 60 * 60 * 1000;
 /** Who wrote within the hour. When more did, somebody makes fun of the bot: the others are not told anything for a while. */
 const rememberedMax = 1_000;
+/** Codes that strangers send are looked at this often an hour, all together: who read one in the terminal needs one. */
+const claimsMax = 20;
 
 export function createStrangers({ engine, tell, clock, log }: StrangersDeps): Strangers {
   const lastMs = new Map<number, number>();
   /** One after the other: a crowd of strangers takes no more of the database than one of them. */
   let task: Promise<void> = Promise.resolve();
 
-  async function answer({ user, name }: Stranger): Promise<void> {
+  let claimsMs: readonly number[] = [];
+
+  async function answer({ user, ...stranger }: Stranger): Promise<void> {
     try {
-      const code = await engine.knock({ user: String(user), name });
+      const code = await engine.knock({ ...stranger, user: String(user) });
       if (code === null) return;
       log.info({ user }, "someone who is not on the list wrote to the bot; they were told that it is private");
       tell(user, strangerReply(user, code));
@@ -48,7 +52,10 @@ export function createStrangers({ engine, tell, clock, log }: StrangersDeps): St
     wrote(stranger) {
       const nowMs = clock.now();
       for (const [user, atMs] of lastMs) if (nowMs - atMs >= windowMs || nowMs < atMs) lastMs.delete(user);
-      if (lastMs.has(stranger.user) || lastMs.size >= rememberedMax) return;
+      claimsMs = claimsMs.filter((atMs) => nowMs - atMs < windowMs && nowMs >= atMs);
+      const isClaim = stranger.claim !== undefined && claimsMs.length < claimsMax;
+      if (isClaim) claimsMs = [...claimsMs, nowMs];
+      else if (lastMs.has(stranger.user) || lastMs.size >= rememberedMax) return;
       lastMs.set(stranger.user, nowMs);
       task = task.then(() => answer(stranger));
     },

@@ -97,7 +97,7 @@ test.concurrent("somebody who is removed is out at once, with what waits of thei
   other.sends("and then count to 3");
   await scene.said(other, "Queued, number 1");
   owner.sends("/people");
-  const list = await scene.said(owner, "Owners, from the configuration");
+  const list = await scene.said(owner, "Owners by the configuration");
   expect((await owner.taps("Remove Stranger", { message: list.id })).text).toBe("Removed.");
   await scene.said(owner, /may not use this bot any more\. 1 waiting message of theirs cancelled\./);
   expect((await other.taps("■ Stop", { message: status.id })).text).toBe("This bot is private.");
@@ -174,3 +174,30 @@ test.concurrent("the settings card is pressed through, and redraws itself (C3)",
   await scene.answered(owner, /You wrote: “first half\s+second half”/);
   expect(books(scene).runs).toBe(1);
 });
+
+const ownerless = ownSceneTest({ driver: "demo", env: { TELEGRAM_ALLOWED_USERS: "" } });
+
+ownerless.concurrent(
+  "without an owner nobody may use the bot, until somebody sends the code of the terminal (T1)",
+  async ({ scene, person }) => {
+    const [, code = ""] = await scene.bridge.printed(/nobody may use the bot yet\. .*\/pair (\S+)/);
+    const other = scene.stranger();
+    other.sends("/pair ACDE-3467");
+    await scene.said(other, "This bot is private.");
+    person.sends("hello");
+    await scene.said(person, "This bot is private.");
+    person.sends(`/pair ${code}`);
+    await scene.said(person, "You may use this bot now, as owner");
+    other.sends(`/pair ${code}`);
+    await scene.bridge.terminate();
+    await scene.start();
+    expect(scene.bridge.output).not.toContain("nobody may use the bot yet");
+    person.sends("hello agent");
+    await scene.answered(person, /You wrote: “hello agent”/);
+    person.sends("/people");
+    const list = await scene.said(person, "Owners by the configuration: none");
+    expect(list.text).toContain(`${person.user.first_name} (olga_owner) (id ${person.id}), owner`);
+    expect(list.text).not.toContain(`${other.user.first_name} (id ${other.id}), `);
+    expect(books(scene).runs).toBe(1);
+  },
+);
