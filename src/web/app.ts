@@ -25,7 +25,8 @@ import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
 import { type MetricsDeps, metricsType, readMetrics } from "./metrics.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { Views } from "./views.ts";
-import type { Accepted, Problem, ProblemCode } from "./wire.ts";
+import type { Uploads } from "./uploads.ts";
+import { type Accepted, filesMax, type Problem, type ProblemCode, type SentUpload, type Uploaded } from "./wire.ts";
 
 /** The longest prompt with every character escaped as JSON (six bytes each), and room for the rest. */
 export const bodyBytesMax = promptCharsMax * 6 + 10_000;
@@ -45,6 +46,7 @@ export type AppDeps = {
   readonly version: string;
   readonly page: PageFiles;
   readonly files: Pick<Files, "find">;
+  readonly uploads: Pick<Uploads, "receive">;
   readonly chooseWorkspace: Workspaces["choose"];
   readonly log: Log;
   readonly now: () => number;
@@ -54,7 +56,18 @@ export type AppDeps = {
 };
 
 const keySchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/));
-const sendSchema = v.strictObject({ key: keySchema, text: v.string(), workspace: v.optional(v.string()) });
+const uploadSchema = v.strictObject({
+  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{20,64}$/)),
+  name: v.pipe(v.string(), v.maxLength(1_000)),
+  type: v.pipe(v.string(), v.maxLength(200)),
+  bytes: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+const sendSchema = v.strictObject({
+  key: keySchema,
+  text: v.string(),
+  workspace: v.optional(v.string()),
+  files: v.optional(v.pipe(v.array(uploadSchema), v.maxLength(filesMax))),
+});
 const pressSchema = v.strictObject({ key: keySchema, button: v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/)) });
 const answerSchema = v.strictObject({
   key: keySchema,
@@ -171,6 +184,14 @@ export function createApp(deps: AppDeps): Hono {
     return c.body(null, 200, about);
   });
 
+  // Before the bound on bodies: a file has its own, kept while it comes.
+  app.post("/api/uploads", async (c) => {
+    const { body } = c.req.raw;
+    if (body === null) return problem(c, 400, "bad-request");
+    const kept = await deps.uploads.receive(body);
+    return kept === "too-large" ? problem(c, 413, "file-too-large") : c.json(kept satisfies Uploaded);
+  });
+
   app.use("/api/*", bodyLimit({ maxSize: bodyBytesMax, onError: (c) => problem(c, 413, "too-long") }));
 
   app.post("/api/conversations/:id/messages", async (c) => {
@@ -179,11 +200,12 @@ export function createApp(deps: AppDeps): Hono {
     if (id === null) return problem(c, 404, "not-found");
     if (channelOf(id) !== "web") return problem(c, 409, "read-only");
     if (body === null) return problem(c, 400, "bad-request");
-    if (body.text.trim() === "") return problem(c, 400, "empty");
+    const { files = [] } = body;
+    if (body.text.trim() === "" && files.length === 0) return problem(c, 400, "empty");
     if (body.text.length > promptCharsMax) return problem(c, 413, "too-long");
     const workspace = body.workspace === undefined ? null : await deps.chooseWorkspace(body.workspace);
     if (workspace?.kind === "refused") return problem(c, 422, "workspace-invalid", workspace);
-    return accept(c, id, body.key, readText(body.text), workspace?.path ?? null);
+    return accept(c, id, body.key, withFiles(readText(body.text), files, body.key), workspace?.path ?? null);
   });
 
   app.post("/api/conversations/:id/presses", async (c) => {
@@ -286,6 +308,27 @@ async function read<T>(c: Context, schema: v.GenericSchema<unknown, T>): Promise
   }
 }
 
+/** The images that every browser shows are photos to the person who picked them. */
+const photoTypes = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
+/** A command or a stop takes nothing with it. */
+function withFiles(request: ItemRequest, files: readonly SentUpload[], message: string): ItemRequest {
+  if (request.kind !== "prompt" || files.length === 0) return request;
+  const sent = files.map(({ id, name, type, bytes }) => ({
+    state: "sent" as const,
+    file: {
+      kind: photoTypes.includes(type) ? ("photo" as const) : ("document" as const),
+      source: id,
+      message,
+      name: name === "" ? null : name,
+      mediaType: type === "" ? null : type,
+      bytes,
+      seconds: null,
+    },
+  }));
+  return { ...request, prompt: { ...request.prompt, files: sent } };
+}
+
 function gate(c: Context, reason: GateReason, status: 401 | 403 | 421 | 503): Response {
   return c.body(gatePage(reason), status, { "Content-Type": "text/html; charset=utf-8" });
 }
@@ -330,6 +373,11 @@ const problems: Record<ProblemCode, { readonly happened: string; readonly kept: 
     happened: `The text is longer than ${promptCharsMax / 1_000},000 characters.`,
     kept: textKept,
     next: "Save it as a file in the workspace and send its path.",
+  },
+  "file-too-large": {
+    happened: "The file is larger than 20 MiB.",
+    kept: "Nothing of it was kept.",
+    next: "Put it into the workspace yourself and send its path.",
   },
   empty: { happened: "The text is empty.", kept: nothingChanged, next: "Write something first." },
   "read-only": {

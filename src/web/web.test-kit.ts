@@ -39,6 +39,13 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     engine,
     history: engine.history,
     files: { find: async (id) => kit.files.get(id) ?? null },
+    uploads: {
+      async receive(bytes) {
+        let count = 0;
+        for await (const chunk of bytes) count += chunk.byteLength;
+        return { id: `upload-${crypto.randomUUID()}`, bytes: count };
+      },
+    },
     chooseWorkspace: checkWorkspace,
     clock,
     log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },

@@ -296,6 +296,33 @@ describe("sending", () => {
     expect(kit.engine.accepted).toEqual([]);
   });
 
+  it("files are uploaded first and go with the message; a stop takes nothing with it", async () => {
+    await using kit = await startWebKit({ pageDir });
+    const cookie = await kit.signIn();
+    const headers = { ...ours(kit, cookie), "Content-Type": "application/octet-stream" };
+    const kept = await ask(kit, "/api/uploads", { method: "POST", headers, body: "some bytes" });
+    expect(kept.status).toBe(200);
+    const { id, bytes } = JSON.parse(kept.text) as { id: string; bytes: number };
+    expect(bytes).toBe(10);
+    const files = [{ id, name: "a\u202Eb.png", type: "image/png", bytes }];
+    await post(kit, cookie, `${threadPath}/messages`, { key: "key-00000001", text: "", files });
+    await post(kit, cookie, `${threadPath}/messages`, { key: "key-00000002", text: "stop", files });
+    const [sent, stop] = kit.engine.accepted.map(({ request }) => request);
+    expect(sent).toMatchObject({
+      kind: "prompt",
+      prompt: { text: "", files: [{ state: "sent", file: { kind: "photo", source: id, bytes: 10 } }] },
+    });
+    expect(stop).toEqual({ kind: "command", command: { name: "stop", scope: "conversation" } });
+  });
+
+  it("an upload needs what every other request needs", async () => {
+    await using kit = await startWebKit({ pageDir });
+    const cookie = await kit.signIn();
+    const give = (headers: ReturnType<typeof ours>) => ask(kit, "/api/uploads", { method: "POST", headers, body: "x" });
+    expect((await give(ours(kit, ""))).status).toBe(401);
+    expect((await give({ ...ours(kit, cookie), Origin: "https://evil.example" })).status).toBe(403);
+  });
+
   it("a body that is too large is not read to its end", async () => {
     await using kit = await startWebKit({ pageDir });
     const headers = ours(kit, await kit.signIn());

@@ -13,6 +13,7 @@ import { createAccess, isEveryAddress } from "./access.ts";
 import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
 import { readPageFiles } from "./page-files.ts";
+import type { Uploads } from "./uploads.ts";
 import { createViews } from "./views.ts";
 import type { Agent } from "./wire.ts";
 
@@ -27,6 +28,7 @@ export type WebDeps = {
   readonly engine: Pick<Engine, "accept" | "snapshot" | "snapshots" | "watch">;
   readonly history: History;
   readonly files: Pick<Files, "find">;
+  readonly uploads: Pick<Uploads, "receive">;
   readonly chooseWorkspace: Workspaces["choose"];
   readonly clock: Clock;
   readonly log: Log;

@@ -199,7 +199,19 @@ export type StreamEvents = {
 // ---------------------------------------------------------------- requests
 
 /** `key` is made once per message by the page; sending it again is safe. `workspace` only matters for a new thread. */
-export type SendBody = { readonly key: string; readonly text: string; readonly workspace?: string };
+/** A file that was uploaded before; `name` and `type` are what the browser says of it. */
+export type SentUpload = { readonly id: string; readonly name: string; readonly type: string; readonly bytes: number };
+/** At most `filesMax` files; the text may be empty where there is one. */
+export type SendBody = {
+  readonly key: string;
+  readonly text: string;
+  readonly workspace?: string;
+  readonly files?: readonly SentUpload[];
+};
+/** The answer to an upload. */
+export type Uploaded = { readonly id: string; readonly bytes: number };
+/** As many as an album of Telegram has. */
+export const filesMax = 10;
 export type PressBody = { readonly key: string; readonly button: string };
 /** An answer in words. */
 export type AnswerBody = { readonly key: string; readonly ask: string; readonly text: string };
@@ -217,6 +229,7 @@ export type ProblemCode =
   | "file-gone"
   | "bad-request"
   | "too-long"
+  | "file-too-large"
   | "empty"
   | "read-only"
   | "workspace-invalid"

@@ -386,6 +386,30 @@ describe("accessible", () => {
     await page.getByRole("button", { name: "Send again" }).waitFor();
     expect(await violations(page)).toEqual([]);
   });
+
+  it("files that are picked are uploaded at once, can be taken out again, and go with the message", async () => {
+    await scenes.past(kit);
+    const page = await visit(wide, atWebsite);
+    const [chooser] = await Promise.all([
+      page.waitForEvent("filechooser"),
+      page.getByRole("button", { name: "Attach files" }).click(),
+    ]);
+    await chooser.setFiles([
+      { name: "plan.txt", mimeType: "text/plain", buffer: Buffer.from("the plan") },
+      { name: "wrong.txt", mimeType: "text/plain", buffer: Buffer.from("not this") },
+    ]);
+    const attached = page.getByRole("list", { name: "Attached files" });
+    await attached.getByText("8 B").nth(1).waitFor();
+    await page.getByRole("button", { name: "Remove wrong.txt" }).click();
+    await write(page, "look at it");
+    await expect
+      .poll(() => kit.engine.accepted.at(-1)?.request)
+      .toMatchObject({
+        kind: "prompt",
+        prompt: { text: "look at it", files: [{ state: "sent", file: { name: "plan.txt", bytes: 8 } }] },
+      });
+    expect(await attached.count()).toBe(0);
+  });
 });
 
 /** What axe finds, in words. It is evaluated, not loaded: the page's own rules allow no script but its own. */

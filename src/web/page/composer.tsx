@@ -1,12 +1,16 @@
 /** The box to write in. It is never disabled: what is written while a run works waits in line. */
 import { useEffect, useRef } from "preact/hooks";
 
+import type { Attached } from "./attached.ts";
 import type { Model } from "./model.ts";
+import { Seen } from "./seen.tsx";
+import { fileSize } from "./time.ts";
 
 const rowsMax = 10;
 
 export function Composer({ model }: { model: Model }) {
   const box = useRef<HTMLTextAreaElement>(null);
+  const pick = useRef<HTMLInputElement>(null);
   const route = model.route.value;
   const place = route.kind === "conversation" ? route.id : route.kind;
   useEffect(() => {
@@ -38,6 +42,11 @@ export function Composer({ model }: { model: Model }) {
   return (
     <form
       class="composer"
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        model.attach([...(event.dataTransfer?.files ?? [])]);
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         model.send();
@@ -60,7 +69,29 @@ export function Composer({ model }: { model: Model }) {
           ))}
         </ul>
       )}
+      <Attachments model={model} />
       <div class="composer-box">
+        <button
+          type="button"
+          class="attach"
+          aria-label="Attach files"
+          title="Attach files"
+          onClick={() => pick.current?.click()}
+        >
+          <span aria-hidden="true">+</span>
+        </button>
+        <input
+          ref={pick}
+          class="hidden"
+          type="file"
+          multiple
+          tabIndex={-1}
+          aria-hidden="true"
+          onChange={(event) => {
+            model.attach([...(event.currentTarget.files ?? [])]);
+            event.currentTarget.value = ""; // so that the same file can be picked again
+          }}
+        />
         <label class="hidden" for="composer">
           Message
         </label>
@@ -72,6 +103,12 @@ export function Composer({ model }: { model: Model }) {
           value={text}
           onInput={(event) => (model.draft.value = event.currentTarget.value)}
           onKeyDown={onKeyDown}
+          onPaste={(event) => {
+            const files = [...(event.clipboardData?.files ?? [])];
+            if (files.length === 0) return;
+            event.preventDefault();
+            model.attach(files);
+          }}
           aria-describedby="composer-note"
         />
         <button type="submit" class="send">
@@ -87,4 +124,40 @@ export function Composer({ model }: { model: Model }) {
       </p>
     </form>
   );
+}
+
+/** What goes with the message, with how far it is. */
+function Attachments({ model }: { model: Model }) {
+  const all = model.attached.value;
+  if (all.length === 0) return null;
+  return (
+    <ul class="attached" aria-label="Attached files">
+      {all.map((one) => (
+        <li key={one.key} class={`attached-${one.state.kind}`}>
+          <span class="attached-name">
+            <Seen text={one.name === "" ? "file" : one.name} />
+          </span>
+          <span class="attached-note" role={one.state.kind === "failed" ? "alert" : undefined}>
+            {noteOf(one)}
+          </span>
+          <button type="button" class="small" aria-label={`Remove ${one.name}`} onClick={() => model.detach(one.key)}>
+            Remove
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function noteOf({ state, bytes }: Attached): string {
+  switch (state.kind) {
+    case "uploading":
+      return "uploading\u2026";
+    case "ready":
+      return fileSize(bytes);
+    case "failed":
+      return `${state.failure.happened} ${state.failure.next}`;
+    default:
+      return state satisfies never;
+  }
 }

@@ -6,8 +6,10 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
-import type { Accepted, AnswerBody, LaneView, PressBody, SendBody, StopBody } from "../wire.ts";
+import { type Accepted, type AnswerBody, filesMax, type LaneView, type PressBody, type SendBody } from "../wire.ts";
+import type { StopBody } from "../wire.ts";
 import { type AnswerDrafts, createAnswerDrafts } from "./answer-drafts.ts";
+import { type Attached, createAttachedList } from "./attached.ts";
 import { createDrafts } from "./drafts.ts";
 import { conversationPath, type Failure, newKey, request } from "./request.ts";
 import { readRoute, type Route, writeRoute } from "./route.ts";
@@ -24,6 +26,7 @@ export type Model = Pick<Snapshots, "link" | "overview" | "view" | "run" | "prog
   readonly deeds: ReadonlySignal<number>;
   /** What is in the box. */
   readonly draft: Signal<string>;
+  readonly attached: ReadonlySignal<readonly Attached[]>;
   readonly workspace: Signal<string>;
   readonly answers: AnswerDrafts;
   /** The first Escape was pressed; a second one stops. */
@@ -31,6 +34,9 @@ export type Model = Pick<Snapshots, "link" | "overview" | "view" | "run" | "prog
   start(): void;
   go(route: Route): void;
   send(): void;
+  /** Files for the message in the box. */
+  attach(files: readonly File[]): void;
+  detach(key: string): void;
   sendAgain(key: string): void;
   takeBack(key: string): void;
   discard(key: string): void;
@@ -65,6 +71,7 @@ export function createModel(window: Window): Model {
   const snapshots = createSnapshots({ window, place, begun: showSomething, seen: unsent.compare, troubled: say });
   const { link, overview, view, run, progress, nowMs } = snapshots;
   const draft = drafts.text;
+  const attached = createAttachedList();
   let toastTimer = 0;
   let armedTimer = 0;
 
@@ -104,11 +111,16 @@ export function createModel(window: Window): Model {
   // ---- what this person does
 
   function send(): void {
-    if (draft.value.trim() === "") return;
+    if (attached.all.value.some(({ state }) => state.kind !== "ready")) {
+      return say("A file is not uploaded yet. Wait for it, or remove it.");
+    }
+    if (draft.value.trim() === "" && attached.all.value.length === 0) return;
     const isNew = place.value === "new";
     const conversation = isNew ? `web:${newKey()}` : place.value;
     const chosen = isNew && workspace.value.trim() !== "" ? { workspace: workspace.value.trim() } : {};
-    const body: SendBody = { key: newKey(), text: draft.value, ...chosen };
+    const files = attached.take();
+    const carried = files.length === 0 ? {} : { files };
+    const body: SendBody = { key: newKey(), text: draft.value, ...chosen, ...carried };
     batch(() => {
       deeds.value += 1;
       draft.value = "";
@@ -118,9 +130,15 @@ export function createModel(window: Window): Model {
     if (isNew) go({ kind: "conversation", id: conversation });
   }
 
+  function attach(files: readonly File[]): void {
+    const tooMany = attached.add(files);
+    if (tooMany > 0) say(`A message takes ${filesMax} files; ${tooMany} were left out.`);
+  }
+
   function takeBack(key: string): void {
     const one = unsent.take(key);
     if (one === null) return;
+    attached.putBack(one.body.files ?? []);
     if (view.value?.lane !== null) return drafts.putBack(place.value, one.body.text);
     // A thread that never came to be is begun again, with its directory.
     workspace.value = one.body.workspace ?? "";
@@ -183,6 +201,7 @@ export function createModel(window: Window): Model {
     ...{ link, overview, view, run, progress, nowMs },
     ...{ route, toast, pressed, deeds, draft, workspace, isStopArmed },
     unsent: unsent.all,
+    attached: attached.all,
     answers: createAnswerDrafts(window),
     start() {
       drafts.show();
@@ -192,6 +211,8 @@ export function createModel(window: Window): Model {
     },
     go,
     send,
+    attach,
+    detach: attached.remove,
     sendAgain: unsent.sendAgain,
     takeBack,
     discard: (key) => void unsent.take(key),

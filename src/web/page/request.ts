@@ -8,13 +8,27 @@ export type Answer<T> = { kind: "ok"; value: T } | { kind: "failed"; failure: Fa
 /** A local server answers in milliseconds; a request that takes this long will not be answered. */
 const requestMaxMs = 20_000;
 
+/** 20 MiB over a slow line (150 kB/s). */
+const uploadMaxMs = 150_000;
+
 /** Resolves, never rejects. */
-export async function request<T>(path: string, body?: object): Promise<Answer<T>> {
+export function request<T>(path: string, body?: object): Promise<Answer<T>> {
   const signal = AbortSignal.timeout(requestMaxMs);
-  const init =
+  return ask(
+    path,
     body === undefined
       ? { signal }
-      : { signal, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+      : { signal, method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) },
+  );
+}
+
+/** Sends a file as it is. Resolves, never rejects. */
+export function upload<T>(path: string, body: Blob): Promise<Answer<T>> {
+  const headers = { "Content-Type": "application/octet-stream" };
+  return ask(path, { signal: AbortSignal.timeout(uploadMaxMs), method: "POST", headers, body });
+}
+
+async function ask<T>(path: string, init: RequestInit): Promise<Answer<T>> {
   try {
     const response = await fetch(path, init);
     const value: unknown = await response.json();
