@@ -8,6 +8,7 @@
 import type { AskId } from "../../src/domain/ask.ts";
 import type { ButtonId } from "../../src/domain/button.ts";
 import type { FileKind } from "../../src/domain/attachment.ts";
+import { hearings, policies } from "../../src/domain/conversation-settings.ts";
 import type { Command, InboxItem, ItemId, ItemKey, Part, Request } from "../../src/domain/inbox-item.ts";
 import { channelOf } from "../../src/domain/conversation.ts";
 import { nameOf } from "./incoming.ts";
@@ -175,15 +176,17 @@ export function createChat(deps: ChatDeps): Chat {
     return [{ request: drawRequest(place) }];
   }
 
-  /** Somebody does not wait for what is not whole: stops it, or joins it with others on hold. */
+  /** Somebody does not wait for what is not whole: stops it, drops it, or joins it with others on hold. */
   function drawHasty(place: Place): Request | null {
     const unready = [...mirror.items.values()].filter(
       ({ conversation, isReady, state }) => conversation === place.conversation && !isReady && state !== "merged",
     );
     if (unready.some(({ state }) => state === "queued") && random.chance(0.5))
       return { kind: "command", command: { name: "stop", scope: "conversation" } };
-    const join = isHoldingUnready(place) ? mirror.buttons.findLast((one) => isJoin(one, place)) : undefined;
-    return join === undefined ? null : { kind: "press", button: join.id as ButtonId };
+    const isHeld = unready.some(({ state }) => state === "held");
+    const how = isHeld && random.chance(0.2) ? "discard" : isHoldingUnready(place) ? "run-as-one" : null;
+    const button = how === null ? undefined : mirror.buttons.findLast((one) => isHeldButton(one, place, how));
+    return button === undefined ? null : { kind: "press", button: button.id as ButtonId };
   }
 
   function drawMedia(place: Place): readonly Message[] {
@@ -247,15 +250,12 @@ export function createChat(deps: ChatDeps): Chat {
   }
 
   function drawSetting(): Request {
-    if (random.chance(0.5))
-      return { kind: "command", command: { name: "settings", setting: "policy", value: scenario.policy } };
     const [setting, value] = random.pick([
-      ["policy", "queue"],
-      ["policy", "steer"],
-      ["policy", "interrupt"],
-      ["policy", "collect"],
+      ["policy", scenario.policy],
+      ["policy", scenario.policy],
+      ["policy", random.pick(policies)],
       ["voice", "confirm"],
-      ["voice", "run"],
+      ["voice", random.pick(hearings)],
     ] as const);
     return { kind: "command", command: { name: "settings", setting, value } };
   }
@@ -428,9 +428,8 @@ export function createChat(deps: ChatDeps): Chat {
     return item?.state === "queued" && !item.isReady;
   }
 
-  function isJoin({ id, conversation, action }: ButtonRow, place: Place): boolean {
-    if (conversation !== place.conversation || pressed.has(id)) return false;
-    return action.kind === "held" && action.how === "run-as-one";
+  function isHeldButton({ id, conversation, action }: ButtonRow, place: Place, how: "discard" | "run-as-one"): boolean {
+    return conversation === place.conversation && !pressed.has(id) && action.kind === "held" && action.how === how;
   }
 
   function isHoldingUnready({ conversation }: Place): boolean {

@@ -3,8 +3,10 @@ import { describe, expect, test } from "vitest";
 import type { AskId, AskState } from "../../src/domain/ask.ts";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Request } from "../../src/domain/inbox-item.ts";
+import type { PromptFile } from "../../src/domain/prompt.ts";
 import type { RunId } from "../../src/domain/run.ts";
 import { noTools } from "../no-tools.ts";
+import { nameOf } from "./incoming.ts";
 import type { Change, RunState } from "./journal.ts";
 import { createMirror } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
@@ -15,6 +17,8 @@ import { rulesOfItems } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
 import { rulesOfRuns } from "./rules-of-runs.ts";
+import { rulesOfWholes } from "./rules-of-wholes.ts";
+import { stopWords } from "./speech.ts";
 import { createWorld } from "./world.ts";
 
 const conversation = telegramConversation(1, null);
@@ -31,8 +35,11 @@ function setUp() {
   const limits = { retries: 2, stallMs: 60_000, runMsMax: null, costUsdMax: null };
   const context: RuleContext = { mirror, world, asked, runsMax: 2, limits, life: () => 1, violated, ...clock };
   const asks = rulesOfAsks(context);
+  const speech = new Map<string, string>([["f9", stopWords]]);
+  const refused = new Set(["f8"]);
   const rules: readonly Rule[] = [
     ...[rulesOfRuns, rulesOfItems, rulesOfOrder, rulesOfMessages, rulesOfChoices].map((make) => make(context)),
+    rulesOfWholes(context, { speech, incoming: { refused }, meet: () => undefined }),
     asks,
   ];
   const history = (...changes: readonly Change[]): readonly string[] => {
@@ -364,5 +371,109 @@ describe("what the rules of asks, choices and attempts refuse", () => {
     completed.turn.said = { kind: "completed", answer: "done" };
     completed.again();
     expect(completed.violations).toEqual(["I10"]);
+  });
+});
+
+type File = PromptFile["state"];
+
+/** A prompt with files, each in a state; f12 came with the message 12. */
+function media(text: string, ...files: readonly (readonly [source: string, state: File])[]): Request {
+  const all = files.map(([source, state]): PromptFile => {
+    const name = nameOf(source);
+    if (state === "missing") return { state, name, why: "It is broken." };
+    const file = { kind: "photo" as const, source, message: source, name, mediaType: null, bytes: 1, seconds: null };
+    if (state === "sent") return { state, file };
+    const content = { kind: "image" as const };
+    const attachment = {
+      kind: "photo" as const,
+      name,
+      path: `/f/${source}`,
+      mediaType: "image/png",
+      bytes: 1,
+      content,
+    };
+    return { state, source, attachment };
+  });
+  return { kind: "prompt", placement: "queue", prompt: { text, files: all } };
+}
+
+function unready(id: number, request: Request, of: number | null = null): Change {
+  const whole = item(id, of === null ? "queued" : "merged", request) as Change & { what: "item-added" };
+  return { ...whole, isReady: false, partOf: of as ItemId | null };
+}
+
+function rewritten(id: number, state: ItemState, request: Request | null, isReady: boolean): Change {
+  return { ...(moved(id, state, state) as Change & { what: "item-changed" }), request, isReady };
+}
+
+describe("what the rules of messages that come in parts, or with files, refuse", () => {
+  const album = [unready(1, media("do p1", ["f1", "sent"])), unready(2, media("", ["f2", "sent"]), 1)];
+  const taken = rewritten(2, "merged", null, true);
+  const whole = (request: Request): Change => rewritten(1, "queued", request, true);
+  const both = media("do p1", ["f1", "read"], ["f2", "read"]);
+
+  test("nothing of an album that runs whole, once, in its order", () => {
+    expect(setUp().history(...album, decision(), whole(both), taken, ...begun("r1", 1), decision())).toEqual([]);
+  });
+
+  test.each([
+    ["runs although it is not whole", [...album, decision(), taken, ...begun("r1", 1)]],
+    ["runs without a part", [...album, decision(), whole(both), ...begun("r1", 1)]],
+    ["runs without a file of a part", [...album, whole(media("do p1", ["f1", "read"])), taken, ...begun("r1", 1)]],
+    [
+      "runs with a part twice",
+      [...album, whole(media("do p1", ["f1", "read"], ["f2", "read"], ["f2", "read"])), taken, ...begun("r1", 1)],
+    ],
+    [
+      "runs in another order",
+      [...album, whole(media("do p1", ["f2", "read"], ["f1", "read"])), taken, ...begun("r1", 1)],
+    ],
+    [
+      "runs with a file that is not there",
+      [...album, whole(media("do p1", ["f1", "read"], ["f2", "sent"])), taken, ...begun("r1", 1)],
+    ],
+    [
+      "runs without a file that could be had",
+      [...album, whole(media("do p1", ["f1", "read"], ["f2", "missing"])), taken, ...begun("r1", 1)],
+    ],
+    ["loses a file while it waits", [...album, decision(), whole(media("do p1"))]],
+    ["is rewritten while it runs", [item(1), ...begun("r1", 1), decision(), rewritten(1, "running", prompt(2), true)]],
+    ["joins what is over", [item(1, "cancelled"), unready(2, media("", ["f2", "sent"]), 1)]],
+    [
+      "loses the words of others by an edit",
+      [
+        item(1, "queued", media("do p1\ndo p2")),
+        decision(),
+        item(3, "done", { kind: "edit", message: "1", text: "do p3" }),
+        rewritten(1, "queued", media("do p3"), true),
+      ],
+    ],
+    [
+      "is joined on hold into nothing",
+      [
+        item(1, "held"),
+        item(2, "held"),
+        decision(),
+        moved(1, "held", "queued"),
+        moved(2, "held", "merged"),
+        decision(),
+      ],
+    ],
+  ] as const)("a message that %s", (_, changes) => {
+    expect(setUp().history(...changes)).toContain("whole");
+  });
+
+  test("but not a file that could not be had", () => {
+    const message = unready(1, media("do p1", ["f8", "sent"]));
+    const without = rewritten(1, "queued", media("do p1", ["f8", "missing"]), true);
+    expect(setUp().history(message, decision(), without, ...begun("r1", 1))).toEqual([]);
+  });
+
+  test("a stop that was spoken and runs as a prompt, and a prompt that ends as if it were a stop", () => {
+    const spoken = unready(1, media("", ["f9", "sent"]));
+    const heard = rewritten(1, "queued", media("stop", ["f9", "read"]), true);
+    expect(setUp().history(spoken, decision(), heard, ...begun("r1", 1))).toContain("S1");
+    expect(setUp().history(spoken, decision(), heard, moved(1, "queued", "done"), decision())).toEqual([]);
+    expect(setUp().history(item(1), decision(), moved(1, "queued", "done"))).toContain("S1");
   });
 });

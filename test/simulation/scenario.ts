@@ -175,7 +175,7 @@ export function drawScenario(random: Random): Scenario {
     media: isMedia ? 3 : random.pick([0, 0, 0.5]),
     editing: isMedia ? random.pick([1, 3]) : random.pick([0, 0, 0.5]),
     policy: random.pick(policies),
-    setting: isMedia ? random.pick([0, 1, 3]) : random.pick([0, 0, 0.3]),
+    setting: isMedia ? random.pick([0, 2, 4]) : random.pick([0, 0, 0.3]),
     choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
     answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
   };
