@@ -27,7 +27,7 @@ import {
   roleNeededToPress,
 } from "../domain/person.ts";
 import { isSameCode, shortCode, spelledCode } from "../lib/short-code.ts";
-import type { Receipt, Stranger } from "./ports.ts";
+import type { Receipt, StoredItem, Stranger } from "./ports.ts";
 import { addButton, type Addressee, fresh, reply, say, seenBefore, type Work } from "./work.ts";
 
 // ---- Roles
@@ -228,7 +228,7 @@ export async function showPeople(work: Work, item: InboxItem): Promise<Notice> {
 export async function pressRemove(work: Work, item: InboxItem, user: string): Promise<string> {
   const person = await work.tx.removePerson(user);
   if (person === null) return "That person is not on the list any more.";
-  const waiting = await work.tx.waitingOf(user);
+  const waiting = await waitingOf(work, user);
   for (const { id, state, conversation } of waiting) {
     await work.tx.moveItem(id, state, "cancelled");
     work.touched.add(conversation);
@@ -238,6 +238,16 @@ export async function pressRemove(work: Work, item: InboxItem, user: string): Pr
   const { name } = person;
   await tellDecision(work, item, { user, name, became: "removed", cancelled: waiting.length, running });
   return "Removed.";
+}
+
+/** Through the conversations that have something waiting: an index for what happens once a year would cost every message. */
+async function waitingOf({ tx }: Work, user: string): Promise<readonly StoredItem[]> {
+  const waiting: StoredItem[] = [];
+  for (const { conversation, queued, held } of await tx.lanes()) {
+    if (queued > 0) waiting.push(...(await tx.items(conversation, "queued")));
+    if (held > 0) waiting.push(...(await tx.items(conversation, "held")));
+  }
+  return waiting.filter((item) => item.user === user);
 }
 
 function tellDecision(work: Work, to: Addressee, decision: Omit<Notice & { kind: "person" }, "kind">): Promise<Notice> {

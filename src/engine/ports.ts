@@ -305,6 +305,7 @@ export type Outgoing =
       readonly stop: Button;
       readonly about?: string | null;
       readonly view?: ConversationSettings["view"];
+      readonly stream?: ConversationSettings["stream"];
     }
   /** No `buttons` in what older versions stored. */
   | { readonly kind: "summary"; readonly summary: RunSummary; readonly buttons?: readonly (readonly Button[])[] }
@@ -398,8 +399,6 @@ export interface Tx {
   itemToldIn(conversation: ConversationId, message: string): Promise<ItemId | null>;
   /** What was steered into a run, in order: `merged` once the agent took it, `running` until it answered. Not the run's own item. */
   itemsOfRun(run: RunId, state: "merged" | "running"): Promise<readonly StoredItem[]>;
-  /** What this person sent and is queued or held, in all conversations. */
-  waitingOf(user: string): Promise<readonly StoredItem[]>;
   // -- lanes
   /** Locks the lane; null when the conversation was never opened. */
   lane(conversation: ConversationId): Promise<Lane | null>;

@@ -29,7 +29,6 @@ type InboxVerbs = Pick<
   | "itemOfMessage"
   | "itemToldIn"
   | "itemsOfRun"
-  | "waitingOf"
   | "unansweredCommands"
   | "counts"
 >;
@@ -54,7 +53,6 @@ export function inboxVerbs(sql: Sql): InboxVerbs {
     itemOfMessage: async (conversation, message) => readItemOfMessage(sql, conversation, message),
     itemToldIn: async (conversation, message) => readItemToldIn(sql, conversation, message),
     itemsOfRun: async (run, state) => readItemsOfRun(sql, run, state),
-    waitingOf: async (user) => readWaitingOf(sql, user),
     unansweredCommands: async () => readUnansweredCommands(sql),
     counts: async () => readCounts(sql),
   };
@@ -287,15 +285,6 @@ function readItemsOfRun(sql: Sql, run: RunId, state: "merged" | "running"): read
       `SELECT ${itemColumns} FROM inbox WHERE run = ? AND state = '${state}'
          AND id <> (SELECT item FROM run WHERE run.id = inbox.run) ORDER BY rank, position`,
       run,
-    )
-    .map(toItem);
-}
-
-function readWaitingOf(sql: Sql, user: string): readonly StoredItem[] {
-  return sql
-    .all<ItemRow>(
-      `SELECT ${itemColumns} FROM inbox WHERE sender = ? AND (state = 'queued' OR state = 'held') ORDER BY id`,
-      user,
     )
     .map(toItem);
 }

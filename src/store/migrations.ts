@@ -283,7 +283,6 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
 
   CREATE INDEX lane_listening ON lane (conversation) WHERE json_extract(settings, '$.listen') = 'all';
-  CREATE INDEX inbox_waiting_of ON inbox (sender) WHERE state = 'queued' OR state = 'held';
   `,
 ];
 
