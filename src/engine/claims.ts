@@ -55,10 +55,11 @@ async function claim(
 
 async function addStatus(work: Work, lane: Lane, owner: Claim["owner"], about: string | null): Promise<void> {
   const stop = await addButton(work, lane.conversation, { kind: "stop", owner });
+  const { view, stream } = lane.settings;
   const row = {
     conversation: lane.conversation,
     run: owner.run,
-    body: { kind: "status" as const, run: owner.run, stop, about, view: lane.settings.view },
+    body: { kind: "status" as const, run: owner.run, stop, about, view, stream },
   };
   await work.tx.addOutgoing(
     { ...row, dedupe: `run:${owner.run}:status`, notBeforeMs: work.atMs + statusDelayMs },

@@ -91,6 +91,11 @@ export interface TelegramClient {
   /** Begins to download a file that a message names. Its bytes throw when the connection breaks; they are to be read to their end, or not. */
   openFile(file: string, signal: AbortSignal): Promise<Outcome<OpenFile>>;
   showTyping(to: Address, signal: AbortSignal): Promise<Outcome<null>>;
+  /**
+   * Shows a text that is being written, with a Stop button; in private chats only. It is gone after 30 s, or with the bot's next message.
+   * `draft` is not 0; a further one of the same number replaces it.
+   */
+  sendDraft(to: Address, draft: number, text: FormattedText, signal: AbortSignal): Promise<Outcome<null>>;
   /** Puts a reaction on a message in the place of ours before; null takes it away. */
   react(chat: number, message: number, emoji: string | null, signal: AbortSignal): Promise<Outcome<null>>;
   answerPress(query: string, text: string | null, signal: AbortSignal): Promise<Outcome<null>>;
@@ -123,7 +128,13 @@ const descriptionCharsMax = 160;
 const toastCharsMax = 200;
 
 /** What this program reads; a type that is not named here is never queued for us, and would be denied if it were (T2). */
-const allowedUpdates = ["message", "edited_message", "callback_query", "my_chat_member"] as const;
+const allowedUpdates = [
+  "message",
+  "edited_message",
+  "callback_query",
+  "my_chat_member",
+  "stopped_message_generation",
+] as const;
 
 export function createTelegramClient(deps: { readonly token: string; readonly apiRoot: string }): TelegramClient {
   const apiRoot = deps.apiRoot.replace(/\/+$/, "");
@@ -210,6 +221,15 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
     showTyping(to, signal) {
       return attemptNull(() =>
         api.sendChatAction({ ...addressed(to), action: "typing" }, within(signal, shortTimeoutMs)),
+      );
+    },
+    sendDraft(to, draft, text, signal) {
+      const { link_preview_options: _, ...words } = written(text);
+      return attemptNull(() =>
+        api.sendMessageDraft(
+          { ...addressed(to), draft_id: draft, ...words, can_stop: true },
+          within(signal, shortTimeoutMs),
+        ),
       );
     },
     react(chat, message, emoji, signal) {

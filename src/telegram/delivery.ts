@@ -83,6 +83,13 @@ export function createDelivery(
       receipts.want(address.chat, body.about, "running");
       return end(row, "superseded");
     }
+    if (body.kind === "status" && body.stream === "drafts") {
+      const view = body.view ?? "normal";
+      if (live.draft({ run: body.run, address, view })) {
+        receipts.want(address.chat, body.about, "running");
+        return end(row, "superseded");
+      }
+    }
     return deliverParts(row, body, address, pace);
   }
 
@@ -133,8 +140,10 @@ export function createDelivery(
     progress.delete(row.id);
     acknowledge(body, chats.addressNow(address).chat);
     if (body.kind === "status" && snapshot !== null) {
-      const sent = { address: chats.addressNow(address), message: result.message, keyboard: keyboardOf([[body.stop]]) };
-      live.add({ run: body.run, ...sent, shown: snapshot, view: body.view ?? "normal" }, pace);
+      const keyboard = keyboardOf([[body.stop]]);
+      const surface = { kind: "message" as const, message: result.message, keyboard };
+      const sent = { run: body.run, address: chats.addressNow(address), surface, shown: snapshot };
+      live.add({ ...sent, view: body.view ?? "normal" }, pace);
     }
     return { kind: "free" };
   }

@@ -626,6 +626,74 @@ describe("how much is shown", () => {
   });
 });
 
+describe("drafts", () => {
+  const drafted: Outgoing = { ...(status as Outgoing & { kind: "status" }), stream: "drafts" };
+  const drafts = (world: ReturnType<typeof createWorld>) =>
+    world.telegram.calls.filter(({ method }) => method === "draft");
+
+  it("show a run in a private chat without a message of its own, at the pace of edits, and the answer ends them", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    await world.say(drafted);
+    for (let n = 1; n <= 6; n += 1) {
+      world.engine.show(run, alice, { transcript: { phase: { kind: "writing" }, text: `word ${n}` } });
+      await world.clock.advance(1_000);
+    }
+    expect(drafts(world).map(({ text }) => text.split("\n").at(-1))).toEqual([
+      "0 s",
+      "word 2",
+      "word 3",
+      "word 5",
+      "word 6",
+    ]);
+    expect(new Set(drafts(world).map(({ message }) => message)).size).toBe(1);
+    await world.settleRun({ kind: "finished" });
+    await world.say(answer("done"));
+    const before = drafts(world).length;
+    await world.clock.advance(60_000);
+    expect(drafts(world)).toHaveLength(before);
+    expect(world.telegram.seen).toEqual(["text 1: done"]);
+  });
+
+  it("are written again before they fade, as long as the run lives", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    await world.say(drafted);
+    await world.clock.advance(60_000);
+    expect(drafts(world).length).toBeGreaterThanOrEqual(3);
+  });
+
+  it("are not shown any more to a person who has stopped the run", async () => {
+    const world = createWorld();
+    world.engine.show(run, alice);
+    await world.say(drafted);
+    await world.clock.advance(1_000);
+    world.engine.show(run, alice, { state: "stopping" });
+    await world.clock.advance(30_000);
+    expect(drafts(world)).toHaveLength(1);
+  });
+
+  it("are messages in groups, and where Telegram refuses drafts from the next run on", async () => {
+    const world = createWorld();
+    world.engine.show(run, group);
+    await world.say(drafted, group);
+    expect(world.telegram.seen).toHaveLength(1);
+    world.telegram.meet = ({ method }) =>
+      method === "draft" ? { kind: "rejected", code: 404, why: "other", description: "Not Found" } : null;
+    const other = "run-2" as RunId;
+    world.engine.show(other, alice);
+    await world.say({ ...drafted, run: other } as Outgoing);
+    await world.clock.advance(1_000);
+    expect(drafts(world)).toHaveLength(1);
+    const next = "run-3" as RunId;
+    world.engine.settle(other);
+    world.engine.show(next, alice);
+    await world.say({ ...drafted, run: next } as Outgoing);
+    await world.clock.advance(2_000);
+    expect(world.telegram.seen[1]).toMatch(/^text 1: /);
+  });
+});
+
 describe("receipts", () => {
   const reactions = (world: ReturnType<typeof createWorld>) =>
     world.telegram.calls.filter(({ method }) => method === "react").map(({ message, text }) => `${message} ${text}`);

@@ -238,7 +238,8 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     const lane = laneOf(status.address.chat);
     if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
     if (requestsNow() >= editsAtOnceMax) return Number.POSITIVE_INFINITY; // whoever ends rings the bell
-    const waitMs = lane.pace.waitMs("status", "edit", runsIn(lane.chat));
+    const urgency = status.surface.kind === "draft" ? "draft" : "status";
+    const waitMs = lane.pace.waitMs(urgency, "edit", runsIn(lane.chat));
     if (waitMs > 0) return nowMs + waitMs;
     lane.pace.count("edit");
     request(lane, () => live.edit(status, lane.pace));

@@ -295,7 +295,7 @@ export function createRecordingEngine(): RecordingEngine {
 // ---------------------------------------------------------------- Telegram
 
 export type Call = {
-  readonly method: "text" | "file" | "edit" | "typing" | "react" | "press" | "me" | "commands";
+  readonly method: "text" | "file" | "edit" | "typing" | "draft" | "react" | "press" | "me" | "commands";
   readonly chat: number;
   readonly thread: number | null;
   readonly text: string;
@@ -355,6 +355,8 @@ export function createScriptedTelegram(): ScriptedTelegram {
       met({ method: "edit", ...to, message, text, labels: labels(keyboard), entities: entities.length }, () => null),
     openFile: () => Promise.resolve({ kind: "rejected", code: 400, why: "other", description: "no files here" }),
     showTyping: (to) => met({ method: "typing", ...to }, () => null),
+    sendDraft: (to, draft, { text, entities }) =>
+      met({ method: "draft", ...to, message: draft, text, entities: entities.length }, () => null),
     react: (chat, message, emoji) => met({ method: "react", chat, message, text: emoji ?? "" }, () => null),
     answerPress: (_query, text) => met({ method: "press", text: text ?? "" }, () => null),
     setCommands: () => met({ method: "commands" }, () => null),
