@@ -404,8 +404,13 @@ describe("the first owner", () => {
     const claim = { code, key: "tg:update:6" as ItemKey };
     await world.house.engine.knock({ user: mallory, name: "Mallory", claim });
     expect((await world.house.engine.access()).people).toEqual([]);
-    await using owned = await createWorld();
+    const database = new DatabaseSync(":memory:");
+    const before = await createWorld({ owners: [], database });
+    const pending = String(await before.house.engine.inviteOwner());
+    await using owned = await createWorld({ owners: [ada], database });
     expect(await owned.house.engine.inviteOwner()).toBeNull();
+    await owned.house.engine.knock({ user: mallory, name: "Mallory", claim: { ...claim, code: pending } });
+    expect((await owned.house.engine.access()).people).toEqual([]);
   });
 
   test("does not wait in the list of those who ask, and counts for none of them", async () => {
