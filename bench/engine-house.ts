@@ -10,7 +10,7 @@ import { noProcesses } from "../src/drivers/no-processes.ts";
 import { withoutCatalogue } from "../src/drivers/without-catalogue.ts";
 import { createWorkspaces } from "../src/drivers/workspaces.ts";
 import { createEngine } from "../src/engine/engine.ts";
-import type { Driver, Engine, Log, Store, Turn, TurnRequest, Workspaces } from "../src/engine/ports.ts";
+import type { Driver, Engine, IncomingFiles, Log, Store, Turn, TurnRequest, Workspaces } from "../src/engine/ports.ts";
 import { createSystemClock } from "../src/lib/clock.ts";
 import { newId } from "../src/lib/ids.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";
@@ -31,6 +31,8 @@ export type EngineHouseOptions = {
   readonly runsMax: number;
   readonly workspaces: Workspaces;
   readonly workspaceOf: (conversation: ConversationId) => string;
+  /** None: no file can be received. */
+  readonly incoming?: IncomingFiles;
 };
 
 export async function openEngineHouse(options: EngineHouseOptions): Promise<EngineHouse> {
@@ -45,7 +47,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
     drivers: [options.driver],
     openDriver: () => Promise.resolve(null),
     files: noFiles,
-    incoming: noIncomingFiles,
+    incoming: options.incoming ?? noIncomingFiles,
     workspaces: options.workspaces,
     processes: {
       endOrphans: () => Promise.resolve({ kind: "quiet" }),

@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import { claudeApprovals, codexApprovals } from "./approvals.ts";
 import { control } from "./control.ts";
 import { codexCrowd } from "./crowd.ts";
+import { documents } from "./documents.ts";
 import type { Section } from "./figure.ts";
 import { claudeModel, codexModel } from "./models.ts";
 import { render } from "./render.ts";
@@ -26,7 +27,7 @@ const sections: readonly Section[] = [
   ...[warm, first, stop],
   ...[codexWarm, codexStop, codexCrowd],
   ...[claudeApprovals, codexApprovals, claudeModel, codexModel],
-  ...[wake, throughput, start, control, render],
+  ...[wake, throughput, start, control, render, documents],
 ];
 
 process.exitCode = await main();

@@ -68,6 +68,16 @@ describe("a file that came in", () => {
     expect(modes.map((path) => fs.statSync(path).mode & 0o777)).toEqual([0o700, 0o700, 0o700, 0o700, 0o600]);
   });
 
+  it("is kept byte for byte, whatever the pieces it comes in", async () => {
+    const pieces = [1, 1_000_000, 65_536, 2_500_000, 3, 1024 * 1024].map((size, index) =>
+      Buffer.alloc(size, `${index}`),
+    );
+    const result = await receive("large.bin", pieces, { bytesMax: 20_000_000 });
+    if (result.kind === "refused") throw new Error(result.why);
+    expect(fs.readFileSync(result.file.path).equals(Buffer.concat(pieces))).toBe(true);
+    expect(result.file.bytes).toBe(Buffer.concat(pieces).length);
+  });
+
   it("is listed, newest first, with its age and what it takes, also after a restart", async () => {
     const first = await received("a.txt");
     nowMs += 5000;

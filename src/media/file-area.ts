@@ -9,7 +9,7 @@
  *    Bytes are counted as they come, since nothing that a sender says of them is verified.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { chmod, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { FileKind } from "../domain/attachment.ts";
 import type { ConversationId } from "../domain/conversation.ts";
@@ -145,6 +145,7 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
     fetch: (sink: FileSink) => Promise<{ readonly kind: "fetched" } | FileRefused>,
   ): Promise<{ readonly kind: "filled"; readonly bytes: number } | FileRefused> {
     await using file = await open(path, "wx", ownerOnly.file);
+    const blocks = createBlockWriter(file);
     let bytes = 0;
     let refusal: FileRefused | null = null;
     const sink: FileSink = async (chunk) => {
@@ -153,15 +154,21 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
       refusal = bytes > bytesMax ? tooLarge(bytesMax) : await claim(sums, folder, id, bytes);
       if (refusal !== null) return "enough";
       try {
-        await file.writeFile(chunk);
+        await blocks.write(chunk);
       } catch (error) {
         refusal = notWritten(error);
       }
       return refusal === null ? "more" : "enough";
     };
-    const fetched = await fetch(sink);
+    try {
+      const fetched = await fetch(sink);
+      if (fetched.kind === "refused" && refusal === null) return fetched;
+    } finally {
+      // The file is closed after this: nothing may still be written to it then.
+      const error = await blocks.done();
+      if (error !== null) refusal ??= notWritten(error);
+    }
     if (refusal !== null) return refusal;
-    if (fetched.kind === "refused") return fetched;
     return bytes === 0 ? refused("The file is empty.", false) : { kind: "filled", bytes };
   }
 
@@ -176,7 +183,12 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
         for (const file of files.keys()) {
           const now = there?.get(file);
           if (now !== undefined) files.set(file, now);
-          else if (!(await exists(join(unpackingDirectory, file)))) files.delete(file);
+          // In this order: what moves meanwhile is found where it came from or where it went.
+          else if (
+            !(await exists(join(unpackingDirectory, file))) &&
+            !(await exists(join(directory, conversation, file)))
+          )
+            files.delete(file);
         }
       }
     }
@@ -303,6 +315,55 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
       ),
     unpackingDirectory,
   };
+}
+
+/** So much is written at once: a write for each piece of a connection (64 KiB) takes as long as the pieces themselves. In bytes. */
+const writtenAtOnceBytes = mebibyte;
+
+/** Writes while the next block comes: at most two blocks are in memory. */
+function createBlockWriter(file: FileHandle): {
+  /** Rejects with what an earlier block met. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Resolves when everything is written, with the error that prevented it, or null. Never rejects. */
+  done(): Promise<unknown>;
+} {
+  let block: Uint8Array[] = [];
+  let bytes = 0;
+  /** Resolves with the error that it met, or null. */
+  let writing: Promise<unknown> = Promise.resolve(null);
+
+  async function flush(): Promise<void> {
+    const error = await writing;
+    if (error !== null) throw error;
+    const [full, fullBytes] = [block, bytes];
+    [block, bytes] = [[], 0];
+    writing = writeAll(file, full, fullBytes).then(
+      () => null,
+      (failed: unknown) => failed,
+    );
+  }
+
+  return {
+    async write(chunk) {
+      block.push(chunk);
+      bytes += chunk.byteLength;
+      if (bytes >= writtenAtOnceBytes) await flush();
+    },
+    async done() {
+      try {
+        if (bytes > 0) await flush();
+        return await writing;
+      } catch (error) {
+        return error;
+      }
+    },
+  };
+}
+
+async function writeAll(file: FileHandle, block: readonly Uint8Array[], bytes: number): Promise<void> {
+  const { bytesWritten } = await file.writev(block);
+  // A file system may take a part of it; the rest says why, or goes.
+  if (bytesWritten < bytes) await file.writeFile(Buffer.concat(block).subarray(bytesWritten));
 }
 
 /** Readable for a chat. Letters of either case may be one to a file system, so an id that has capitals carries its own hash. */
