@@ -5,8 +5,15 @@
 import type { Attachment } from "./attachment.ts";
 import type { Prompt, PromptFile } from "./prompt.ts";
 
-/** `images` are files that the driver passes on as images where its agent takes them; the text names them all the same. */
-export type AgentPrompt = { readonly text: string; readonly images?: readonly AgentImage[] };
+/**
+ * `images` are files that the driver passes on as images where its agent takes them; the text names them all the same. `files` are the paths
+ * of everything that came with it (an archive's contents lie in `<path>.unpacked`): the person gave them, so reading them needs no approval.
+ */
+export type AgentPrompt = {
+  readonly text: string;
+  readonly images?: readonly AgentImage[];
+  readonly files?: readonly string[];
+};
 
 export type AgentImage = { readonly path: string; readonly mediaType: string };
 
@@ -25,8 +32,11 @@ export function toAgentPrompt({ text, quote, forwardedFrom, files = [] }: Prompt
   const images = attachments.flatMap(({ path, mediaType, content }) =>
     content.kind === "image" ? [{ path, mediaType }] : [],
   );
-  const whole = parts.filter((part) => part !== "").join("\n\n");
-  return images.length === 0 ? { text: whole } : { text: whole, images };
+  return {
+    text: parts.filter((part) => part !== "").join("\n\n"),
+    ...(images.length === 0 ? {} : { images }),
+    ...(attachments.length === 0 ? {} : { files: attachments.map(({ path }) => path) }),
+  };
 }
 
 function quoted(text: string): string {

@@ -249,3 +249,17 @@ test("a crash while something is asked: the card says that it expired, and Run a
   await scene.answered(person, "done");
   expect(isThere(scene, file)).toBe(true);
 });
+
+test("a file that the person sent is read without asking, and no other (M7)", async ({ scene, person }) => {
+  person.sendsDocument("plan.txt", Buffer.from("paint the shed"), { caption: "keep this plan in mind" });
+  await scene.answered(person, /^echo: keep this plan in mind/);
+  const { prompt } = scene.model.requests.findLast((request) => request.prompt.startsWith("keep this plan")) ?? {};
+  const path = /^- (.*\/plan\.txt) /m.exec(prompt ?? "")?.[1] ?? "";
+  person.sends(scripted([[{ tool: "Read", input: { file_path: path } }], ["I have read it"]]));
+  await scene.answered(person, "I have read it");
+  expect(heard(scene)).toContain("paint the shed");
+  person.sends(scripted([[{ tool: "Read", input: { file_path: "/etc/hostname" } }], ["I was not let"]]));
+  await scene.said(person, "/etc/hostname");
+  await person.taps("Deny");
+  await scene.answered(person, "I was not let");
+});

@@ -71,3 +71,15 @@ test("a file that the agent sends is saved by the browser", async ({ scene, page
   expect(response.headers.get("content-disposition")).toMatch(/^attachment; filename="numbers\.csv"/);
   expect(await response.text()).toBe("a;b\n1;2\n");
 });
+
+test("a file that is given to the page reaches the agent with its text (M7)", async ({ scene, page }) => {
+  const file = { name: "notes.md", type: "text/markdown", bytes: Buffer.from("# remember the milk\n") };
+  expect(await page.give("given", "what is in it?", file)).toBe(200);
+  await page.until(
+    "given",
+    ({ entries }) =>
+      entries.some((entry) => entry.kind === "answer" && entry.markdown.startsWith("echo: what is in it?")),
+    "the answer",
+  );
+  expect(scene.model.requests.at(-1)?.prompt).toContain("# remember the milk");
+});

@@ -8,6 +8,12 @@ export type PageClient = {
   readonly origin: string;
   /** Sends a text into a thread of the page; a new thread works in `workspace`. Resolves to the HTTP status. */
   send(thread: string, text: string, workspace?: string): Promise<number>;
+  /** Uploads a file and sends it with the text. Resolves to the HTTP status. */
+  give(
+    thread: string,
+    text: string,
+    file: { readonly name: string; readonly type: string; readonly bytes: Buffer },
+  ): Promise<number>;
   stop(thread: string, scope: "conversation" | "all"): Promise<number>;
   press(thread: string, label: string): Promise<number>;
   /** Answers the newest open ask in words. */
@@ -52,6 +58,12 @@ export async function openPage(bridge: Bridge): Promise<PageClient> {
     view,
     send: (thread, text, workspace) =>
       post(`${conversation(thread)}/messages`, workspace === undefined ? { text } : { text, workspace }),
+    async give(thread, text, { name, type, bytes }) {
+      const headers = { cookie, origin, "content-type": "application/octet-stream" };
+      const uploaded = await fetch(`${origin}/api/uploads`, { method: "POST", headers, body: new Uint8Array(bytes) });
+      const { id } = (await uploaded.json()) as { id: string };
+      return post(`${conversation(thread)}/messages`, { text, files: [{ id, name, type, bytes: bytes.length }] });
+    },
     stop: (thread, scope) => post(`${conversation(thread)}/stop`, { scope }),
     async press(thread, label) {
       const { entries, queue, heldButtons } = await view(thread);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { optionsMax, questionsMax } from "../../domain/ask.ts";
-import { askOf, refusalOf, resultOf } from "./permissions.ts";
+import { askOf, readsWhatWasSent, refusalOf, resultOf } from "./permissions.ts";
 import type { Call } from "./permissions.ts";
 
 const call = (tool: string, input: Record<string, unknown>, more: Partial<Call> = {}): Call => ({
@@ -89,4 +89,16 @@ test("a card is bounded in questions and options, and broken input is no crash",
   expect(await askOf(call("AskUserQuestion", { questions: [null, 7, { options: "x" }] }))).toMatchObject({
     questions: [{ text: "", options: [] }],
   });
+});
+
+test("reading what the person has just sent needs no approval; anything else of it does", () => {
+  const sent = new Set(["/files/a/plan.pdf", "/files/b/photos.zip"]);
+  const reads = (path: string, tool = "Read") => readsWhatWasSent({ tool, input: { file_path: path } }, sent);
+  expect(reads("/files/a/plan.pdf")).toBe(true);
+  expect(reads("/files/b/photos.zip.unpacked/deep/x.txt")).toBe(true);
+  expect(reads("/files/a/plan.pdf", "Write")).toBe(false);
+  expect(reads("/files/a/other.pdf")).toBe(false);
+  expect(reads("/files/b/photos.zip.unpacked/../../../etc/passwd")).toBe(false);
+  expect(reads("/files/a/plan.pdf.unpacked")).toBe(false);
+  expect(reads("")).toBe(false);
 });

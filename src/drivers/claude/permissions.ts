@@ -7,6 +7,7 @@
  *    it would cover is told with the ask. The CLI's wider suggestions beside a rule (a directory, another mode) are not granted.
  * 4. In plan mode nothing is asked for that changes anything: it is refused until the plan is approved.
  */
+import { resolve } from "node:path";
 import type { PermissionMode as ClaudeMode, PermissionResult, PermissionUpdate } from "@anthropic-ai/claude-agent-sdk";
 import { optionsMax, questionsMax } from "../../domain/ask.ts";
 import type { Ask, AskAnswer, AskedAction, Question } from "../../domain/ask.ts";
@@ -65,6 +66,13 @@ async function wholeAskOf(call: Call): Promise<Ask> {
       };
     }
   }
+}
+
+/** Reading a file that the person has just sent is what they sent it for; `sent` has its path, and an archive's contents lie beside it. */
+export function readsWhatWasSent({ tool, input }: Pick<Call, "tool" | "input">, sent: ReadonlySet<string>): boolean {
+  const path = text(input["file_path"]);
+  if (tool !== "Read" || path === "" || resolve(path) !== path) return false;
+  return sent.has(path) || [...sent].some((one) => path.startsWith(`${one}.unpacked/`));
 }
 
 /** Null when nothing stands against asking. */

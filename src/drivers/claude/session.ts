@@ -34,7 +34,7 @@ import type { HostToolUser } from "./host-tools.ts";
 import { contentOf, createInput } from "./input.ts";
 import type { ClaudeSdk } from "./locate.ts";
 import { modelsOf } from "./models.ts";
-import { askOf, claudeModes, refusalOf, resultOf, stopped } from "./permissions.ts";
+import { askOf, claudeModes, readsWhatWasSent, refusalOf, resultOf, stopped } from "./permissions.ts";
 import type { Call } from "./permissions.ts";
 import { createSettings, startPermissions } from "./settings.ts";
 import type { Outcome, TurnSettings } from "./settings.ts";
@@ -155,6 +155,8 @@ export function createSession(
     if (turn && turn === sink && !turn.isStopping) return {};
     return denied(stopped);
   };
+  /** Files that came with the prompts of this process's life. */
+  const sent = new Set<string>();
   const canUseTool: CanUseTool = async (tool, toolInput, about) => {
     const turn = sink;
     if (!turn || turn.isStopping) return { behavior: "deny", message: stopped, interrupt: true };
@@ -171,6 +173,7 @@ export function createSession(
       reason: about.decisionReason ?? "",
       said: turn.said,
     };
+    if (readsWhatWasSent(call, sent)) return { behavior: "allow", updatedInput: toolInput };
     const refusal = refusalOf(call);
     if (refusal) {
       turn.show({ kind: "notice", text: refusal.forUser });
@@ -363,6 +366,7 @@ export function createSession(
     },
     push(prompt) {
       const uuid = crypto.randomUUID();
+      for (const path of prompt.files ?? []) sent.add(path);
       if (state === "idle") state = "running";
       input.push({
         type: "user",
