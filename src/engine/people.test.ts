@@ -349,17 +349,22 @@ test("somebody who is removed is out at once: buttons they see, and what waits o
   await using world = await withPeople();
   await world.writes(otto, "work");
   await world.writes(otto, "and then this");
+  await world.writes(ada, "work", group);
+  await world.writes(ada, "mine stays", group);
+  await world.writes(otto, "his does not", group);
   await world.writes(ada, "/people");
   expect((await world.presses(ada, "remove-person", own(ada), otto)).toast).toBe("Removed.");
   expect((await world.said(own(ada))).at(-1)).toMatchObject({
-    ...{ kind: "person", user: otto, name: "Otto", became: "removed", cancelled: 1, running: 1 },
+    ...{ kind: "person", user: otto, name: "Otto", became: "removed", cancelled: 2, running: 1 },
   });
+  expect(await world.states(group)).toEqual(["queued", "queued", "cancelled"]); // they share the directory
   expect((await world.presses(otto, "stop")).toast).toContain("You may not use this bot any more");
   await world.writes(otto, "more");
   expect(await world.states(own(otto))).toEqual(["running", "cancelled", "rejected", "rejected"]);
   world.house.driver.turns[0]?.finish("done");
   await world.house.settled();
-  expect(prompts(world)).toEqual(["work"]);
+  expect(prompts(world)).toEqual(["work", "work"]);
+  world.house.driver.turns[1]?.finish("done");
   expect((await world.presses(ada, "remove-person", own(ada), vera)).toast).toBe("Removed.");
 });
 
@@ -394,6 +399,16 @@ describe("the first owner", () => {
     await world.writes(ada, "/people");
     expect((await world.buttons(own(ada))).filter(({ action }) => action.kind === "remove-person")).toHaveLength(1);
     expect(await world.states(own(ada))).toEqual(["done", "done", "done"]);
+  });
+
+  test("who is removed does not come back by the same code", async () => {
+    await using world = await createWorld({ owners: [] });
+    const claim = { code: String(await world.house.engine.inviteOwner()), key: "tg:update:7" as ItemKey };
+    await world.house.engine.knock({ user: mallory, name: "Mallory", claim });
+    await world.gives("page", readText("/people"), webConversation("a"));
+    await world.presses("page", "remove-person", webConversation("a"));
+    await world.house.engine.knock({ user: mallory, name: "Mallory", claim });
+    expect((await world.house.engine.access()).people).toEqual([]);
   });
 
   test("is nobody an hour after the start, and nobody where the configuration names one", async () => {
