@@ -74,7 +74,7 @@ function createCrowd(seed: number) {
       runs += 1;
       const run = `run-${runs}` as RunId;
       const stop = {
-        id: `${run}`.padEnd(30, "A") as ButtonId,
+        id: run.padEnd(30, "A") as ButtonId,
         action: { kind: "stop", owner: { conversation, run, epoch: 1 } },
       } as const;
       engine.show(run, conversation, { startedAtMs: clock.now() });

@@ -627,7 +627,7 @@ describe("how much is shown", () => {
 });
 
 describe("drafts", () => {
-  const drafted: Outgoing = { ...(status as Outgoing & { kind: "status" }), stream: "drafts" };
+  const drafted = { ...(status as Outgoing & { kind: "status" }), stream: "drafts" } as const;
   const drafts = (world: ReturnType<typeof createWorld>) =>
     world.telegram.calls.filter(({ method }) => method === "draft");
 
@@ -682,13 +682,13 @@ describe("drafts", () => {
       method === "draft" ? { kind: "rejected", code: 404, why: "other", description: "Not Found" } : null;
     const other = "run-2" as RunId;
     world.engine.show(other, alice);
-    await world.say({ ...drafted, run: other } as Outgoing);
+    await world.say({ ...drafted, run: other });
     await world.clock.advance(1_000);
     expect(drafts(world)).toHaveLength(1);
     const next = "run-3" as RunId;
     world.engine.settle(other);
     world.engine.show(next, alice);
-    await world.say({ ...drafted, run: next } as Outgoing);
+    await world.say({ ...drafted, run: next });
     await world.clock.advance(2_000);
     expect(world.telegram.seen[1]).toMatch(/^text 1: /);
   });
@@ -800,7 +800,7 @@ describe("answers", () => {
   it("says what follows on the beginning of a long answer, by its headings outside of code", async () => {
     const world = createWorld();
     const section = (name: string) => `## ${name}\n\n\`\`\`sh\n# not a heading\n\`\`\`\n\n${"text ".repeat(1_200)}\n\n`;
-    await world.say(answer(["One", "**Two** \`b\`", "Three ##", "Four"].map(section).join("")));
+    await world.say(answer(["One", "**Two** `b`", "Three ##", "Four"].map(section).join("")));
     const [{ text = "" } = {}] = world.telegram.calls;
     expect(text.startsWith("One\n\n# not a heading\n\ntext ")).toBe(true);
     expect(text).toContain("What follows\n\u2022 Two b\n\u2022 Three\n\u2022 Four\n\nThe whole answer");

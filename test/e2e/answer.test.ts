@@ -23,6 +23,7 @@ test("a turn is shown live with a Stop button, and its answer is a message of it
     expect.objectContaining({ type: "bold", offset: 0, length: 4 }),
     expect.objectContaining({ type: "code", offset: 14, length: 4 }),
   ]);
+  await scene.delivered(); // the last line of the run comes after its answer
   const after = person.chat().message(status.id);
   expect(after?.text).toMatch(/^✔ /);
   expect(after?.buttons).toEqual([]);
