@@ -12,7 +12,8 @@ import { addButton, fresh, reply, seenBefore, type Work } from "./work.ts";
 /** The channel says that an earlier message reads differently now. */
 export async function admitEdit(work: Work, item: InboxItem, request: Request & { kind: "edit" }): Promise<Receipt> {
   const before = await work.tx.itemOfMessage(item.conversation, request.message);
-  const whole = before?.partOf == null ? before : await work.tx.item(before.partOf);
+  const of = before?.partOf ?? null;
+  const whole = of === null ? before : await work.tx.item(of);
   // Of a command, of something long gone, or of what was never for us: nobody expects anything of it.
   if (before === null || whole === null) return seenBefore(item);
   const text = wordsOf(request.text);

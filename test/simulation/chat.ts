@@ -244,7 +244,8 @@ export function createChat(deps: ChatDeps): Chat {
 
   function isJoinedAndWaits({ key }: InboxItem): boolean {
     const row = mirror.itemByKey.get(key);
-    const whole = row?.partOf == null ? row : mirror.items.get(row.partOf);
+    const of = row?.partOf ?? null;
+    const whole = of === null ? row : mirror.items.get(of);
     if (whole === undefined || (whole.state !== "queued" && whole.state !== "held")) return false;
     return whole.request.kind === "prompt" && whole.request.prompt.isJoined === true;
   }

@@ -199,7 +199,8 @@ function drawWeights(random: Random, isStubborn: boolean, isPatient: boolean): W
     agent: isPatient ? 8 : 3,
     quiet: 3,
     machine: 3,
-    file: 2,
+    // Much happens while a file is on its way.
+    file: 0.4,
     channel: 2,
     // Only time leads to a quarantine, to a further attempt, and to the whole of a message.
     timer: isStubborn || isPatient ? 2 : 0.5,
