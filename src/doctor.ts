@@ -202,7 +202,8 @@ async function checkSpeech({ speech, agentEnvironment }: Config): Promise<readon
 
 async function checkTelegram({ telegram }: Config, isOnline: boolean): Promise<Finding> {
   if (telegram === null) return note("Telegram is off. Set TELEGRAM_BOT_TOKEN to use it.");
-  const users = telegram.users.length === 1 ? "1 user" : `${telegram.users.length} users`;
+  const named = telegram.users.length;
+  const users = named === 0 ? "whom its owner lets in" : named === 1 ? "1 user" : `${named} users`;
   if (!isOnline) return ok(`Telegram is set up for ${users}; doctor --online asks it whether the token works.`);
   const { createTelegramClient } = await import("./telegram/client.ts");
   const answer = await createTelegramClient(telegram).getMe(AbortSignal.timeout(answerMaxMs));
