@@ -48,7 +48,7 @@ export const transcriptToolsMax = 50;
 /** A command, a patch of a screen; in UTF-16 units. */
 export const toolInputCharsMax = 800;
 /** The beginning and the end of an output: what it is, and how it went. In UTF-16 units. */
-export const toolResultCharsMax = 1_200;
+const toolResultCharsMax = 1_200;
 /** All details of a run: they are stored with it. In UTF-16 units. */
 const transcriptDetailsCharsMax = 40_000;
 /** Notices (a denied tool, a wrong server) repeat; the first few tell the story. */

@@ -77,8 +77,10 @@ function inline(writer: Writer, depth: number): string {
       return `*${inline(writer, depth + 1)}*`;
     case 2:
       return `_${word(writer)}_`;
-    case 3:
-      return `~~${inline(writer, depth + 1)}~~`;
+    case 3: {
+      const struck = inline(writer, depth + 1);
+      return struck.startsWith("~") ? struck : `~~${struck}~~`; // three of them would begin a fence
+    }
     case 4:
       return `\`${word(writer)} = ${random.pick(["*a*", "<b>", "|", "[x](y)", "1"])}\``;
     case 5:
