@@ -113,6 +113,23 @@ describe("a conversation", () => {
     world.emulator.journal.assertClean();
   });
 
+  it("shows a run as a draft with Telegram's own Stop where that is wanted, and how far it is on the person's message", async () => {
+    await started();
+    const { owner } = world.emulator;
+    const about = String(owner.sends("hello").message_id);
+    const reaction = () => owner.chat().message(Number(about))?.reactions.join();
+    world.engine.show(run, world.chat, { transcript: { phase: { kind: "writing" }, text: "Half **of**" } });
+    world.say({ kind: "status", run, stop, about, stream: "drafts" });
+    const draft = await world.emulator.until(() => owner.chat().draft);
+    expect(draft).toMatchObject({ canStop: true, text: expect.stringContaining("Half of") });
+    await world.emulator.until(() => reaction() === "\u270D");
+    world.engine.settle(run);
+    world.say({ kind: "answer", run, text: "Half of it is done.", about });
+    await world.emulator.until(() => owner.chat().find("Half of it is done."));
+    await world.emulator.until(() => reaction() === "\u{1F44D}");
+    world.emulator.journal.assertClean();
+  });
+
   it("sets the command menu for private chats and groups", async () => {
     await started();
     for (const type of ["all_private_chats", "all_group_chats"]) {
