@@ -14,11 +14,25 @@ export type Prompt = {
   readonly isJoined?: true;
 };
 
-/** `sent`: not fetched yet, so the message cannot run. `missing`: it never will be; `why` is a sentence for the person. */
+/**
+ * `sent`: not fetched yet, so the message cannot run. `missing`: it never will be; `why` is a sentence for the person. `source` and `message`
+ * are those of the file as it was sent.
+ */
 export type PromptFile =
   | { readonly state: "sent"; readonly file: SentFile }
-  | { readonly state: "read"; readonly source: string; readonly attachment: Attachment }
-  | { readonly state: "missing"; readonly name: string; readonly why: string };
+  | {
+      readonly state: "read";
+      readonly source: string;
+      readonly message?: string;
+      readonly attachment: Attachment;
+    }
+  | {
+      readonly state: "missing";
+      readonly name: string;
+      readonly source?: string;
+      readonly message?: string;
+      readonly why: string;
+    };
 
 /** A Telegram text has at most 4,096 characters, a pasted one on the page may be longer; more than this is a file. */
 export const promptCharsMax = 100_000;

@@ -7,6 +7,7 @@
  * I4: a further part is a row of its own, which joined (`merged`).
  * I14: how long parts are waited for, how many join, and how large files are is bounded; what is left out is told.
  */
+import type { SentFile } from "../domain/attachment.ts";
 import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import { decide } from "../domain/lane-machine.ts";
@@ -232,11 +233,16 @@ function withFiles(prompt: Prompt, fetched: ReadonlyMap<string, FetchedFile>): P
     if (file.state !== "sent") return file;
     const got = fetched.get(file.file.source);
     if (got === undefined) return file;
-    if (got.kind === "read") return { state: "read", source: file.file.source, attachment: got.attachment };
+    const { source, message } = file.file;
+    if (got.kind === "read") return { state: "read", source, message, attachment: got.attachment };
     if (got.again) return file; // another try may bring it
-    return { state: "missing", name: file.file.name ?? kindWords[file.file.kind], why: got.why };
+    return missing(file.file, got.why);
   });
   return { ...prompt, files };
+}
+
+function missing({ name, kind, source, message }: SentFile, why: string): PromptFile {
+  return { state: "missing", name: name ?? kindWords[kind], source, message, why };
 }
 
 type Failure = FetchedFile & { kind: "refused" };
@@ -355,9 +361,7 @@ export async function requeueHeld(
   else if (how === "without-missing" && item.request.kind === "prompt") {
     const { prompt } = item.request;
     const files = prompt.files?.map((file): PromptFile =>
-      file.state === "sent"
-        ? { state: "missing", name: file.file.name ?? kindWords[file.file.kind], why: "It could not be fetched." }
-        : file,
+      file.state === "sent" ? missing(file.file, "It could not be fetched.") : file,
     );
     const left = files === undefined ? prompt : { ...prompt, files };
     await work.tx.rewriteItem(id, { ...item.request, prompt: left });

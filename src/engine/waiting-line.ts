@@ -3,7 +3,7 @@
  */
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
-import { joinPrompts, type Prompt, promptWords } from "../domain/prompt.ts";
+import { joinPrompts, type Prompt, type PromptFile, promptWords } from "../domain/prompt.ts";
 import { entriesShownMax, excerpt, type QueueEntry } from "../domain/notice.ts";
 import type { StoredItem } from "./ports.ts";
 import { heldButtons, say, type Work } from "./work.ts";
@@ -84,11 +84,35 @@ export function joined(items: readonly StoredItem[]): Prompt {
 
 /**
  * A message with those that joined it, in the order in which they were written. Pieces of a text were cut at its most; the others are
- * paragraphs.
+ * paragraphs. A message that came in two updates is one message, also when the first is in the whole already.
  */
 export function withParts(item: StoredItem, parts: readonly StoredItem[]): Prompt {
-  const pieces = [item, ...parts].toSorted((a, b) => Number(a.message) - Number(b.message));
-  return joinPrompts(pieces.flatMap(promptOf), item.gathers?.startsWith("split:") === true ? "\n" : paragraph);
+  const taken = filesOf(item).filter(({ state }) => state !== "sent");
+  const isAgain = (piece: StoredItem): boolean =>
+    taken.some((file) => filesOf(piece).some((one) => sourceOf(one) === sourceOf(file)));
+  const all = [item, ...parts.filter((piece) => !isAgain(piece))];
+  const once = all.filter(
+    (piece, at) => piece.message === null || all.findIndex(({ message }) => message === piece.message) === at,
+  );
+  const pieces = once.toSorted((a, b) => Number(a.message) - Number(b.message));
+  const prompt = joinPrompts(pieces.flatMap(promptOf), item.gathers?.startsWith("split:") === true ? "\n" : paragraph);
+  return taken.length === 0 ? prompt : withFilesInOrder(prompt);
+}
+
+/** What comes late, when others are in the whole already, stands where it was sent. */
+function withFilesInOrder(prompt: Prompt): Prompt {
+  const files = prompt.files ?? [];
+  const sentIn = (file: PromptFile): number => Number(file.state === "sent" ? file.file.message : file.message);
+  if (!files.every((file) => Number.isFinite(sentIn(file)))) return prompt; // not every channel numbers its messages
+  return { ...prompt, files: files.toSorted((a, b) => sentIn(a) - sentIn(b)) };
+}
+
+function filesOf(item: StoredItem): readonly PromptFile[] {
+  return promptOf(item).flatMap(({ files = [] }) => files);
+}
+
+function sourceOf(file: PromptFile): string {
+  return file.state === "sent" ? `${file.file.message} ${file.file.source}` : `${file.message} ${file.source}`;
 }
 
 function promptOf({ request }: StoredItem): readonly Prompt[] {
