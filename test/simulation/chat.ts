@@ -71,7 +71,7 @@ const batchMax = 3;
 /** Answers to what is open that people give beside what they do anyway. */
 const answersMax = 8;
 /** How many of the parts of a message come long after the others. */
-const stragglers = 0.2;
+const stragglers = 0.35;
 /** How often an update reaches a life that was succeeded. */
 const ghostPolls = 0.1;
 /** Several channels call at once, and a poller that gave up a call may make the next one. */
@@ -181,10 +181,13 @@ export function createChat(deps: ChatDeps): Chat {
     const unready = [...mirror.items.values()].filter(
       ({ conversation, isReady, state }) => conversation === place.conversation && !isReady && state !== "merged",
     );
+    const own = unready.length === 0 ? [] : mirror.buttons.filter((one) => one.conversation === place.conversation);
+    const early = own.findLast(isSteerOfUnready) ?? own.findLast(isWithoutForGrown);
+    if (early !== undefined && random.chance(0.7)) return { kind: "press", button: early.id as ButtonId };
     if (unready.some(({ state }) => state === "queued") && random.chance(0.5))
       return { kind: "command", command: { name: "stop", scope: "conversation" } };
     const isHeld = unready.some(({ state }) => state === "held");
-    const how = isHeld && random.chance(0.2) ? "discard" : isHoldingUnready(place) ? "run-as-one" : null;
+    const how = isHeld && random.chance(0.4) ? "discard" : isHoldingUnready(place) ? "run-as-one" : null;
     const button = how === null ? undefined : mirror.buttons.findLast((one) => isHeldButton(one, place, how));
     return button === undefined ? null : { kind: "press", button: button.id as ButtonId };
   }
@@ -427,6 +430,12 @@ export function createChat(deps: ChatDeps): Chat {
     if (action.kind !== "steer" || pressed.has(id)) return false;
     const item = mirror.items.get(action.item);
     return item?.state === "queued" && !item.isReady;
+  }
+
+  function isWithoutForGrown({ id, action }: ButtonRow): boolean {
+    if (action.kind !== "held-item" || action.how !== "without" || pressed.has(id)) return false;
+    const isHeld = mirror.items.get(action.item)?.state === "held";
+    return isHeld && mirror.partsOf(action.item).some((part) => !part.isReady);
   }
 
   function isHeldButton({ id, conversation, action }: ButtonRow, place: Place, how: "discard" | "run-as-one"): boolean {

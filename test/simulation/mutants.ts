@@ -722,28 +722,6 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
-    name: "a message that runs without a file runs without what joined it, too",
-    breaks: ["whole"],
-    edits: [
-      {
-        file: "engine/intake.ts",
-        find: "if ((await work.tx.partsOf(id)).length === 0) await ready(",
-        replace: "if (id > 0) await ready(",
-      },
-    ],
-  },
-  {
-    name: "what is not whole is handed to a turn",
-    breaks: ["whole"],
-    edits: [
-      {
-        file: "engine/steering.ts",
-        find: 'if (!waiting.isReady) return "not-whole";',
-        replace: "",
-      },
-    ],
-  },
-  {
     name: "an edit rewrites what runs",
     breaks: ["whole"],
     edits: [

@@ -168,7 +168,7 @@ export function drawScenario(random: Random): Scenario {
       costUsdMax: isFlaky ? null : random.pick([null, null, 1]),
     },
     files: {
-      hangs: isMedia ? random.pick([0, 0.1, 0.3]) : 0.05,
+      hangs: isMedia ? random.pick([0, 0.1, 0.5]) : 0.05,
       failsForNow: isMedia ? random.pick([0, 0.2, 0.5]) : 0.1,
       failsForGood: isMedia ? random.pick([0, 0.1, 0.3]) : 0.05,
     },
