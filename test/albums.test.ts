@@ -85,6 +85,7 @@ async function played({ deliveries, busy, crashes }: Plan): Promise<readonly Scr
     for (const again of deliveries.slice(Math.max(0, index + 1 - redelivered), index + 1))
       await deliver(house, again.chat, again.update);
   }
+  await house.settled();
   await house.clock.advance(quietMs);
   await house.settled();
   for (const turn of turns) if (!turn.isEnded) turn.finish("done");
