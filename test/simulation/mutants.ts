@@ -713,6 +713,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "messages that are joined on hold are whole with the files of the first",
     breaks: ["whole", "TX-2"],
+    from: 310,
     edits: [
       {
         file: "engine/intake.ts",
@@ -773,6 +774,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "collect takes what is spoken for words among others",
     breaks: ["S1"],
+    from: 170,
     edits: [
       {
         file: "engine/intake.ts",
