@@ -48,7 +48,7 @@ describe("a stop is told as Stopping…, and as Stopped only when the tool's pro
     await stoppedWith(scene, person, child);
     const after = person.chat().message(status.id);
     expect(after?.text).toMatch(/^■ stopped · /);
-    expect(after?.buttons).toEqual([]);
+    expect(after?.buttons.flat().map(({ label }) => label)).toEqual(["Details"]);
     expect((await person.taps("■ Stop", { stale: true, message: status.id })).text).toBe("Already done.");
   });
 
