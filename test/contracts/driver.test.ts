@@ -20,6 +20,8 @@ const demoPrompts: DriverPrompts = {
   background: (seconds) => `run ${seconds} in the background`,
   steer: { hold: (seconds) => `run ${seconds}`, add: (word) => `and ${word}` },
   resume: { first: "hello", second: "hello again", recalls: /turn 2/ },
+  // The demo asks no model.
+  images: null,
   // The demo has no process of its own that could die.
   dies: null,
 };
@@ -35,6 +37,7 @@ async function demoHarness(): Promise<DriverHarness> {
   return {
     workspace,
     prompts: demoPrompts,
+    imagesSeen: () => [],
     create,
     async [Symbol.asyncDispose]() {
       await drivers.disposeAsync();
@@ -60,6 +63,7 @@ const scriptedPrompts: DriverPrompts = {
   background: null,
   steer: null,
   resume: { first: "answer one", second: "recall", recalls: /resumed from session-answer one/ },
+  images: null,
   dies: "die",
 };
 
@@ -71,6 +75,7 @@ async function scriptedHarness(): Promise<DriverHarness> {
   return {
     workspace: tmpdir(),
     prompts: scriptedPrompts,
+    imagesSeen: () => [],
     create,
     [Symbol.asyncDispose]: () => drivers.disposeAsync(),
   };

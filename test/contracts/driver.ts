@@ -11,15 +11,17 @@
  * the suite then holds no test of it.
  */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pace } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import type { AgentImage } from "../../src/domain/agent-prompt.ts";
 import type { AgentEvent, TurnEnd } from "../../src/domain/agent-event.ts";
 import { webConversation } from "../../src/domain/conversation.ts";
 import type { RunId } from "../../src/domain/run.ts";
 import type { Driver, Quiet, Turn } from "../../src/engine/ports.ts";
+import { pngPicture } from "../emulator/pictures.ts";
 import { noTools } from "../no-tools.ts";
 
 /** Prompts that make the agent do something. `seconds` goes unchanged into the command line `sleep <seconds>`. */
@@ -43,6 +45,8 @@ export type DriverPrompts = {
   readonly steer: { readonly hold: (seconds: string) => string; readonly add: (word: string) => string } | null;
   /** `second`, in a resumed session, gives an answer that matches `recalls`; in a new session it does not. */
   readonly resume: { readonly first: string; readonly second: string; readonly recalls: RegExp } | null;
+  /** Images reach a model. Null: there is none, or the agent says that it takes none. */
+  readonly images: "seen" | null;
   /** The agent's process ends in the middle of the turn, without a result. */
   readonly dies: string | null;
 };
@@ -51,6 +55,8 @@ export type DriverHarness = AsyncDisposable & {
   /** Where turns run: an existing directory, a real path. */
   readonly workspace: string;
   readonly prompts: DriverPrompts;
+  /** The images of the newest request that brought tools to the model, in base64; never asked where `prompts.images` is null. */
+  imagesSeen(): readonly string[];
   /** A driver as after a start of the program; all have the same home of the agent. The harness disposes it at the latest. */
   create(): Driver;
 };
@@ -92,12 +98,12 @@ export function driverContract(
     }, timeoutMs);
 
     /** Starts a turn; it is stopped, and its tool children are swept, when the test ends however it ends. */
-    function start(text: string, session: SessionRef = newSession()): Watched {
+    function start(text: string, session: SessionRef = newSession(), images: readonly AgentImage[] = []): Watched {
       const turn = driver.start({
         owner: { conversation: webConversation(session.id), run: `run-${(serial += 1)}` as RunId, epoch: serial },
         session,
         workspace: harness.workspace,
-        prompt: { text },
+        prompt: images.length === 0 ? { text } : { text, images },
         permissions: "bypass",
         model: null,
         tools: noTools,
@@ -158,6 +164,36 @@ export function driverContract(
         const fresh = start(resume.second);
         expect(answerOf(await resumed.end)).toMatch(resume.recalls);
         expect(answerOf(await fresh.end)).not.toMatch(resume.recalls);
+      },
+    );
+
+    needs(prompts.images, more)(
+      "the images of a prompt are seen by the model, in their order, with its text; the next turn has none of its own",
+      async () => {
+        const colours = ["first", "second"].map((name, at) => {
+          const path = join(harness.workspace, `${name}.png`);
+          writeFileSync(path, pngPicture(8, 8, [at * 200, 40, 90]));
+          return { path, mediaType: "image/png" };
+        });
+        const session = newSession();
+        const turn = start(prompts.answer("marigold"), session, colours);
+        expect(answerOf(await turn.end)).toContain("marigold");
+        const whole = colours.map(({ path }) => readFileSync(path, "base64"));
+        expect(harness.imagesSeen()).toEqual(whole);
+        await turn.turn.quiet;
+        const next = start(prompts.answer("foxglove"), { ...session, resume: turn.resume() });
+        expect(answerOf(await next.end)).toContain("foxglove");
+        expect(harness.imagesSeen().length).toBeLessThanOrEqual(whole.length);
+      },
+    );
+
+    needs(prompts.images, more)(
+      "an image that is gone costs the turn nothing: its text comes all the same",
+      async () => {
+        const gone = { path: join(harness.workspace, "never-there.png"), mediaType: "image/png" };
+        const turn = start(prompts.answer("marigold"), newSession(), [gone]);
+        expect(answerOf(await turn.end)).toContain("marigold");
+        expect(harness.imagesSeen()).toEqual([]);
       },
     );
 

@@ -17,6 +17,7 @@ export type GeminiGateway = AsyncDisposable & {
 type Part = {
   readonly text?: string;
   readonly thought?: boolean;
+  readonly inlineData?: { readonly mimeType?: string; readonly data?: string };
   readonly functionCall?: { readonly id?: string; readonly name: string; readonly args?: unknown };
   readonly functionResponse?: { readonly id?: string; readonly name: string; readonly response?: unknown };
 };
@@ -101,6 +102,10 @@ function blockOf(part: Part): object[] {
   if (part.functionResponse) {
     const content = JSON.stringify(part.functionResponse.response ?? null);
     return [{ type: "tool_result", tool_use_id: part.functionResponse.id ?? "", content }];
+  }
+  if (part.inlineData !== undefined) {
+    const { mimeType, data } = part.inlineData;
+    return [{ type: "image", source: { type: "base64", media_type: mimeType, data } }];
   }
   if (part.text === undefined || part.thought === true) return [];
   // What the program inserts by itself is told apart as the scripts know it.

@@ -37,6 +37,7 @@ function promptsFor({ shell }: AgentTools): DriverPrompts {
       second: scripted([[{ tell: "earlier answers" }]]),
       recalls: /[1-9]\d* earlier answers/,
     },
+    images: "seen",
     dies: scripted([[shell("kill -9 $PPID")], ["not reached"]]),
   };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { agentProgram } from "../../../test/agents/programs.ts";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
 import { createGeminiGateway } from "../../../test/model/gemini.ts";
+import { seenBy } from "../../../test/model/images.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
 import type { Step } from "../../../test/model/script.ts";
@@ -88,6 +89,7 @@ export async function createAcpStage(name: RealAgent): Promise<AcpStage> {
     workspace,
     home,
     model,
+    imagesSeen: () => seenBy(model),
     agent,
     scan,
     create,
@@ -125,7 +127,9 @@ function hermetic(name: RealAgent, home: string, messages: string, gemini: strin
     models: {},
   };
   writeFileSync(catalogue, JSON.stringify({ anthropic }));
-  const models = { "claude-sonnet-4-5": { name: "Sonnet" }, "claude-haiku-4-5": { name: "Haiku" } };
+  // Of a model that is not said to see, it keeps images away and writes an error into the prompt instead.
+  const sees = { attachment: true, modalities: { input: ["text", "image"], output: ["text"] } };
+  const models = { "claude-sonnet-4-5": { name: "Sonnet", ...sees }, "claude-haiku-4-5": { name: "Haiku" } };
   return {
     XDG_DATA_HOME: join(home, "data"),
     XDG_CONFIG_HOME: join(home, "config"),

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
+import { seenBy } from "../../../test/model/images.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
 import type { Driver, Log } from "../../engine/ports.ts";
@@ -61,6 +62,7 @@ export async function createClaudeStage(): Promise<ClaudeStage> {
     workspace,
     home,
     model,
+    imagesSeen: () => seenBy(model),
     environment,
     create,
     async [Symbol.asyncDispose]() {

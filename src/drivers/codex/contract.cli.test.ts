@@ -24,6 +24,7 @@ const prompts: DriverPrompts = {
     second: scripted([[{ tell: "earlier answers" }]]),
     recalls: /[1-9]\d* earlier answers/,
   },
+  images: "seen",
   dies: scripted([[bash("kill -9 $PPID")], ["not reached"]]),
 };
 

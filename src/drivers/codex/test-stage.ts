@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
 import { agentProgram } from "../../../test/agents/programs.ts";
+import { seenBy } from "../../../test/model/images.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
 import type { Driver, Log } from "../../engine/ports.ts";
@@ -65,6 +66,7 @@ export async function createCodexStage(): Promise<CodexStage> {
     home,
     codexHome,
     model,
+    imagesSeen: () => seenBy(model),
     environment,
     create,
     configure,

@@ -21,6 +21,9 @@ export function itemsContract(newDatabase: NewDatabase): void {
         state: "queued",
         run: null,
         acceptedAtMs: 11,
+        isReady: true,
+        gathers: null,
+        partOf: null,
       });
       expect(await use.store.history.counts()).toMatchObject({ received: 1, byState: { queued: 1, done: 0 } });
     });
@@ -100,6 +103,50 @@ export function itemsContract(newDatabase: NewDatabase): void {
       await use.store.transact((tx) => tx.rewriteItem(b!, request));
       expect((await use.store.transact((tx) => tx.item(a!)))?.request).toMatchObject({ prompt: { text: "a" } });
       expect((await use.store.transact((tx) => tx.item(b!)))?.request).toStrictEqual(request);
+    });
+
+    it("are claimed only when they are whole, in their place, and hold back nobody but their own lane (I9)", async () => {
+      await openLanes(use.store, alice, bob);
+      const unready = { kind: "unready", gathers: "album:7:m" } as const;
+      const a = await use.store.transact((tx) => tx.addItem(item(alice, "a"), "queued", 10, unready));
+      await accept(use.store, alice, "b");
+      await accept(use.store, bob, "x");
+      expect((await claimed(use.store, "r1")).key).toBe("x");
+      expect(await use.store.transact((tx) => tx.nextReady(4))).toBeNull();
+      expect(await use.store.transact((tx) => tx.waitsFor(alice, 4))).toEqual({ kind: "files" });
+      await use.store.transact((tx) => tx.setReady(a!, true));
+      expect((await claimed(use.store, "r2")).key).toBe("a");
+    });
+
+    it("that are first in line are looked at for being whole: one that is moved there too", async () => {
+      await openLanes(use.store, alice);
+      await accept(use.store, alice, "a");
+      const unready = { kind: "unready", gathers: null } as const;
+      const b = await use.store.transact((tx) => tx.addItem(item(alice, "b"), "queued", 10, unready));
+      await use.store.transact((tx) => tx.moveItemFirst(b!));
+      expect(await use.store.transact((tx) => tx.nextReady(4))).toBeNull();
+      await use.store.transact((tx) => tx.moveItem(b!, "queued", "cancelled"));
+      expect((await claimed(use.store, "r1")).key).toBe("a");
+    });
+
+    it("gather their parts until they are in the prompt, once", async () => {
+      await openLanes(use.store, alice);
+      const of = "album:7:m";
+      const { store } = use;
+      const whole = await store.transact((tx) =>
+        tx.addItem(item(alice, "a"), "queued", 10, { kind: "unready", gathers: of }),
+      );
+      expect((await store.transact((tx) => tx.gathering(alice, of)))?.id).toBe(whole);
+      expect(await store.transact((tx) => tx.gathering(bob, of))).toBeNull();
+      const part = () =>
+        store.transact((tx) => tx.addItem(item(alice, "b"), "merged", 11, { kind: "part", of: whole! }));
+      expect([await part(), await part()]).toEqual([expect.any(Number), null]);
+      expect((await store.transact((tx) => tx.partsOf(whole!))).map(({ key }) => key)).toEqual(["b"]);
+      expect((await store.transact((tx) => tx.unready())).map(({ id }) => id)).toEqual([whole]);
+      const request = { kind: "prompt", placement: "queue", prompt: { text: "a and b" } } as const;
+      await store.transact((tx) => tx.takeParts(whole!, request));
+      expect(await store.transact((tx) => tx.partsOf(whole!))).toEqual([]);
+      expect((await store.transact((tx) => tx.item(whole!)))?.request).toStrictEqual(request);
     });
 
     it("are read back newest last, as many as asked for", async () => {

@@ -153,6 +153,20 @@ export function outboxContract(newDatabase: NewDatabase): void {
       expect(await begin(id)).toBe(false);
     });
 
+    it("makes nobody wait longer because the clock was set back", async () => {
+      await openLanes(use.store, alice);
+      use.nowMs = 1_000_000;
+      await say("a1");
+      const { id } = await next();
+      await begin(id);
+      await use.store.outbox.again(id, 1_030_000, "refused");
+      expect(await due()).toEqual([]);
+      use.nowMs = 500_000;
+      expect(await next()).toMatchObject({ id, notBeforeMs: 500_000 });
+      use.nowMs = 1_029_999;
+      expect(await due()).toEqual([]);
+    });
+
     it("remembers an unknown outcome through later refusals (I6)", async () => {
       await openLanes(use.store, alice);
       await say("a1");

@@ -1,4 +1,5 @@
 /** Sessions, buttons, stop waits, adopted processes. */
+import { defaultConversationSettings } from "../../../src/domain/conversation-settings.ts";
 import { describe, expect, it } from "vitest";
 import type { Button, ButtonId } from "../../../src/domain/button.ts";
 import type { RunId } from "../../../src/domain/run.ts";
@@ -24,6 +25,7 @@ export function recordsContract(newDatabase: NewDatabase): void {
         driver: null,
         permissions: null,
         model: null,
+        settings: defaultConversationSettings,
       });
       expect(await use.store.transact((tx) => tx.lane(bob))).toBeNull();
     });
