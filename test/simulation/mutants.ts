@@ -345,7 +345,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a run that is stopped after its proof leaves its tasks behind",
     breaks: ["I8"],
-    from: 310,
+    from: 460,
     edits: [{ file: "engine/run.ts", find: "live.stopWhy !== null", replace: "live.stopWhy === undefined" }],
   },
   {
@@ -407,7 +407,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an answer is given to whatever turn of the run is present",
     breaks: ["ask"],
-    from: 290,
+    from: 820,
     edits: [
       { file: "engine/run.ts", find: "|| !openAsks.delete(ask)", replace: "" },
       { file: "engine/run.ts", find: "return `${retries}/${ask}`;", replace: "return `0/${ask}`;" },
@@ -458,7 +458,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a conversation that works with another agent has let go of its session",
     breaks: ["memory"],
-    from: 30,
+    from: 290,
     edits: [
       {
         file: "store/lanes.ts",
@@ -584,7 +584,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what a failed attempt left running is forgotten",
     breaks: ["I2", "I8"],
-    from: 135,
+    from: 430,
     edits: [{ file: "engine/run.ts", find: "const last = { ...word, adopted };", replace: "const last = word;" }],
   },
   {
@@ -601,7 +601,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "each attempt counts the calls of its tools anew",
     breaks: ["I4"],
-    from: 240,
+    from: 330,
     edits: [
       {
         file: "engine/run.ts",
@@ -613,7 +613,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a tool of ours asks a person for a run that is over",
     breaks: ["I12"],
-    from: 70,
+    from: 520,
     edits: [
       {
         file: "engine/run.ts",
