@@ -53,8 +53,8 @@ export type ButtonAction =
   | { readonly kind: "details"; readonly run: RunId; readonly page: number }
   | { readonly kind: "changes"; readonly run: RunId };
 
-/** `fetch` tries again what its files need; `without` runs it without those that could not be had. */
-export type HeldItemWay = "run" | "fetch" | "without" | "steer" | "stop-and-run" | "discard";
+/** `again` tries again what its files need; `without` runs it without those that could not be had. */
+export type HeldItemWay = "run" | "again" | "without" | "steer" | "stop-and-run" | "discard";
 
 export type Button = { readonly id: ButtonId; readonly action: ButtonAction };
 
@@ -116,7 +116,7 @@ export function buttonLabel(action: ButtonAction): string {
 
 const heldItemLabels: Readonly<Record<HeldItemWay, string>> = {
   run: "Run",
-  fetch: "Try again",
+  again: "Try again",
   without: "Run without it",
   steer: "Steer now",
   "stop-and-run": "Stop and run",

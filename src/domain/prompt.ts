@@ -37,6 +37,9 @@ export type PromptFile =
 /** A Telegram text has at most 4,096 characters, a pasted one on the page may be longer; more than this is a file. */
 export const promptCharsMax = 100_000;
 
+/** As many as an album of Telegram has. */
+export const filesMax = 10;
+
 /** What one of them answers or forwards is said of the whole. */
 export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt {
   const texts = prompts.map(({ text }) => text).filter((text) => text !== "");

@@ -257,7 +257,7 @@ async function askAboutFiles(
   const { id, conversation } = item;
   if (item.state === "queued") await work.tx.moveItem(id, "queued", "held");
   const isAlone = prompt.text === "" && (prompt.files ?? []).every(({ state }) => state !== "read");
-  const ways = isAlone ? (["fetch", "discard"] as const) : (["fetch", "without", "discard"] as const);
+  const ways = isAlone ? (["again", "discard"] as const) : (["again", "without", "discard"] as const);
   const buttons = [];
   for (const how of ways) buttons.push(await addButton(work, conversation, { kind: "held-item", item: id, how }));
   const reasons = failures.map(({ why }) => why);

@@ -144,7 +144,7 @@ async function pressHeldItem(work: Work, item: InboxItem, id: ItemId, how: HeldI
   if (!(await requeueHeld(work, item.conversation, id, missing))) return "That message is not on hold any more.";
   if (how === "steer") return pressSteer(work, item.conversation, id);
   if (how === "stop-and-run") return pressStopAndRun(work, item, id);
-  return how === "fetch" ? "Trying again\u2026" : "Back in line.";
+  return how === "again" ? "Trying again\u2026" : "Back in line.";
 }
 
 async function pressStopAndRun(work: Work, item: InboxItem, id: ItemId): Promise<string> {

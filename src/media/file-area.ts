@@ -330,7 +330,7 @@ function createBlockWriter(file: FileHandle): {
   let block: Uint8Array[] = [];
   let bytes = 0;
   /** Resolves with the error that it met, or null. */
-  let writing: Promise<unknown> = Promise.resolve(null);
+  let writing: Promise<Error | null> = Promise.resolve(null);
 
   async function flush(): Promise<void> {
     const error = await writing;
@@ -339,7 +339,7 @@ function createBlockWriter(file: FileHandle): {
     [block, bytes] = [[], 0];
     writing = writeAll(file, full, fullBytes).then(
       () => null,
-      (failed: unknown) => failed,
+      (failed: unknown) => (failed instanceof Error ? failed : new Error("the disk refused", { cause: failed })),
     );
   }
 

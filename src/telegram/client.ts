@@ -213,7 +213,7 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
         return { kind: "rejected", code: 0, why: "other", description: "the path of the file is none" };
       }
       try {
-        return await opened(await download(`${apiRoot}/file/bot${deps.token}/${path}`, signal));
+        return opened(await download(`${apiRoot}/file/bot${deps.token}/${path}`, signal));
       } catch (error) {
         return failed(error);
       }

@@ -51,7 +51,7 @@ const quoteCharsMax = 2_000;
 const ownQuoteCharsMax = 300;
 
 /** What the message answers (M10): the words that its sender picked, or else the whole message. */
-export function quoteOf(message: Message, ownId: number): string | undefined {
+function quoteOf(message: Message, ownId: number): string | undefined {
   if (message.quote !== undefined) return shortened(message.quote.text, quoteCharsMax);
   const answered = message.reply_to_message;
   // In a topic every message "answers" the service message that opened it.
@@ -66,7 +66,7 @@ function shortened(text: string, charsMax: number): string {
 }
 
 /** Who wrote a forwarded message (M11); undefined for one that is not forwarded. A name is what its bearer chose: it proves nothing. */
-export function forwardedFrom({ forward_origin: origin }: Message): string | undefined {
+function forwardedFrom({ forward_origin: origin }: Message): string | undefined {
   return origin === undefined ? undefined : visibleLine(originName(origin)).slice(0, quoteCharsMax);
 }
 

@@ -15,7 +15,7 @@ import { channelOf, type ConversationId, parseConversationId } from "../domain/c
 import type { AskId } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import type { InboxItem, ItemKey, Request as ItemRequest } from "../domain/inbox-item.ts";
-import { promptCharsMax } from "../domain/prompt.ts";
+import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Engine, Files, History, Log, Workspaces } from "../engine/ports.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
@@ -26,7 +26,7 @@ import { type MetricsDeps, metricsType, readMetrics } from "./metrics.ts";
 import type { PageFiles } from "./page-files.ts";
 import type { Views } from "./views.ts";
 import type { Uploads } from "./uploads.ts";
-import { type Accepted, filesMax, type Problem, type ProblemCode, type SentUpload, type Uploaded } from "./wire.ts";
+import type { Accepted, Problem, ProblemCode, SentUpload, Uploaded } from "./wire.ts";
 
 /** The longest prompt with every character escaped as JSON (six bytes each), and room for the rest. */
 export const bodyBytesMax = promptCharsMax * 6 + 10_000;

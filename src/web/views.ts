@@ -3,7 +3,7 @@
  * How each thing looks is in lane-view.ts, run-view.ts, entries.ts, said.ts and live-buttons.ts; here is what is read for it.
  */
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
-import { promptCharsMax } from "../domain/prompt.ts";
+import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { commandList } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
@@ -62,6 +62,7 @@ export function createViews(deps: ViewsDeps): Views {
         workspaceDefault: deps.workspaceDefault,
         runsMax,
         promptCharsMax,
+        filesMax,
         lanes: views.toSorted(byActivity).slice(0, lanesShownMax),
         lanesHidden: Math.max(0, views.length - lanesShownMax),
         commands: commandList,

@@ -26,6 +26,7 @@ export type Overview = {
   readonly workspaceDefault: string;
   readonly runsMax: number;
   readonly promptCharsMax: number;
+  readonly filesMax: number;
   /** Live ones first, then the most recently used; at most `lanesShownMax`. */
   readonly lanes: readonly LaneView[];
   /** Lanes that did not fit into `lanes`. */
@@ -201,7 +202,7 @@ export type StreamEvents = {
 /** `key` is made once per message by the page; sending it again is safe. `workspace` only matters for a new thread. */
 /** A file that was uploaded before; `name` and `type` are what the browser says of it. */
 export type SentUpload = { readonly id: string; readonly name: string; readonly type: string; readonly bytes: number };
-/** At most `filesMax` files; the text may be empty where there is one. */
+/** At most `Overview.filesMax` files; the text may be empty where there is one. */
 export type SendBody = {
   readonly key: string;
   readonly text: string;
@@ -210,8 +211,7 @@ export type SendBody = {
 };
 /** The answer to an upload. */
 export type Uploaded = { readonly id: string; readonly bytes: number };
-/** As many as an album of Telegram has. */
-export const filesMax = 10;
+
 export type PressBody = { readonly key: string; readonly button: string };
 /** An answer in words. */
 export type AnswerBody = { readonly key: string; readonly ask: string; readonly text: string };

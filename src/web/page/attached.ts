@@ -4,7 +4,7 @@
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
 
-import { filesMax, type SentUpload, type Uploaded } from "../wire.ts";
+import type { SentUpload, Uploaded } from "../wire.ts";
 import { type Failure, newKey, upload } from "./request.ts";
 
 export type Attached = {
@@ -21,12 +21,12 @@ export type Attached = {
 export type AttachedList = {
   readonly all: ReadonlySignal<readonly Attached[]>;
   /** Begins to upload them; resolves with how many were too many to take. */
-  add(files: readonly File[]): number;
+  add(files: readonly File[], filesMax: number): number;
   remove(key: string): void;
   /** Empties the list: what is ready goes with a message. */
   take(): readonly SentUpload[];
   /** They came back with a message that was not sent. */
-  putBack(files: readonly SentUpload[]): void;
+  putBack(files: readonly SentUpload[], filesMax: number): void;
 };
 
 export function createAttachedList(): AttachedList {
@@ -38,7 +38,7 @@ export function createAttachedList(): AttachedList {
 
   return {
     all,
-    add(files) {
+    add(files, filesMax) {
       const room = Math.max(0, filesMax - all.value.length);
       for (const file of files.slice(0, room)) {
         const key = newKey();
@@ -66,7 +66,7 @@ export function createAttachedList(): AttachedList {
       all.value = [];
       return ready;
     },
-    putBack(files) {
+    putBack(files, filesMax) {
       const back = files.map(({ id, ...about }) => ({ ...about, key: id, state: { kind: "ready" as const, id } }));
       all.value = [...back, ...all.value].slice(0, filesMax);
     },

@@ -6,8 +6,7 @@
  */
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 
-import { type Accepted, type AnswerBody, filesMax, type LaneView, type PressBody, type SendBody } from "../wire.ts";
-import type { StopBody } from "../wire.ts";
+import type { Accepted, AnswerBody, LaneView, PressBody, SendBody, StopBody } from "../wire.ts";
 import { type AnswerDrafts, createAnswerDrafts } from "./answer-drafts.ts";
 import { type Attached, createAttachedList } from "./attached.ts";
 import { createDrafts } from "./drafts.ts";
@@ -130,15 +129,19 @@ export function createModel(window: Window): Model {
     if (isNew) go({ kind: "conversation", id: conversation });
   }
 
+  function filesMax(): number {
+    return overview.value?.filesMax ?? 0;
+  }
+
   function attach(files: readonly File[]): void {
-    const tooMany = attached.add(files);
-    if (tooMany > 0) say(`A message takes ${filesMax} files; ${tooMany} were left out.`);
+    const tooMany = attached.add(files, filesMax());
+    if (tooMany > 0) say(`A message takes ${filesMax()} files; ${tooMany} were left out.`);
   }
 
   function takeBack(key: string): void {
     const one = unsent.take(key);
     if (one === null) return;
-    attached.putBack(one.body.files ?? []);
+    attached.putBack(one.body.files ?? [], filesMax());
     if (view.value?.lane !== null) return drafts.putBack(place.value, one.body.text);
     // A thread that never came to be is begun again, with its directory.
     workspace.value = one.body.workspace ?? "";
