@@ -33,6 +33,17 @@ it("follows no redirect, and takes none for an answer: the token is in the addre
   expect(asked).toEqual(["/asked"]);
 });
 
+it("follows no redirect of a download either, whatever it leads to (T11)", async () => {
+  const asked: unknown[] = [];
+  const root = await listen((request, response) => {
+    asked.push(request.url);
+    response.writeHead(307, { location: `http://${request.headers.host}/elsewhere` }).end("not the file");
+  });
+  const download = createFetch(root).download(`${root}/file/x`, new AbortController().signal);
+  await expect(download).rejects.toThrow("redirect");
+  expect(asked).toEqual(["/file/x"]);
+});
+
 it("takes no part of an answer for the whole", async () => {
   const root = await listen((_, response) => {
     response.writeHead(200, { "content-length": 100 }).write('{"ok":true}', () => response.destroy());

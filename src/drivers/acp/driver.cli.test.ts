@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { agentScope } from "../../../test/agents/scope.ts";
+import { pngPicture } from "../../../test/emulator/pictures.ts";
 import { noTools } from "../../../test/no-tools.ts";
 import { scripted } from "../../../test/model/script.ts";
 import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
@@ -376,6 +377,14 @@ describe("any agent", () => {
       answer: "told the second",
     });
     expect([first.calls.length, second.calls.length]).toEqual([1, 1]);
+  });
+
+  test("images go to an agent that says it takes them; another one gets the text, which names their paths", async () => {
+    const path = join(stage.workspace, "seen.png");
+    writeFileSync(path, pngPicture(4, 4));
+    const prompt = { text: "parts", images: [{ path, mediaType: "image/png" }] };
+    expect(await play("", { prompt }, odd("sees")).end).toEqual({ kind: "completed", answer: "text+image" });
+    expect(await play("", { prompt }, odd()).end).toEqual({ kind: "completed", answer: "text" });
   });
 
   test("what the agent tells of another session is not shown", async () => {

@@ -20,7 +20,7 @@ const handlers = {
   initialize: () => ({
     protocolVersion: quirks.has("version 2") ? 2 : 1,
     agentInfo: { name: "test-agent", version: "7" },
-    agentCapabilities: { loadSession: true },
+    agentCapabilities: { loadSession: true, promptCapabilities: { image: quirks.has("sees") } },
   }),
   "session/new": ({ mcpServers }) => {
     tools = mcpServers[0];
@@ -39,6 +39,7 @@ const handlers = {
       const [verb, ...rest] = line.split(" ");
       const words = rest.join(" ");
       if (verb === "say") say(sessionId, words);
+      if (verb === "parts") say(sessionId, prompt.map(({ type }) => type).join("+"));
       if (verb === "pid") say(sessionId, `I am ${process.pid}`);
       if (verb === "pipe") {
         const env = Object.fromEntries(tools.env.map(({ name, value }) => [name, value]));
