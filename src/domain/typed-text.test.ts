@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readText, titleCharsMax } from "./typed-text.ts";
+import { readSpoken, readText, titleCharsMax } from "./typed-text.ts";
 
 const stop = { kind: "command", command: { name: "stop", scope: "conversation" } };
 
@@ -76,5 +76,19 @@ describe("reading a person's text", () => {
         if (request.kind === "prompt" && request.placement === "queue") expect(request.prompt.text).toBe(text.trim());
       }),
     );
+  });
+});
+
+describe("reading what was heard", () => {
+  it("takes a spoken stop for a stop, and \u201cinterrupt\u201d before words for an exclamation mark", () => {
+    expect(readSpoken("Please stop.")).toEqual(stop);
+    expect(readSpoken("Interrupt, run the tests instead.")).toEqual({
+      kind: "prompt",
+      placement: "interrupt",
+      prompt: { text: "run the tests instead." },
+    });
+    expect(readSpoken("interrupt and stop")).toMatchObject({ placement: "interrupt" });
+    expect(readSpoken("interrupts are slow")).toMatchObject({ placement: "queue" });
+    expect(readSpoken("Interrupt.")).toMatchObject({ placement: "queue" });
   });
 });

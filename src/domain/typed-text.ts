@@ -47,6 +47,15 @@ export function readText(text: string): Request {
   return { kind: "prompt", placement: "queue", prompt: { text: trimmed } };
 }
 
+/**
+ * Reads what was heard in a voice message: as if it had been typed, and "interrupt, do this instead" is `!do this instead`, since nobody
+ * says an exclamation mark.
+ */
+export function readSpoken(text: string): Request {
+  const [, rest] = /^interrupt\b[\s,.:;!\u2026-]*([\s\S]+)$/i.exec(text.trim()) ?? [];
+  return rest === undefined || rest.trim() === "" ? readText(text) : readText(`!${rest.trim()}`);
+}
+
 function isStopWord(text: string): boolean {
   const words = text
     .toLowerCase()

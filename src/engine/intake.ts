@@ -12,7 +12,7 @@ import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import { decide } from "../domain/lane-machine.ts";
 import { kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
-import { readText } from "../domain/typed-text.ts";
+import { readSpoken } from "../domain/typed-text.ts";
 import type { Clock, FetchedFile, Gathering, IncomingFiles, Lane, Log, Receipt, StoredItem } from "./ports.ts";
 import { carryOut, stopAll, stopConversation } from "./stops.ts";
 import { steerNow } from "./steering.ts";
@@ -286,7 +286,7 @@ async function settleFiles(
   }
   const heard = prompt.text === "" ? heardIn(prompt) : null;
   if (heard === null) return ready(work, item);
-  const request = readText(heard);
+  const request = readSpoken(heard);
   const lane = await work.tx.lane(item.conversation);
   // S1: a stop that is spoken stops like one that is typed. On hold it is old: it stops nothing.
   if (request.kind === "command" && request.command.name === "stop" && item.state === "queued" && lane !== null) {

@@ -34,7 +34,6 @@ describe("who may speak", () => {
       edited_business_message: spoken,
       deleted_business_messages: { chat: privateChat, message_ids: [1] },
       guest_message: { ...spoken, guest_query_id: "g" },
-      stopped_message_generation: { from: ada, chat: privateChat },
       message_reaction: { chat: privateChat, user: ada, message_id: 1, date: 1, old_reaction: [], new_reaction: [] },
       message_reaction_count: { chat: privateChat, message_id: 1, date: 1, reactions: [] },
       inline_query: { id: "i", from: ada, query: "q", offset: "" },
@@ -252,6 +251,22 @@ describe("what is said", () => {
       text: "stop",
       forwardedFrom: "A\u27E8U+202E\u27E9b",
     });
+  });
+
+  it("takes the Stop that Telegram draws on a draft for a stop, from those who may (S1)", () => {
+    const stop = (chat: object, thread?: number) =>
+      read({
+        stopped_message_generation: {
+          chat,
+          draft_id: 5,
+          ...(thread === undefined ? {} : { message_thread_id: thread }),
+        },
+      });
+    const item = { request: { kind: "command", command: { name: "stop", scope: "conversation" } }, user: "7" };
+    expect(stop(privateChat)).toMatchObject({ kind: "item", item: { ...item, conversation: "telegram:7" } });
+    expect(stop(privateChat, 44)).toMatchObject({ item: { conversation: "telegram:7:44" } });
+    expect(stop({ id: 666, type: "private" }).kind).toBe("denied");
+    expect(stop({ id: -5, type: "supergroup" }).kind).toBe("denied");
   });
 
   it("ignores service messages", () => {

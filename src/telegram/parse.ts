@@ -47,6 +47,8 @@ export function parseUpdate(update: Update, context: ParseContext): Reading {
   if (update.message !== undefined) return parseMessage(update.update_id, update.message, context);
   if (update.edited_message !== undefined) return parseEdited(update.update_id, update.edited_message, context);
   if (update.callback_query !== undefined) return parsePress(update.update_id, update.callback_query, context);
+  const stopped = update.stopped_message_generation;
+  if (stopped !== undefined) return parseDraftStop(update.update_id, stopped, context);
   if (update.my_chat_member !== undefined) return ignored("membership");
   if (update.channel_post !== undefined || update.edited_channel_post !== undefined) return denied("channel");
   if (update.business_message !== undefined || update.edited_business_message !== undefined) return denied("business");
@@ -205,6 +207,28 @@ const media: readonly (readonly [field: keyof Message, what: string])[] = [
 
 function describeMedia(message: Message): string | null {
   return media.find(([field]) => message[field] !== undefined)?.[1] ?? null;
+}
+
+// ---------------------------------------------------------------- a draft's own Stop
+
+/** The Stop that Telegram draws on a draft is the ordinary one (S1). Only a private chat has drafts: its id is the person's. */
+function parseDraftStop(
+  updateId: number,
+  { chat, message_thread_id: thread }: NonNullable<Update["stopped_message_generation"]>,
+  { allowedUsers, nowMs }: ParseContext,
+): Reading {
+  if (chat.type !== "private") return denied("unknown-type");
+  if (!allowedUsers.has(chat.id)) return denied("stranger");
+  const item: InboxItem = {
+    key: updateKey(updateId),
+    conversation: telegramConversation(chat.id, thread ?? null),
+    user: String(chat.id),
+    message: null,
+    priority: "interactive",
+    request: { kind: "command", command: { name: "stop", scope: "conversation" } },
+    sentAtMs: nowMs,
+  };
+  return { kind: "item", item };
 }
 
 // ---------------------------------------------------------------- presses
