@@ -52,8 +52,8 @@ export function readText(text: string): Request {
  * says an exclamation mark.
  */
 export function readSpoken(text: string): Request {
-  const [, rest] = /^interrupt\b[\s,.:;!\u2026-]*([\s\S]+)$/i.exec(text.trim()) ?? [];
-  return rest === undefined || rest.trim() === "" ? readText(text) : readText(`!${rest.trim()}`);
+  const [, rest] = /^interrupt\b[\s,.:;!\u2026-]*([^\s,.:;!\u2026-][\s\S]*)$/i.exec(text.trim()) ?? [];
+  return rest === undefined ? readText(text) : readText(`!${rest}`);
 }
 
 function isStopWord(text: string): boolean {

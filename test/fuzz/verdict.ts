@@ -183,7 +183,7 @@ function joined(parts: readonly FormattedText[]): string {
 
 function lostFrom(where: string, text: string, visible: string, words: readonly string[] | null): readonly string[] {
   const lost =
-    firstMissing([...visible], [...lettersOf(text)]) ??
+    firstMissing(Array.from(visible), Array.from(lettersOf(text))) ??
     (words === null ? null : firstMissing(words, text.match(/w\d+/g) ?? []));
   return lost === null ? [] : [`${where}: lost "${lost}"`];
 }
