@@ -258,7 +258,7 @@ describe("what a person writes is never lost", () => {
   });
 });
 
-it("nothing that an agent writes runs, loads or leads where it should not (T9, T15)", async () => {
+it("nothing that an agent or a tool writes runs, loads or leads where it should not (T9, T15)", async () => {
   const page = await visit();
   const complaints: string[] = [];
   page.on("console", (message) => complaints.push(message.text()));
@@ -268,6 +268,17 @@ it("nothing that an agent writes runs, loads or leads where it should not (T9, T
   });
   await write(page, "<img src=x onerror=\"document.title='mine'\">");
   const thread = await begun();
+  const element = "<img src=x onerror=\"document.title='theirs'\"><script>document.title='theirs'</script>";
+  const use = { id: "1", name: element, target: element };
+  kit.engine.event(thread, { kind: "tool-started", tool: use, input: element });
+  kit.engine.event(thread, { kind: "tool-ended", id: "1", ok: false, result: element });
+  kit.engine.event(thread, { kind: "notice", text: element });
+  kit.engine.event(thread, {
+    kind: "diff",
+    diff: `--- a/${element}\n+++ b/${element}\n@@ -1 +1 @@\n-${element}\n+${element}\n`,
+  });
+  await page.getByRole("region", { name: "Live run" }).getByText("document.title='theirs'").first().waitFor();
+  expect(await page.locator("img, script:not([src])").count()).toBe(0);
   const hostile = [
     "<script>document.title = 'theirs'</script>",
     "<img src=x onerror=\"document.title='theirs'\">",
