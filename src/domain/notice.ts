@@ -244,7 +244,7 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     case "unknown-command":
       return `Unknown command: ${notice.text}. Nothing was done. /help lists the commands.`;
     case "unsupported":
-      return `${notice.what} cannot be given to the agent yet. Nothing was started and your queue is unchanged; send it as text.`;
+      return `${notice.what} cannot be given to the agent. Nothing was started and your queue is unchanged; say it in words.`;
     case "queued":
       return queued(notice);
     case "lane-full":
