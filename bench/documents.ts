@@ -79,6 +79,7 @@ export const documents: Section = {
         onStart = (prompt, atMs) => resolve({ prompt, atMs });
       });
       const sent = once(sender, "message") as Promise<[Sent]>;
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker has no origin
       sender.postMessage(document);
       const [{ fileId, atMs }] = await sent;
       const { prompt, atMs: promptAtMs } = await started;
