@@ -154,7 +154,7 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
       try {
         await bridge[Symbol.asyncDispose]();
         assertBooksBalance(home);
-        assertStoppedIsStopped(emulator);
+        assertStoppedIsStopped(emulator, home);
         emulator.journal.assertClean();
       } finally {
         await stack.disposeAsync();

@@ -310,7 +310,7 @@ async function orphansBeside(bridge: Bridge, home: Home, scan: Scan, databasePat
 function houseRules(emulator: Emulator, home: Home): readonly string[] {
   const rules = [
     () => assertBooksBalance(home),
-    () => assertStoppedIsStopped(emulator),
+    () => assertStoppedIsStopped(emulator, home),
     () => emulator.journal.assertClean(),
   ];
   return rules.flatMap((rule) => {

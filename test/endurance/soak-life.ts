@@ -87,7 +87,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
     settings: {
       runsMax: deps.runsMax,
       permissions: "bypass",
-      owners: new Set(["7"]),
+      owners: new Set(["1"]),
       workspace: deps.workspace,
       downtimeMs,
       driverName: driver.name,

@@ -4,6 +4,7 @@
  *     npm run sim -- --seeds 2000 --jobs 2     many seeds; each failure is told with the seed that replays it
  *     npm run sim -- --seed 17                 one seed, with its trace
  *     npm run sim -- --mutants                 each planted fault must be found
+ *     npm run sim -- --mutants --share 0/2     every second of them, as data (with --report json)
  *     npm run sim -- --report json             the report as data; the exit code is 0 whatever it says
  *
  * Exit code 1 when a seed failed, a fault was met by no seed of a large sweep, or a mutant lived.
@@ -11,7 +12,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { huntMutants } from "./mutant-hunt.ts";
+import { huntMutants, huntShare } from "./mutant-hunt.ts";
 import { defaultOptions } from "./simulation.ts";
 import { faults } from "./faults.ts";
 import { mergeReports, type Progress, progressMs, type Shape, sweep } from "./sweep.ts";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     sources: { type: "string", default: fileURLToPath(new URL("../../src", import.meta.url)) },
     report: { type: "string", default: "text" },
     mutants: { type: "boolean", default: false },
+    share: { type: "string", default: "0/1" },
     tail: { type: "string", default: String(defaultOptions.tailLines) },
   },
 });
@@ -47,6 +49,8 @@ type Word = { readonly progress: Progress } | { readonly report: SweepReport };
 if (values.seed === undefined) Error.stackTraceLimit = 0;
 
 if (process.send !== undefined) await share();
+else if (values.mutants && values.report === "json")
+  console.log(JSON.stringify(await huntShare(...shareAsked(), options)));
 else if (values.mutants) process.exitCode = await huntMutants(options, console.log);
 else process.exitCode = values.seed === undefined ? await many() : await single(Number(values.seed));
 
@@ -150,6 +154,14 @@ function tell({ seed, failure }: Shape): void {
   console.log(failure.tail.join("\n"));
   console.log(`seed ${seed}, step ${failure.step}: ${failure.invariant} is violated: ${failure.what}`);
   console.log(`replay: npm run sim -- --seed ${seed}`);
+}
+
+/** "1/2" */
+function shareAsked(): [share: number, of: number] {
+  const [, share, of] = /^(\d+)\/([1-9]\d*)$/.exec(values.share) ?? [];
+  if (share === undefined || of === undefined || Number(share) >= Number(of))
+    throw new RangeError(`--share is like 0/2, not "${values.share}"`);
+  return [Number(share), Number(of)];
 }
 
 function count(name: "from" | "seeds" | "steps" | "tail" | "jobs"): number {

@@ -20,6 +20,13 @@ export async function hunt(mutant: Mutant, options: SweepOptions): Promise<Hunt>
   return { mutant, found: { seed: shape.seed, invariant: shape.failure.invariant, what: shape.failure.what } };
 }
 
+/** Every `of`-th mutant from the one with number `share` on: what one process of several hunts. */
+export async function huntShare(share: number, of: number, options: SweepOptions): Promise<readonly Hunt[]> {
+  const hunts: Hunt[] = [];
+  for (const mutant of mutants.filter((_, index) => index % of === share)) hunts.push(await hunt(mutant, options));
+  return hunts;
+}
+
 /** Returns the exit code. */
 export async function huntMutants(options: SweepOptions, print: (line: string) => void): Promise<number> {
   let alive = 0;
