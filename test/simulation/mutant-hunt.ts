@@ -11,7 +11,7 @@ export type Hunt = {
 };
 
 /** Tries at most `options.seeds` seeds. Rejects when the mutant's text is not in the sources any more. */
-export async function hunt(mutant: Mutant, options: SweepOptions): Promise<Hunt> {
+async function hunt(mutant: Mutant, options: SweepOptions): Promise<Hunt> {
   using mutated = mutateSources(options.sources, mutant);
   const isFound = ({ invariant }: Failure): boolean => mutant.breaks.includes(invariant);
   const report = await sweep({ ...options, from: mutant.from ?? options.from, sources: mutated.path, isFound });
