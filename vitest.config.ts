@@ -66,8 +66,8 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts", "test/endurance/**/*.test.ts"],
           exclude: ignored,
-          // Real processes that mostly wait: two files at a time keep two processors busy, more would wait for memory.
-          maxWorkers: 2,
+          // Real processes that mostly wait: three files at a time keep two processors busy.
+          maxWorkers: 3,
         },
       },
       {

@@ -22,15 +22,6 @@ const endGraceMs = 5_000;
 
 const staticParts = ["types", "lint", "format", "dead-code"] as const;
 const testParts = ["unit", "contracts", "audit", "simulation", "browser", "agents", "e2e"] as const;
-/** One after the other; those that mostly wait (for agents, for the pace of a chat) side by side. */
-const testSteps: readonly (readonly (typeof testParts)[number][])[] = [
-  ["unit"],
-  ["contracts"],
-  ["audit"],
-  ["simulation"],
-  ["browser"],
-  ["e2e", "agents"],
-];
 const groups: Record<string, readonly string[]> = {
   test: [...staticParts, ...testParts],
   check: [...staticParts, "unit"],
@@ -51,11 +42,7 @@ async function main(asked: readonly string[]): Promise<number> {
   const tallies: Part[] = [];
   const agents: AgentScope = asked.includes("agents") ? "whole" : "essential";
   for (const part of staticParts) if (parts.has(part)) tallies.push(await runStatic(part, until));
-  for (const together of testSteps) {
-    const chosen = together.filter((part) => parts.has(part));
-    const outputs = chosen.map((_, index) => (index === 0 ? ("shown" as const) : ("kept" as const)));
-    tallies.push(...(await Promise.all(chosen.map((part, index) => runTests(part, agents, until, outputs[index])))));
-  }
+  for (const part of testParts) if (parts.has(part)) tallies.push(await runTests(part, agents, until));
   console.log(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all`);
   return summary(tallies);
 }
@@ -96,25 +83,15 @@ function staticCommands(part: (typeof staticParts)[number]): [label: string, com
   }
 }
 
-/** What is `kept` of its output is shown at its end, so that two parts at once can be read. */
-async function runTests(
-  project: (typeof testParts)[number],
-  agents: AgentScope,
-  until: number,
-  output: "shown" | "kept" = "shown",
-): Promise<Part> {
-  if (output === "shown") console.log(`\n--- ${project} tests`);
-  else console.log(`\n--- ${project} tests are run at the same time; what they say comes at their end`);
+async function runTests(project: (typeof testParts)[number], agents: AgentScope, until: number): Promise<Part> {
+  console.log(`\n--- ${project} tests`);
   const scratch = mkdtempSync(join(tmpdir(), "signalbox-verify-"));
   try {
     const tallyFile = join(scratch, "tally.json");
     const args = ["node_modules/vitest/vitest.mjs", "run", "--project", project];
     const reporters = ["--reporter=default", `--reporter=${join(root, "scripts/tally-reporter.ts")}`];
     const env = { ...process.env, [tallyFileVariable]: tallyFile, [agentScopeVariable]: agents };
-    const isQuiet = output === "kept";
-    const ended = await run(process.execPath, [...args, ...reporters], { until, env, isQuiet });
-    if (isQuiet) console.log(`\n--- ${project} tests\n${ended.output}`);
-    const { code } = ended;
+    const { code } = await run(process.execPath, [...args, ...reporters], { until, env });
     const nothing: Tally = { passed: 0, failed: [], skipped: [], isWhole: false };
     const tally = existsSync(tallyFile) ? (JSON.parse(readFileSync(tallyFile, "utf8")) as Tally) : nothing;
     const failed = [...tally.failed];

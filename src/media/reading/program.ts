@@ -153,6 +153,8 @@ function overwhelmed(format: PackedFormat): ReadAnswer {
 }
 
 if (import.meta.main) {
+  // pdf.js leaves rejected promises of a torn file behind, to nobody. What the file is, the answer says; they must not end the program first.
+  process.on("unhandledRejection", () => undefined);
   const request = JSON.parse(await text(process.stdin)) as ReadRequest;
   process.stdout.write(JSON.stringify(await readFileOf(request)));
 }
