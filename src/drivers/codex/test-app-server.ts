@@ -55,9 +55,9 @@ const approval = (command: string): void =>
 /** A turn that nobody asked for. It asks only when the test says so, and hears an interrupt only when its question was refused. */
 function stray(steps: { readonly asks: string }): void {
   state.stray = begin();
+  onStep(steps.asks, () => approval("touch nobody-asked"));
   tell("turn/started", turnOf(state.stray, "inProgress"));
   say("what nobody asked for");
-  onStep(steps.asks, () => approval("touch nobody-asked"));
 }
 
 /** The test makes a file of this name. */
@@ -75,22 +75,21 @@ function play(): void {
   tell("turn/started", turnOf(turn, "inProgress"));
   switch (prompt) {
     case "follow a goal":
-      say("done");
       // Codex goes on by itself once the test has seen the end of the turn that was asked for.
       onStep("go-on", () => {
         begin();
         tell("turn/started", turnOf(state.turn, "inProgress"));
         approval("touch nobody-asked");
       });
-      tell("turn/completed", turnOf(turn, "completed")); // only now: the test may answer at once
+      say("done"); // only now: the test may answer at once
+      tell("turn/completed", turnOf(turn, "completed"));
       return;
     case "follow a goal later":
-      say("done");
       onStep("go-on", () => stray({ asks: "ask" }));
+      say("done");
       tell("turn/completed", turnOf(turn, "completed")); // only now: the test may answer at once
       return;
     case "be disturbed":
-      say("before");
       onStep("go-on", () => {
         const own = turn;
         const other = begin();
@@ -102,6 +101,7 @@ function play(): void {
         tell("item/completed", { item: { type: "agentMessage", id: "after", text: "after" } });
         tell("turn/completed", turnOf(own, "completed"));
       });
+      say("before"); // only now: the test may answer at once
       return;
     case "withdraw":
       approval("touch x");
