@@ -53,8 +53,16 @@ export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt
     ...(quotes.length === 0 ? {} : { quote: quotes.join("\n") }),
     ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
     ...(files.length === 0 ? {} : { files }),
-    ...(texts.length > 1 || prompts.some(({ isJoined }) => isJoined) ? { isJoined: true } : {}),
+    ...(prompts.filter(hasWords).length > 1 || prompts.some(({ isJoined }) => isJoined) ? { isJoined: true } : {}),
   };
+}
+
+/** Written, or spoken: those of a voice message are its text once it was heard. */
+function hasWords({ text, files = [] }: Prompt): boolean {
+  const kinds = files.map((file) =>
+    file.state === "sent" ? file.file.kind : file.state === "read" ? file.attachment.kind : null,
+  );
+  return text !== "" || kinds.includes("voice");
 }
 
 /** A prompt in a few words, for a list: its text, or what came instead. Not shortened. */

@@ -55,9 +55,10 @@ async function lastNotice(house: House): Promise<Notice | undefined> {
   return (await house.said("a")).flatMap((body) => (body.kind === "notice" ? [body.notice] : [])).at(-1);
 }
 
-async function arriveAll(house: House, files: ManualFiles): Promise<void> {
+/** `words` are said in every voice message. */
+async function arriveAll(house: House, files: ManualFiles, words?: string): Promise<void> {
   while (files.fetches.some(({ isOver }) => !isOver)) {
-    for (const fetch of files.fetches) if (!fetch.isOver) fetch.arrive();
+    for (const fetch of files.fetches) if (!fetch.isOver) fetch.arrive(fetch.file.kind === "voice" ? words : undefined);
     await house.settled();
   }
 }
@@ -262,6 +263,38 @@ describe("a message whose files are on their way", () => {
     expect(asked(house)).toHaveLength(1);
     expect(filesGiven(house)).toEqual(["x", "y"]);
     expect(asked(house)[0]).toMatch(/^one\n\ntwo\n/);
+  });
+
+  test("a stop that is spoken among others that were joined as one is words among words: nothing of them is lost", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.send("a", "busy");
+    await house.give("a", withFiles("", ["p"]), { message: "p" });
+    await voice(house, "v");
+    await house.send("a", "stop");
+    house.driver.turns[0]?.obey("ask");
+    await house.settled();
+    await house.press("a", "held", { how: "run-as-one" });
+    await arriveAll(house, files, "Stop.");
+    expect(asked(house).at(-1)).toContain("Stop.");
+    expect(filesGiven(house)).toEqual(["p", "v"]);
+  });
+
+  test("a change to one of two voice messages that were joined as one is offered beside them", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.send("a", "busy");
+    await voice(house, "v");
+    await voice(house, "w");
+    await house.choose("a", { hearing: "confirm" });
+    await house.send("a", "stop");
+    house.driver.turns[0]?.obey("ask");
+    await house.settled();
+    await house.press("a", "held", { how: "run-as-one" });
+    await arriveAll(house, files, "dig a hole");
+    await house.give("a", { kind: "edit", message: "v", text: "dig a ditch" });
+    expect((await promptOf(house, 1)).text).toBe("dig a hole\n\ndig a hole");
+    expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "running" });
   });
 
   test("joined as one with an album whose pictures were not in its prompt yet, has them too", async () => {

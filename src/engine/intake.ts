@@ -286,7 +286,11 @@ async function settleFiles(
   }
   const heard = prompt.text === "" ? heardIn(prompt) : null;
   if (heard === null) return ready(work, item);
-  const request = readSpoken(heard);
+  // Beside anything else it is words among words: a stop would end what came with it, unread.
+  const isAlone = prompt.files?.length === 1 && prompt.isJoined !== true;
+  const request: Request = isAlone
+    ? readSpoken(heard)
+    : { kind: "prompt", placement: "queue", prompt: { text: heard } };
   const lane = await work.tx.lane(item.conversation);
   // S1: a stop that is spoken stops like one that is typed. On hold it is old: it stops nothing.
   if (request.kind === "command" && request.command.name === "stop" && item.state === "queued" && lane !== null) {

@@ -133,10 +133,10 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
     checkNoStop(item, all);
   }
 
-  /** Files of an album that was gathered at once; f12 came with the message 12. */
+  /** Files of an album that was gathered at once. */
   function checkOrder(item: ItemRow, all: readonly string[], gathered: readonly string[]): void {
     if (grown.has(item.id) || all.length !== gathered.length) return;
-    const inOrder = all.toSorted((a, b) => Number(a.slice(1)) - Number(b.slice(1)));
+    const inOrder = all.toSorted((a, b) => messageOf(a) - messageOf(b));
     if (inOrder.some((source, index) => source !== all[index]))
       violated("whole", `item ${item.id} begins with its files as ${all.join(" ")}`);
   }
@@ -204,4 +204,9 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
       }
     },
   };
+}
+
+/** f12 came with the message 12, and f12001 is one more that came with it. */
+function messageOf(source: string): number {
+  return Number(/^f(\d+?)(?:00\d)?$/.exec(source)?.[1]);
 }
