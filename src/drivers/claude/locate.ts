@@ -5,11 +5,11 @@
  * is said in the fault.
  */
 import { execFile } from "node:child_process";
-import { accessSync, constants, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type * as Sdk from "@anthropic-ai/claude-agent-sdk";
 import type { Fault } from "../../domain/faults.ts";
+import { findProgram, isProgram } from "../../lib/program-path.ts";
 import { agentName, loginRemedy } from "./translate.ts";
 
 export type ClaudeSdk = Pick<typeof Sdk, "query">;
@@ -42,8 +42,7 @@ export function findCli(configured: string | null, path: string | undefined): Fo
     const remedy = `The configured program ${configured} does not exist or cannot be executed.`;
     return { kind: "missing", fault: { kind: "agent-missing", agent: agentName, remedy } };
   }
-  const onPath = (path ?? "").split(delimiter).filter((directory) => directory !== "");
-  const found = [...onPath.map((directory) => join(directory, "claude")), ...packaged()].find(isProgram);
+  const found = findProgram("claude", path) ?? packaged().find(isProgram);
   if (found !== undefined) return { kind: "found", value: found };
   const remedy = "Install it (npm install -g @anthropic-ai/claude-code) and log in once by running `claude`.";
   return { kind: "missing", fault: { kind: "agent-missing", agent: agentName, remedy } };
@@ -101,13 +100,4 @@ function packaged(): string[] {
       return []; // not installed
     }
   });
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false; // whatever the reason, it cannot be executed
-  }
 }

@@ -1,8 +1,9 @@
 /** Finds the Codex program: the user installs it (404 MB), so it may be missing, and what to do then is said in the fault. */
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
+import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Fault } from "../../domain/faults.ts";
+import { findProgram, isProgram } from "../../lib/program-path.ts";
 import { agentName } from "./translate.ts";
 
 export type Found =
@@ -19,10 +20,8 @@ export function findCodex(configured: string | null, path: string | undefined): 
     const remedy = `The configured program ${configured} does not exist or cannot be executed.`;
     return { kind: "missing", fault: { kind: "agent-missing", agent: agentName, remedy } };
   }
-  const onPath = (path ?? "").split(delimiter).filter((directory) => directory !== "");
-  const candidates = [...onPath.map((directory) => join(directory, "codex")), ...packaged()];
-  const found = candidates.find(isProgram);
-  if (found !== undefined) return { kind: "found", program: native(found) };
+  const found = findProgram("codex", path) ?? packaged();
+  if (found !== null) return { kind: "found", program: native(found) };
   const remedy = "Install it (npm install -g @openai/codex) and log in once by running `codex login`.";
   return { kind: "missing", fault: { kind: "agent-missing", agent: agentName, remedy } };
 }
@@ -37,9 +36,8 @@ function native(program: string): string {
   return nativeOf(createRequire(script)) ?? program;
 }
 
-function packaged(): string[] {
-  const program = nativeOf(createRequire(import.meta.url));
-  return program === null ? [] : [program];
+function packaged(): string | null {
+  return nativeOf(createRequire(import.meta.url));
 }
 
 function nativeOf(require: NodeJS.Require): string | null {
@@ -66,14 +64,5 @@ function realpath(path: string): string {
     return realpathSync(path);
   } catch {
     return path; // it vanished: starting it will tell
-  }
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false; // whatever the reason, it cannot be executed
   }
 }

@@ -1,7 +1,6 @@
 /** What `signalbox doctor` says of speech to text: whether what the configuration chose is there. Asks nobody and starts nothing. */
-import { accessSync, constants, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, isAbsolute, join } from "node:path";
+import { findProgram } from "../../lib/program-path.ts";
 import { findModel } from "./model-files.ts";
 import { localPackages } from "./samples.ts";
 import type { SpeechSettings } from "./transcriber.ts";
@@ -20,7 +19,7 @@ export async function examineSpeech(settings: SpeechSettings | null, path: strin
     ];
   }
   const chosen = await examineChosen(settings, path);
-  if (isOnPath("ffmpeg", path)) return chosen;
+  if (findProgram("ffmpeg", path) !== null) return chosen;
   const text = "ffmpeg is not installed: the sound of videos and of rarer formats is not transcribed.";
   return [...chosen, { mark: "note", text }];
 }
@@ -36,7 +35,7 @@ async function examineChosen(settings: SpeechSettings, path: string): Promise<re
       return [...examinePackages(), await examineModel(settings.directory)];
     case "command": {
       const [program] = settings.command;
-      return isOnPath(program, path)
+      return findProgram(program, path) !== null
         ? [{ mark: "ok", text: `Voice messages are transcribed by ${program}.` }]
         : [{ mark: "problem", text: `The program ${program} was not found. Check SIGNALBOX_TRANSCRIBE_COMMAND.` }];
     }
@@ -64,19 +63,4 @@ function examinePackages(): SpeechFinding[] {
       return [{ mark: "problem" as const, text }];
     }
   });
-}
-
-function isOnPath(program: string, path: string): boolean {
-  const directories = path.split(delimiter).filter((directory) => directory !== "");
-  const places = isAbsolute(program) ? [program] : directories.map((directory) => join(directory, program));
-  return places.some(isProgram);
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false; // whatever the reason, it cannot be executed
-  }
 }
