@@ -1,6 +1,6 @@
 /** Commands: each is done, and answered, in the transaction that stores it (I7). */
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
-import { entriesShownMax } from "../domain/notice.ts";
+import { entriesShownMax } from "../domain/notices/queue.ts";
 import { choosePermissions, consult, driverNameOf, offerAgents, offerProjects } from "./choices.ts";
 import { pairByCode, showPeople } from "./people.ts";
 import type { Lane, Receipt } from "./ports.ts";

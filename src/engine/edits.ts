@@ -3,7 +3,7 @@
  * already has is offered as a correction, and runs only when the person says so.
  */
 import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
-import { excerpt } from "../domain/notice.ts";
+import { excerpt } from "../domain/wording.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Receipt, StoredItem } from "./ports.ts";
 import { laneCapacity } from "./waiting-line.ts";

@@ -3,7 +3,7 @@ import type { ButtonAction, HeldItemWay } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
-import { plural } from "../domain/notice.ts";
+import { plural } from "../domain/wording.ts";
 import { answerAsk } from "./asks.ts";
 import { consult, type Question, setModel, setPermissions, takeSession } from "./choices.ts";
 import type { Receipt } from "./ports.ts";

@@ -6,7 +6,7 @@ import { promptWords } from "../domain/prompt.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
-import { excerpt } from "../domain/notice.ts";
+import { excerpt } from "../domain/wording.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { gatheringFor, gatheringOf, joinPart, policyFor } from "./intake.ts";
 import { steerNow } from "./steering.ts";

@@ -1,5 +1,7 @@
 /** What runs where since when, and who waits for what: read inside a transaction, so that it is one moment's truth. */
-import { duration, type LaneReport, type Notice } from "../domain/notice.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { LaneReport } from "../domain/notices/reports.ts";
+import { duration } from "../domain/wording.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { driverNameOf } from "./choices.ts";
 import type { Lane, LiveRun, PoolCounts } from "./ports.ts";

@@ -4,7 +4,8 @@
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
 import { joinPrompts, type Prompt, type PromptFile, promptWords } from "../domain/prompt.ts";
-import { entriesShownMax, excerpt, type QueueEntry } from "../domain/notice.ts";
+import { entriesShownMax, type QueueEntry } from "../domain/notices/queue.ts";
+import { excerpt } from "../domain/wording.ts";
 import type { StoredItem } from "./ports.ts";
 import { heldButtons, say, type Work } from "./work.ts";
 

@@ -7,7 +7,8 @@ import { type Button, type ButtonAction, type ButtonId, buttonLifeMs } from "../
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import type { Prompt } from "../domain/prompt.ts";
-import type { LogEntry, Notice } from "../domain/notice.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { LogEntry } from "../domain/notices/reports.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";

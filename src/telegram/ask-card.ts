@@ -8,7 +8,7 @@
  */
 import { isAllowable, tooLongToAllow } from "../domain/ask.ts";
 import type { Ask, AskAnswer, AskedAction, AskState, FileEdit, Question } from "../domain/ask.ts";
-import { excerpt } from "../domain/notice.ts";
+import { excerpt } from "../domain/wording.ts";
 import { visibleWords } from "../lib/visible.ts";
 import {
   code,

@@ -1,5 +1,7 @@
 /** What a run did and changed, as messages. Pure. What agents and tools wrote stands as code: nothing of it turns into a link (T9). */
-import { detailsTitle, forgottenTools, type Notice, plural, toolMarks } from "../domain/notice.ts";
+import type { Notice } from "../domain/notice.ts";
+import { detailsTitle, forgottenTools, toolMarks } from "../domain/notices/runs.ts";
+import { plural } from "../domain/wording.ts";
 import type { RunDetail } from "../domain/run-details.ts";
 import { code, concat, cutMiddle, type FormattedText, plain, pre, styled } from "./formatted-text.ts";
 import { clip } from "./render.ts";

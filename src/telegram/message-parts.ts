@@ -5,7 +5,8 @@
  * 2. What would bury the chat goes as a file, with its beginning.
  */
 import { type Button, buttonLabel } from "../domain/button.ts";
-import { describeNotice, plural } from "../domain/notice.ts";
+import { describeNotice } from "../domain/notice.ts";
+import { plural } from "../domain/wording.ts";
 import type { Outgoing, RunSnapshot } from "../engine/ports.ts";
 import { renderAsk } from "./ask-card.ts";
 import { renderChanges, renderDetails } from "./details.ts";

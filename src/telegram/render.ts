@@ -3,7 +3,8 @@
  * Pure and cheap: it is drawn again every 1.5 s for as long as the run lives.
  */
 import type { Usage } from "../domain/agent-event.ts";
-import { duration, plural, toolMarks } from "../domain/notice.ts";
+import { toolMarks } from "../domain/notices/runs.ts";
+import { duration, plural } from "../domain/wording.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { RunSnapshot, RunSummary } from "../engine/ports.ts";
 import { code, concat, type FormattedText, head, plain, styled, tail } from "./formatted-text.ts";

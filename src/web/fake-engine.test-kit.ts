@@ -16,7 +16,8 @@ import {
   type ItemState,
   itemStates,
 } from "../domain/inbox-item.ts";
-import { excerpt, type Notice } from "../domain/notice.ts";
+import type { Notice } from "../domain/notice.ts";
+import { excerpt } from "../domain/wording.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
 import type { Evidence, RunId, RunOutcome, StopWhy } from "../domain/run.ts";
 import { emptyTranscript, reduce } from "../domain/transcript.ts";
