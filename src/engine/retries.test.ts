@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createHouse, type House, type HouseOptions } from "../../test/engine-house.ts";
-import type { ScriptedTurn } from "../../test/scripted-driver.ts";
+import { createScriptedDriver, type ScriptedDriver, type ScriptedTurn } from "../../test/scripted-driver.ts";
+import type { AgentEvent } from "../domain/agent-event.ts";
 import type { Fault } from "../domain/faults.ts";
 import { askMs, killMs, terminateMs } from "./quiescence.ts";
 
@@ -18,6 +19,9 @@ function turnOf(house: House, index: number): ScriptedTurn {
   if (turn === undefined) throw new Error(`no turn ${index}`);
   return turn;
 }
+
+/** What an agent says, on its way for ever. */
+const silence: AsyncIterable<AgentEvent> = { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) };
 
 async function fail(house: House, index: number, fault: Fault): Promise<void> {
   turnOf(house, index).end({ kind: "failed", fault });
@@ -113,6 +117,22 @@ test("a turn that is silent while nothing works is cut, with proof, and tried ag
   await house.settled();
   await house.clock.advance(0);
   expect(house.driver.turns).toHaveLength(2);
+});
+
+test("a turn that is gone and whose last word is still on its way is no stall: it may have finished", async () => {
+  const scripted = createScriptedDriver();
+  const driver: ScriptedDriver = {
+    ...scripted,
+    start: (request) => ({ ...scripted.start(request), events: silence }),
+  };
+  await using house = await createHouse({ driver, limits: { retries: 2, stallMs: 60_000 } });
+  await house.send("a", "fix it");
+  await house.clock.advance(59_500);
+  turnOf(house, 0).finish("done");
+  await house.settled();
+  await house.clock.advance(600_000);
+  expect(house.driver.turns).toHaveLength(1);
+  expect(await house.notices("a")).toEqual(["interrupted"]);
 });
 
 test("neither a long tool nor an open question is a stall", async () => {

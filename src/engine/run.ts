@@ -262,6 +262,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     const ended = consume(started).finally(() => turnOver.abort("the turn is over"));
     void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
     const verdict = await proveQuiet(started, ended, ending.signal, () => strengthened.signal, clock);
+    // What is proven gone, or was ended by every means, is not cut: as a stall it would be tried again, and it may have finished.
+    turnOver.abort("there is a verdict");
     if (verdict.kind === "unconfirmed" && (await waitInQuarantine(started.quiet, verdict.evidence)) === "released")
       return "released";
     const { adopted } = await started.quiet;
