@@ -2,7 +2,7 @@
  * whole: a message runs, or is handed to a turn, once it is whole: every message that joined it is in its prompt, each once and with all
  * its files, in the order in which they were written; a file is missing only where it could not be had. What an agent has is not
  * rewritten. A message that joined another is never left behind by it.
- * S1: a stop that is spoken is no prompt, unless it was on hold.
+ * S1: a stop that is spoken is no prompt, unless it was on hold or ran as words among words before.
  */
 import type { ItemId, Request } from "../../src/domain/inbox-item.ts";
 import type { Meet } from "./faults.ts";
@@ -28,6 +28,8 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   /** Its words were replaced by what a person wrote instead. */
   const reworded = new Set<ItemId>();
   const beenHeld = new Set<ItemId>();
+  /** Files with which a message has begun: what is in them was no stop then, and is none when a person runs it again. */
+  const given = new Set<string>();
   /** Of the decision that is being read. */
   let joinedOnHold: { readonly item: ItemRow; readonly tags: readonly string[] }[] = [];
   let isRewording = false;
@@ -152,7 +154,9 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   }
 
   function checkNoStop(item: ItemRow, sources: readonly string[]): void {
-    const said = sources.flatMap((source) => speech.get(source) ?? []);
+    const fresh = sources.filter((source) => !given.has(source));
+    for (const source of fresh) given.add(source);
+    const said = fresh.flatMap((source) => speech.get(source) ?? []);
     if (
       beenHeld.has(item.id) ||
       reworded.has(item.id) ||

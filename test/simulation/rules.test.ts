@@ -476,4 +476,13 @@ describe("what the rules of messages that come in parts, or with files, refuse",
     expect(setUp().history(spoken, decision(), heard, moved(1, "queued", "done"), decision())).toEqual([]);
     expect(setUp().history(item(1), decision(), moved(1, "queued", "done"))).toContain("S1");
   });
+
+  test("but not what ran as words among words and is run again", () => {
+    const spoken = unready(1, media("", ["f9", "sent"]));
+    const words = media("do p2", ["f9", "read"]);
+    const amended = [item(2, "done"), rewritten(1, "queued", words, true), ...begun("r1", 1)];
+    const again = [item(3, "queued", words), ...begun("r2", 3, 2)];
+    expect(setUp().history(spoken, decision(), ...amended, decision(), ...again)).not.toContain("S1");
+    expect(setUp().history(spoken, decision(), item(3, "queued", words), ...begun("r2", 3, 2))).toContain("S1");
+  });
 });
