@@ -600,6 +600,8 @@ export interface Store extends AsyncDisposable {
 export interface OutboxQueue {
   /** Deliverable rows of a channel (`pending`), oldest first per conversation; also rows found `sending` from an earlier life. */
   due(channel: ChannelName, limit: number): Promise<readonly OutboxRow[]>;
+  /** The undelivered rows of its conversation that go after this one, in that order; acknowledgements of waiting messages are not among them. */
+  behind(row: Pick<OutboxRow, "id" | "conversation">, limit: number): Promise<readonly OutboxRow[]>;
   /** pending -> sending; false when it is not pending any more (superseded meanwhile). */
   begin(id: OutboxId): Promise<boolean>;
   sent(id: OutboxId, message: string | null): Promise<void>;

@@ -22,6 +22,7 @@ type Row = {
   readonly id: OutboxId;
   readonly conversation: ConversationId;
   readonly run: RunId | null;
+  readonly origin: string | null;
   readonly body: string;
   readonly state: OutboxState;
   readonly message: string | null;
@@ -32,7 +33,7 @@ type Row = {
 };
 
 const columns =
-  "id, conversation, run, body, state, message, attempts, is_uncertain AS isUncertain, created_at_ms AS createdAtMs, not_before_ms AS notBeforeMs";
+  "id, conversation, run, (SELECT origin FROM run AS asked WHERE asked.id = run) AS origin, body, state, message, attempts, is_uncertain AS isUncertain, created_at_ms AS createdAtMs, not_before_ms AS notBeforeMs";
 
 function toOutboxRow({ body, isUncertain, ...rest }: Row): OutboxRow {
   return { ...rest, body: JSON.parse(body) as Outgoing, uncertain: isUncertain === 1 };
@@ -119,6 +120,25 @@ export function readDue(sql: Sql, channel: ChannelName, limit: number, nowMs: nu
       limit,
     )
     .map((row) => toOutboxRow({ ...row, notBeforeMs: Math.min(row.notBeforeMs, nowMs) }));
+}
+
+/** What joins a row that goes now: see `OutboxQueue.behind`. Acknowledgements go after everything else, wherever they stand. */
+export function readBehind(
+  sql: Sql,
+  { id, conversation }: Pick<OutboxRow, "id" | "conversation">,
+  limit: number,
+): readonly OutboxRow[] {
+  return sql
+    .all<Row>(
+      `SELECT ${columns} FROM outbox
+       WHERE channel = ? AND conversation = ? AND state IN ${undeliveredStates} AND id > ? AND acknowledges IS NULL
+       ORDER BY id LIMIT +?`,
+      channelOf(conversation),
+      conversation,
+      id,
+      limit,
+    )
+    .map(toOutboxRow);
 }
 
 export function beginRow(sql: Sql, id: OutboxId): boolean {

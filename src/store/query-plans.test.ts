@@ -137,6 +137,7 @@ async function live(store: Store): Promise<void> {
     await tx.item(a!);
   });
   const [row] = await store.outbox.due("telegram", 10);
+  await store.outbox.behind(row!, 10);
   await store.outbox.begin(row!.id);
   await store.outbox.again(row!.id, 0, "unknown");
   await store.outbox.begin(row!.id);

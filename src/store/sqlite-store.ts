@@ -18,6 +18,7 @@ import {
   endRow,
   markSent,
   outgoingVerbs,
+  readBehind,
   readDue,
   readNewestMessages,
   readSentAs,
@@ -26,6 +27,7 @@ import {
 } from "./outbox.ts";
 import { peopleVerbs, readAccess } from "./people.ts";
 import { readLiveRuns, runVerbs } from "./runs.ts";
+import { readOccurrences, readSchedules, scheduleVerbs } from "./schedules.ts";
 import { createSql, one, type Sql } from "./sql.ts";
 import { stopWaitVerbs } from "./stop-waits.ts";
 import { classify } from "./store-fault.ts";
@@ -160,12 +162,14 @@ function createTx(sql: Sql, incarnation: number, now: () => number): Tx {
     ...outgoingVerbs(sql),
     ...usageVerbs(sql),
     ...peopleVerbs(sql),
+    ...scheduleVerbs(sql),
   };
 }
 
 function createOutbox(writer: Writer, now: () => number): OutboxQueue {
   return {
     due: (channel, limit) => writer.transact(async (sql) => readDue(sql, channel, limit, now())),
+    behind: (row, limit) => writer.transact(async (sql) => readBehind(sql, row, limit)),
     begin: (id) => writer.transact(async (sql) => beginRow(sql, id)),
     sent: (id, message) => writer.transact(async (sql) => markSent(sql, id, message)),
     again: (id, notBeforeMs, outcome) => writer.transact(async (sql) => retryRow(sql, id, notBeforeMs, outcome, now())),
@@ -183,6 +187,8 @@ function createHistory(opened: Sql, read: <T>(query: (sql: Sql) => T) => Promise
     waiting: (conversation, state) => read((sql) => readItems(sql, conversation, state)),
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
     openAsks: (run) => read((sql) => readOpenAsks(sql, run)),
+    schedules: () => read((sql) => readSchedules(sql, null)),
+    occurrences: (schedule, limit) => read((sql) => readOccurrences(sql, schedule, limit)),
     counts: () => read(readCounts),
     access: () => read(readAccess),
     figures: createFigures(opened, read),

@@ -150,6 +150,12 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
       });
       return channel === "telegram" ? due.slice(0, limit) : [];
     },
+    async behind({ id, conversation }, limit) {
+      return rows
+        .filter((row) => row.id > id && row.conversation === conversation)
+        .filter(({ state }) => state === "pending" || state === "sending")
+        .slice(0, limit);
+    },
     async begin(id) {
       meet("begin");
       if (at(id).state !== "pending") return false;

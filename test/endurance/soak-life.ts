@@ -209,6 +209,7 @@ function mortalStore(store: Store, isCrashed: () => boolean, commitFails: () => 
       ),
     outbox: {
       due: (channel, limit) => gate(() => outbox.due(channel, limit)),
+      behind: (row, limit) => gate(() => outbox.behind(row, limit)),
       begin: (id) => gate(() => outbox.begin(id)),
       sent: (id, message) => gate(() => outbox.sent(id, message)),
       again: (id, notBeforeMs, outcome) => gate(() => outbox.again(id, notBeforeMs, outcome)),

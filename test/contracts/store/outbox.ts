@@ -94,6 +94,27 @@ export function outboxContract(newDatabase: NewDatabase): void {
       expect((await due())[0]?.id).not.toBe(a1);
     });
 
+    it("tells what goes behind a row: all of its conversation that is not delivered yet, in order", async () => {
+      await openLanes(use.store, alice, bob);
+      const item = (await accept(use.store, alice, "a"))[0]!;
+      await say("a0", "a1", "b1", "a2");
+      const acknowledgement = { conversation: alice, run: null, body: notice, notBeforeMs: 0, acknowledges: item };
+      await use.store.transact((tx) => tx.addOutgoing({ ...acknowledgement, dedupe: "waits" }, 40));
+      await say("a3", "a4");
+      const [a0, a1, a2, waits, a3, a4] = await idsOf(alice);
+      const behind = async (id = a1!, limit = 10) =>
+        (await use.store.outbox.behind({ id, conversation: alice }, limit)).map((each) => each.id);
+      expect(await behind()).toEqual([a2, a3, a4]);
+      expect(await behind(waits, 1)).toEqual([a3]);
+      await use.store.outbox.end(a2!, "undeliverable");
+      await begin(a3!);
+      expect((await use.store.outbox.behind({ id: a0!, conversation: alice }, 10)).map(({ state }) => state)).toEqual([
+        "pending",
+        "sending",
+        "pending",
+      ]);
+    });
+
     it("does not reorder a conversation whose oldest row was put off", async () => {
       await openLanes(use.store, alice);
       await say("a1", "a2");
