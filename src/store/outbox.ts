@@ -141,9 +141,13 @@ export function readBehind(
     .map(toOutboxRow);
 }
 
-export function beginRow(sql: Sql, id: OutboxId): boolean {
+export function beginRow(sql: Sql, id: OutboxId, nowMs: number): boolean {
   return (
-    sql.run("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ? AND state = 'pending'", id) === 1
+    sql.run(
+      "UPDATE outbox SET state = 'sending', paused_at_ms = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+      nowMs,
+      id,
+    ) === 1
   );
 }
 
@@ -154,6 +158,7 @@ export function markSent(sql: Sql, id: OutboxId, message: string | null): void {
 /** I8: unless the row is over. */
 const backToPending = "state = iif(is_over = 1, 'superseded', 'pending')";
 
+/** `notBeforeMs` was counted during the attempt: by a clock that was set back since, where the attempt begins later than now. */
 export function retryRow(
   sql: Sql,
   id: OutboxId,
@@ -162,7 +167,7 @@ export function retryRow(
   nowMs: number,
 ): void {
   sql.run(
-    `UPDATE outbox SET ${backToPending}, not_before_ms = ?, paused_at_ms = ?, is_uncertain = max(is_uncertain, ?)
+    `UPDATE outbox SET ${backToPending}, not_before_ms = ?, paused_at_ms = max(paused_at_ms, ?), is_uncertain = max(is_uncertain, ?)
      WHERE id = ? AND state = 'sending'`,
     notBeforeMs,
     nowMs,

@@ -170,7 +170,7 @@ function createOutbox(writer: Writer, now: () => number): OutboxQueue {
   return {
     due: (channel, limit) => writer.transact(async (sql) => readDue(sql, channel, limit, now())),
     behind: (row, limit) => writer.transact(async (sql) => readBehind(sql, row, limit)),
-    begin: (id) => writer.transact(async (sql) => beginRow(sql, id)),
+    begin: (id) => writer.transact(async (sql) => beginRow(sql, id, now())),
     sent: (id, message) => writer.transact(async (sql) => markSent(sql, id, message)),
     again: (id, notBeforeMs, outcome) => writer.transact(async (sql) => retryRow(sql, id, notBeforeMs, outcome, now())),
     end: (id, state) => writer.transact(async (sql) => endRow(sql, id, state)),
