@@ -6,6 +6,7 @@ import { query, type Options, type SDKUserMessage } from "@anthropic-ai/claude-a
 import { join } from "node:path";
 import { findCli } from "../src/drivers/claude/locate.ts";
 import { MARKER_VARIABLE } from "../src/lib/process-scan.ts";
+import { claudeVariables } from "../test/agents/claude-variables.ts";
 import type { Home } from "../test/e2e/home.ts";
 import type { ModelServer } from "../test/model/model-server.ts";
 import type { BareAgent, BarePermissions } from "./agent.ts";
@@ -83,16 +84,7 @@ function optionsOf(home: Home, model: ModelServer, permissions: BarePermissions)
       TMPDIR: home.tmp,
       LANG: "C.UTF-8",
       [MARKER_VARIABLE]: home.marker,
-      ANTHROPIC_BASE_URL: model.baseUrl,
-      ANTHROPIC_API_KEY: "sk-ant-bench",
-      CLAUDE_CONFIG_DIR: join(home.path, "claude"),
-      CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-      CLAUDE_CODE_MAX_RETRIES: "1",
-      DISABLE_TELEMETRY: "1",
-      DISABLE_ERROR_REPORTING: "1",
-      DISABLE_AUTOUPDATER: "1",
-      // Claude Code refuses to skip permissions as root anywhere else.
-      IS_SANDBOX: "1",
+      ...claudeVariables(join(home.path, "claude"), model.baseUrl),
     },
   };
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { createScan } from "../lib/process-scan.ts";
 import type { ProcessEntry, ProcessSnapshot, Scan } from "../lib/process-scan.ts";
-import { spawnAgent } from "./agent-process.ts";
+import { closeAgent, spawnAgent } from "./agent-process.ts";
 
 const real = createScan();
 let serial = 0;
@@ -57,4 +57,22 @@ test("what it holds is counted with its children and without the spared", async 
   const alone = await agent.residentBytes([child]);
   expect(alone).toBeGreaterThan(0);
   expect(alone).toBeLessThan(both);
+});
+
+test("an agent that is closed gently gets its time to end by itself, and is killed when the bound has passed", async () => {
+  const marker = `agent-process.${process.pid}.${(serial += 1)}`;
+  const args = ["-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"];
+  const agent = spawnAgent(
+    { command: "sh", args, cwd: "/", env: { PATH: process.env["PATH"] }, markers: [marker] },
+    real,
+  );
+  onTestFinished(() => agent.signal("SIGKILL"));
+  await once(agent.child.stdout, "data");
+  const bound = Promise.withResolvers<void>();
+  const closed = closeAgent(agent, [], "gently", { now: () => 0, sleep: () => bound.promise });
+  expect(await Promise.race([closed.then(() => "closed"), agent.survivors([])])).not.toBe("closed");
+  bound.resolve();
+  await closed;
+  expect((await agent.exited).signal).toBe("SIGKILL");
+  expect(await agent.survivors([])).toEqual([]);
 });

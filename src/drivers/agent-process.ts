@@ -8,6 +8,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import type { Evidence, ProcessRef } from "../domain/run.ts";
+import type { Clock } from "../engine/ports.ts";
 import { endProcesses, survivors } from "../lib/process-group.ts";
 import type { Proof, Spared } from "../lib/process-group.ts";
 import { residentBytes } from "../lib/process-memory.ts";
@@ -112,6 +113,31 @@ function signalOwnGroup(leader: number, kill: NodeJS.Signals): void {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code !== "ESRCH" && code !== "EPERM") throw error;
   }
+}
+
+/** Told to terminate, Claude Code saves its transcript within 1.6 s, an ACP agent needs up to a second, Codex 50 ms (measured). */
+const gentleMsMax = 3_000;
+
+/**
+ * Ends an agent and everything that it started, without the spared: at once, or gently, which asks first and kills after a bound.
+ * Resolves when it is proven gone; rejects when the process table cannot be read.
+ */
+export async function closeAgent(
+  agent: AgentProcess,
+  spared: readonly Spared[],
+  how: "gently" | "at once",
+  clock: Clock,
+): Promise<void> {
+  if (how === "gently") {
+    const patience = new AbortController();
+    // A bound, not a proof: whatever still lives after it is killed, and only then is it proven gone.
+    void clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
+    await agent.end(spared, "SIGTERM", patience.signal);
+    patience.abort();
+  }
+  agent.signal("SIGKILL");
+  await agent.end(spared, "SIGKILL", new AbortController().signal);
+  await agent.exited;
 }
 
 /** In the domain's words. */

@@ -4,7 +4,6 @@
  */
 import { describe, expect, it } from "vitest";
 
-import { noFiles } from "../../test/no-files.ts";
 import { createRateLimits } from "../../test/emulator/rate-limits.ts";
 import type { StoredChat } from "../../test/emulator/chats.ts";
 import { BotApiError } from "../../test/emulator/bot-api-error.ts";
@@ -13,16 +12,8 @@ import type { ButtonId } from "../domain/button.ts";
 import { type ConversationId, telegramAddress, telegramConversation } from "../domain/conversation.ts";
 import type { RunId } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
-import { renderMarkdown } from "./markdown.ts";
-import { createTelegramOutbox } from "./outbox.ts";
-import {
-  createManualClock,
-  createMemoryOutbox,
-  createRecordedLog,
-  createRecordingEngine,
-  createScriptedTelegram,
-  noChance,
-} from "./test-ports.ts";
+import { createManualClock, createMemoryOutbox, createRecordingEngine, createScriptedTelegram } from "./test-ports.ts";
+import { createTestSender } from "./test-sender.ts";
 
 const forum = -7;
 const minutes = 4;
@@ -99,17 +90,7 @@ function createCrowd(seed: number) {
     }
   }
 
-  const sender = createTelegramOutbox({
-    client: telegram,
-    engine,
-    outbox,
-    files: noFiles,
-    markdown: () => Promise.resolve(renderMarkdown),
-    waiting: () => Promise.resolve(0),
-    clock,
-    random: noChance,
-    log: createRecordedLog(),
-  });
+  const sender = createTestSender({ client: telegram, engine, outbox, clock });
 
   return {
     clock,

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 
-import { noFiles } from "../../test/no-files.ts";
 import { type Ask, type AskId, type AskState, openAsk } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { telegramConversation } from "../domain/conversation.ts";
@@ -8,8 +7,6 @@ import type { RunId, RunOutcome } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
 import type { OutboxId, Outgoing } from "../engine/ports.ts";
 import type { Outcome } from "./client.ts";
-import { renderMarkdown } from "./markdown.ts";
-import { createTelegramOutbox } from "./outbox.ts";
 import {
   type Call,
   createManualClock,
@@ -17,8 +14,8 @@ import {
   createRecordedLog,
   createRecordingEngine,
   createScriptedTelegram,
-  noChance,
 } from "./test-ports.ts";
+import { createTestSender } from "./test-sender.ts";
 
 const run = "run-1" as RunId;
 const alice = telegramConversation(1, null);
@@ -31,15 +28,13 @@ function createWorld() {
   const outbox = createMemoryOutbox(clock);
   const telegram = createScriptedTelegram();
   const log = createRecordedLog();
-  const markdown = () => Promise.resolve(renderMarkdown);
   /** The copies that are there, by their ids. */
   const copies = new Map<string, string>();
   const files = { find: (id: string) => Promise.resolve(copies.get(id) ?? null) };
   /** How many messages wait behind each run. */
   const line = { waiting: 0 };
   const waiting = () => Promise.resolve(line.waiting);
-  const deps = { client: telegram, engine, outbox, files, markdown, waiting, clock, random: noChance, log };
-  const sender = createTelegramOutbox(deps);
+  const sender = createTestSender({ client: telegram, engine, outbox, clock, files, waiting, log });
   const end = new AbortController();
   const ended = sender.run(end.signal);
   return {
@@ -214,17 +209,7 @@ describe("unknown outcomes", () => {
     const telegram = createScriptedTelegram();
     outbox.leaveSending(outbox.add(alice, answer("from before")));
     const end = new AbortController();
-    const ended = createTelegramOutbox({
-      client: telegram,
-      engine,
-      outbox,
-      files: noFiles,
-      markdown: () => Promise.resolve(renderMarkdown),
-      waiting: () => Promise.resolve(0),
-      clock,
-      random: noChance,
-      log: createRecordedLog(),
-    }).run(end.signal);
+    const ended = createTestSender({ client: telegram, engine, outbox, clock }).run(end.signal);
     await clock.settle();
     expect(telegram.seen).toEqual(["text 1: (possibly repeated) from before"]);
     end.abort();

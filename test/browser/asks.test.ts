@@ -7,15 +7,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
 import type { AskId } from "../../src/domain/ask.ts";
-import { startWebKit, type WebKit } from "../../src/web/web.test-kit.ts";
-import { openBrowser, openPage } from "./browser.ts";
+import type { WebKit } from "../../src/web/web.test-kit.ts";
+import type { Look } from "./browser.ts";
 import * as scenes from "./scenes.ts";
+import { openStage } from "./stage.ts";
 
-const opened = await openBrowser();
-if (opened.kind === "missing" && process.env["CI"] !== undefined) throw new Error(opened.why);
+const stage = await openStage("claude");
 
 const wide = { scheme: "light", width: 1280, height: 860 } as const;
 const narrow = { scheme: "light", width: 390, height: 844 } as const;
@@ -23,35 +23,9 @@ const { website, reports } = scenes;
 const atWebsite = `#/c/${encodeURIComponent(website)}`;
 
 let kit: WebKit;
+beforeEach(() => (kit = stage.kit));
 
-function skipWithoutBrowser(context: TestContext): void {
-  if (opened.kind === "missing") context.skip(opened.why);
-}
-
-beforeEach(async (context) => {
-  skipWithoutBrowser(context);
-  kit = await startWebKit({ agent: { name: "claude", version: "2.1.8", isDemo: false } });
-});
-
-afterEach(async () => {
-  if (opened.kind === "missing") return;
-  await Promise.all(opened.browser.contexts().map((context) => context.close()));
-  await kit[Symbol.asyncDispose]();
-});
-
-afterAll(async () => {
-  if (opened.kind === "open") await opened.browser.close();
-});
-
-async function visit(
-  look: { scheme: "light" | "dark"; width: number; height: number } = wide,
-  hash = atWebsite,
-): Promise<Page> {
-  if (opened.kind === "missing") throw new Error(opened.why);
-  const page = await openPage(opened.browser, kit, look, hash);
-  await page.getByText("Live", { exact: true }).waitFor();
-  return page;
-}
+const visit = (look: Look = wide, hash = atWebsite): Promise<Page> => stage.visit(look, hash);
 
 const card = (page: Page) => page.locator(".ask");
 const closed = (page: Page) => page.locator(".ask-closed");
@@ -286,9 +260,8 @@ describe("an open ask is not missed", () => {
   });
 
   it("in the title of a tab that nobody has looked at for long", async () => {
-    if (opened.kind === "missing") return;
     await scenes.running(kit);
-    const page = await (await opened.browser.newContext()).newPage();
+    const page = await (await stage.browser.newContext()).newPage();
     await page.clock.install();
     await page.goto(kit.listening.newLink());
     await page.getByText("Live", { exact: true }).waitFor();

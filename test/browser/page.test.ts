@@ -8,14 +8,14 @@ import { join } from "node:path";
 
 import axe from "axe-core";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeEach, describe, expect, it, type TestContext } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 
-import { startWebKit, type WebKit } from "../../src/web/web.test-kit.ts";
-import { openBrowser, openPage } from "./browser.ts";
+import type { WebKit } from "../../src/web/web.test-kit.ts";
+import type { Look } from "./browser.ts";
 import * as scenes from "./scenes.ts";
+import { openStage } from "./stage.ts";
 
-const opened = await openBrowser();
-if (opened.kind === "missing" && process.env["CI"] !== undefined) throw new Error(opened.why);
+const stage = await openStage("Claude Code");
 
 const wide = { scheme: "light", width: 1280, height: 860 } as const;
 const narrow = { scheme: "light", width: 360, height: 740 } as const;
@@ -23,35 +23,9 @@ const { website, reports } = scenes;
 const atWebsite = `#/c/${encodeURIComponent(website)}`;
 
 let kit: WebKit;
+beforeEach(() => (kit = stage.kit));
 
-function skipWithoutBrowser(context: TestContext): void {
-  if (opened.kind === "missing") context.skip(opened.why);
-}
-
-beforeEach(async (context) => {
-  skipWithoutBrowser(context);
-  kit = await startWebKit({ agent: { name: "Claude Code", version: "2.1.8", isDemo: false } });
-});
-
-afterEach(async () => {
-  if (opened.kind === "missing") return;
-  await Promise.all(opened.browser.contexts().map((context) => context.close()));
-  await kit[Symbol.asyncDispose]();
-});
-
-afterAll(async () => {
-  if (opened.kind === "open") await opened.browser.close();
-});
-
-async function visit(
-  look: { scheme: "light" | "dark"; width: number; height: number } = wide,
-  hash = "",
-): Promise<Page> {
-  if (opened.kind === "missing") throw new Error(opened.why);
-  const page = await openPage(opened.browser, kit, look, hash);
-  await page.getByText("Live", { exact: true }).waitFor();
-  return page;
-}
+const visit = (look: Look = wide, hash = ""): Promise<Page> => stage.visit(look, hash);
 
 const box = (page: Page) => page.getByRole("textbox", { name: "Message" });
 const tray = (page: Page) => page.getByRole("region", { name: "Waiting messages" });
@@ -223,8 +197,7 @@ describe("what a person writes is never lost", () => {
     await page.getByText("Connection lost.").waitFor();
     await write(page, "written in between");
     await tray(page).getByText("Signalbox did not answer.").waitFor();
-    const port = Number(new URL(kit.listening.url).port);
-    kit = await startWebKit({ listen: { host: "127.0.0.1", port } });
+    kit = await stage.startAgain();
     await scenes.interrupted(kit);
     await page.getByText("Live", { exact: true }).waitFor();
     await log(page).getByText("Nothing of it runs any more").waitFor();
@@ -250,8 +223,7 @@ describe("what a person writes is never lost", () => {
     const page = await visit(wide, atWebsite);
     await page.context().clearCookies();
     await kit[Symbol.asyncDispose]();
-    const port = Number(new URL(kit.listening.url).port);
-    kit = await startWebKit({ listen: { host: "127.0.0.1", port } });
+    kit = await stage.startAgain();
     await page.getByText("This browser is not signed in any more.").waitFor();
     await write(page, "precious words");
     await tray(page).getByText("precious words").waitFor();
@@ -378,9 +350,8 @@ describe("accessible", () => {
   }
 
   it("the page that asks for a link, light and dark", async () => {
-    if (opened.kind === "missing") return;
     for (const colorScheme of ["light", "dark"] as const) {
-      const page = await (await opened.browser.newContext({ colorScheme })).newPage();
+      const page = await (await stage.browser.newContext({ colorScheme })).newPage();
       await page.goto(kit.listening.url);
       expect(await violations(page)).toEqual([]);
       await page.goto(`${kit.listening.url}/enter?token=used`);

@@ -10,6 +10,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MARKER_VARIABLE } from "../../src/lib/process-scan.ts";
+import { claudeVariables } from "../agents/claude-variables.ts";
 import type { Emulator } from "../emulator/emulator.ts";
 import type { ModelServer } from "../model/model-server.ts";
 import type { Home } from "./home.ts";
@@ -110,16 +111,7 @@ function hermetic(home: Home, model: ModelServer | undefined): Record<string, st
     TMPDIR: home.tmp,
     LANG: "C.UTF-8",
     [MARKER_VARIABLE]: home.marker,
-    ANTHROPIC_BASE_URL: model?.baseUrl ?? "http://127.0.0.1:9",
-    ANTHROPIC_API_KEY: "sk-ant-e2e",
-    CLAUDE_CONFIG_DIR: join(home.path, "claude"),
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    CLAUDE_CODE_MAX_RETRIES: "1",
-    DISABLE_TELEMETRY: "1",
-    DISABLE_ERROR_REPORTING: "1",
-    DISABLE_AUTOUPDATER: "1",
-    // Claude Code refuses to skip permissions as root anywhere else.
-    IS_SANDBOX: "1",
+    ...claudeVariables(join(home.path, "claude"), model?.baseUrl ?? "http://127.0.0.1:9"),
   };
 }
 

@@ -6,12 +6,12 @@ import { agentScope } from "../../../test/agents/scope.ts";
 import { pngPicture } from "../../../test/emulator/pictures.ts";
 import { noTools } from "../../../test/no-tools.ts";
 import { scripted } from "../../../test/model/script.ts";
-import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
 import { webConversation } from "../../domain/conversation.ts";
 import type { HostTool, HostToolResult } from "../../domain/host-tool.ts";
 import type { RunId } from "../../domain/run.ts";
 import type { Driver, HostTools, Turn, TurnRequest } from "../../engine/ports.ts";
 import { belonging } from "../../lib/process-scan.ts";
+import { readTurn, type Reading } from "../test-reading.ts";
 import { createAcpStage, toolsOf } from "./test-stage.ts";
 import type { AcpStage, RealAgent } from "./test-stage.ts";
 
@@ -24,13 +24,7 @@ const whole: (title: string, options: { timeout: number }, body: () => Promise<v
 
 let stage: AcpStage;
 
-type Played = {
-  readonly turn: Turn;
-  readonly events: AgentEvent[];
-  readonly end: Promise<TurnEnd>;
-  /** Resolves with the n-th event of the kind. */
-  first<K extends AgentEvent["kind"]>(kind: K, nth?: number): Promise<Extract<AgentEvent, { kind: K }>>;
-};
+type Played = Reading & { readonly turn: Turn };
 
 let serial = 0;
 
@@ -46,36 +40,9 @@ function play(text: string, more: Partial<TurnRequest> = {}, driver: Driver = st
     ...more,
   });
   onTestFinished(() => turn[Symbol.asyncDispose](), timeout);
-  const events: AgentEvent[] = [];
-  const watchers = new Set<() => void>();
-  const read = async (): Promise<TurnEnd> => {
-    for await (const event of turn.events) {
-      events.push(event);
-      for (const look of watchers) look();
-    }
-    const last = events.at(-1);
-    if (last?.kind !== "ended") throw new Error("the stream did not end with an end");
-    return last.end;
-  };
-  const end = read();
-  end.catch(() => undefined); // every test that cares awaits it
-  return {
-    turn,
-    events,
-    end,
-    first: (kind, nth = 1) =>
-      new Promise((resolve, reject) => {
-        const look = (): void => {
-          const found = events.filter((event) => event.kind === kind)[nth - 1];
-          if (found === undefined && events.at(-1)?.kind !== "ended") return;
-          watchers.delete(look);
-          if (found === undefined) reject(new Error(`the turn ended without: ${JSON.stringify(events)}`));
-          else resolve(found as never);
-        };
-        watchers.add(look);
-        look();
-      }),
-  };
+  const reading = readTurn(turn);
+  reading.end.catch(() => undefined); // every test that cares awaits it
+  return { turn, ...reading };
 }
 
 const resumeOf = (played: Played): string =>

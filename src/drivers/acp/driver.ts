@@ -12,6 +12,7 @@ import type { Fault } from "../../domain/faults.ts";
 import type { HostTool } from "../../domain/host-tool.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { Asked, Clock, Driver, Log, TurnRequest } from "../../engine/ports.ts";
+import { closeAgent } from "../agent-process.ts";
 import { createSessionPool, shutDown } from "../session-pool.ts";
 import type { Scan } from "../../lib/process-scan.ts";
 import { connect } from "./connection.ts";
@@ -160,16 +161,11 @@ export function createAcpDriver(deps: AcpDriverDeps): Driver {
     });
     const answer = await Promise.race([asked(connection, work), fired(AbortSignal.any([signal, disposal.signal]))]);
     connection.process.signal(answer === "fired" ? "SIGKILL" : "SIGTERM");
-    const patience = new AbortController();
-    // A bound: what does not end itself is killed.
-    void clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
     try {
-      await connection.process.end([], "SIGTERM", patience.signal);
-      await connection.process.end([], "SIGKILL", new AbortController().signal);
+      await closeAgent(connection.process, [], "gently", clock);
     } catch (error) {
       deps.log.error({ error, agent: agent.name }, "the process table cannot be read");
     }
-    patience.abort();
     return answer === "fired" ? { kind: "unavailable", fault: gaveUp } : answer;
   }
 
@@ -318,9 +314,6 @@ export function configuredAgent(
     modes: known?.modes ?? { plan: "plan" },
   };
 }
-
-/** An agent needs up to a second to end itself on SIGTERM. */
-const gentleMsMax = 3_000;
 
 const gaveUp: Fault = { kind: "internal", detail: "The agent did not answer in time." };
 

@@ -16,6 +16,7 @@ import type { HostTools } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef } from "../../lib/process-scan.ts";
 import { readImages } from "../prompt-images.ts";
+import { closeAgent } from "../agent-process.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { connect } from "./connection.ts";
 import type { AcpConnection, Answer, ConnectionDeps } from "./connection.ts";
@@ -105,8 +106,6 @@ export type AcpSession = {
 
 /** An agent begins a session in 1 to 3 s; MCP servers of a user may take many seconds. Longer than this it hangs. */
 const startMsMax = 120_000;
-/** An agent needs up to a second to end itself on SIGTERM. */
-const gentleMsMax = 3_000;
 
 const nothingOffered: WireSettings = { model: null, effort: null, mode: null };
 
@@ -115,7 +114,6 @@ export function createSession(
   options: SessionOptions,
   markers: readonly [...string[], string],
 ): AcpSession {
-  const never = new AbortController().signal;
   let sink: TurnSink | null = null;
   let id = "";
   let agent: WireAgent | null = null;
@@ -279,16 +277,7 @@ export function createSession(
 
   async function close(how: "gently" | "at once"): Promise<void> {
     process.child.stdin.end();
-    if (how === "gently") {
-      const patience = new AbortController();
-      // A bound, not a proof: whatever still lives after it is killed, and only then is it proven gone.
-      void deps.clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
-      await process.end(adopted, "SIGTERM", patience.signal);
-      patience.abort();
-    }
-    process.signal("SIGKILL");
-    await process.end(adopted, "SIGKILL", never);
-    await process.exited;
+    await closeAgent(process, adopted, how, deps.clock);
     door?.close();
   }
 

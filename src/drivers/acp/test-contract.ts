@@ -2,6 +2,7 @@
 import { agentScope } from "../../../test/agents/scope.ts";
 import { driverContract } from "../../../test/contracts/driver.ts";
 import type { DriverPrompts } from "../../../test/contracts/driver.ts";
+import { scriptedPrompts } from "../../../test/contracts/scripted-prompts.ts";
 import { scripted } from "../../../test/model/script.ts";
 import { createAcpStage, toolsOf } from "./test-stage.ts";
 import type { AgentTools, RealAgent } from "./test-stage.ts";
@@ -17,13 +18,8 @@ export function acpContract(name: RealAgent): void {
 }
 
 function promptsFor({ shell }: AgentTools): DriverPrompts {
-  const tool = (command: string): string => scripted([["I begin. ", shell(command)], ["not reached"]]);
   return {
-    answer: (word) => scripted([[`The word is ${word}.`]]),
-    endless: scripted([[{ text: ["once upon a time ", { gate: "never opened" }, "the end"] }]]),
-    tool: (seconds) => tool(`(sleep ${seconds}); echo done`),
-    stubbornTool: (seconds) => tool(`trap '' TERM; (trap '' TERM; sleep ${seconds}); echo done`),
-    detachedTool: (seconds) => tool(`setsid --wait sleep ${seconds}; echo done`),
+    ...scriptedPrompts(shell),
     // The hang-up of gemini's terminal, which ends with the command, could come before setsid has taken the child out of it.
     background: (seconds) =>
       scripted([
@@ -32,12 +28,5 @@ function promptsFor({ shell }: AgentTools): DriverPrompts {
       ]),
     // The protocol has no word for adding to a turn.
     steer: null,
-    resume: {
-      first: "remember this",
-      second: scripted([[{ tell: "earlier answers" }]]),
-      recalls: /[1-9]\d* earlier answers/,
-    },
-    images: "seen",
-    dies: scripted([[shell("kill -9 $PPID")], ["not reached"]]),
   };
 }

@@ -4,12 +4,12 @@
  * The SDK is an optional peer and the program 364 MB, so a published install has neither: both may be missing, and what to do then
  * is said in the fault.
  */
-import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type * as Sdk from "@anthropic-ai/claude-agent-sdk";
 import type { Fault } from "../../domain/faults.ts";
 import { findProgram, isProgram } from "../../lib/program-path.ts";
+import { askProgram } from "./ask-program.ts";
 import { agentName, loginRemedy } from "./translate.ts";
 
 export type ClaudeSdk = Pick<typeof Sdk, "query">;
@@ -57,23 +57,11 @@ export async function askCli(
   environment: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<{ readonly version: string; readonly isLoggedIn: boolean }> {
-  const ask = (args: string[]): Promise<string> =>
-    new Promise((resolve) => {
-      const options = { env: environment, timeout: answerMsMax, killSignal: "SIGKILL" as const };
-      let answer = "";
-      // A failing exit code still brings the answer ("logged in: no" exits 1).
-      const child = execFile(cli, args, options, (_error, output) => {
-        answer = output;
-      });
-      // execFile's own signal would send SIGTERM and answer while the program still runs.
-      const end = (): void => void child.kill("SIGKILL");
-      if (signal.aborted) end();
-      signal.addEventListener("abort", end, { once: true });
-      child.once("close", () => {
-        signal.removeEventListener("abort", end);
-        resolve(answer);
-      });
-    });
+  const ask = async (args: readonly string[]): Promise<string> => {
+    // A failing exit code still brings the answer ("logged in: no" exits 1).
+    const { output } = await askProgram(cli, args, { env: environment, timeout: answerMsMax }, signal);
+    return output;
+  };
   const [version, status] = await Promise.all([ask(["--version"]), ask(["auth", "status", "--json"])]);
   return { version: version.trim().split(" ")[0] || "unknown", isLoggedIn: !saysLoggedOut(status) };
 }

@@ -25,7 +25,7 @@ import type { Ask, AskAnswer } from "../../domain/ask.ts";
 import type { Clock } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import type { ProcessEntry, ProcessRef, Scan } from "../../lib/process-scan.ts";
-import { spawnAgent } from "../agent-process.ts";
+import { closeAgent, spawnAgent } from "../agent-process.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { decode } from "./decode.ts";
 import type { McpTrouble, Wire, WireTask } from "./decode.ts";
@@ -111,8 +111,6 @@ export type ClaudeSession = {
 const startMsMax = 120_000;
 /** agents.md: an interrupt may be missed by a turn that is just beginning, so it is repeated until the turn has ended. */
 export const interruptEveryMs = 25;
-/** A CLI told to terminate saves its transcript and exits within 1.6 s (measured); then it is killed. */
-const gentleMsMax = 3_000;
 
 /** What the CLI only reports when it is asked to: whether it is idle, and why it could not start. */
 const reporting = { CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS: "1", CLAUDE_CODE_STARTUP_FAILURE_RESULTS: "1" };
@@ -306,16 +304,7 @@ export function createSession(
 
   async function close(how: "gently" | "at once"): Promise<void> {
     input.end();
-    if (how === "gently") {
-      const patience = new AbortController();
-      // A bound, not a proof: whatever still lives after it is killed, and only then is it proven gone.
-      void deps.clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
-      await process.end(adopted, "SIGTERM", patience.signal);
-      patience.abort();
-    }
-    process.signal("SIGKILL");
-    await process.end(adopted, "SIGKILL", never);
-    await process.exited;
+    await closeAgent(process, adopted, how, deps.clock);
     query.close();
   }
 

@@ -3,24 +3,20 @@ import { onTestFinished } from "vitest";
 import { scripted } from "../../../test/model/script.ts";
 import type { Script } from "../../../test/model/script.ts";
 import { noTools } from "../../../test/no-tools.ts";
-import type { AgentEvent, TurnEnd } from "../../domain/agent-event.ts";
+import type { AgentEvent } from "../../domain/agent-event.ts";
 import type { ModelChoice } from "../../domain/agent-model.ts";
 import type { Ask } from "../../domain/ask.ts";
 import { webConversation } from "../../domain/conversation.ts";
 import type { PermissionMode } from "../../domain/permission-mode.ts";
 import type { RunId } from "../../domain/run.ts";
 import type { Driver, HostTools, Turn } from "../../engine/ports.ts";
+import { readTurn, type Reading } from "../test-reading.ts";
 import type { ClaudeStage } from "./test-stage.ts";
 
 export type Session = { readonly id: string; readonly resume: string | null };
 
-export type Played = {
+export type Played = Reading & {
   readonly turn: Turn;
-  readonly events: readonly AgentEvent[];
-  readonly end: Promise<TurnEnd>;
-  /** Resolves with the first event (also a past one) of which `is` is true; rejects when the turn ends before. */
-  when(is: (event: AgentEvent) => boolean): Promise<AgentEvent>;
-  first(kind: AgentEvent["kind"]): Promise<AgentEvent>;
   /** The turn's ask with this number, from 1. */
   asked(number?: number): Promise<{ readonly id: string; readonly ask: Ask }>;
   /** The session as the next turn needs it. */
@@ -48,35 +44,11 @@ export function play(stage: ClaudeStage, script: Script | string, options: PlayO
     tools: options.tools ?? noTools,
   });
   onTestFinished(() => turn[Symbol.asyncDispose]());
-  const events: AgentEvent[] = [];
-  const watchers = new Set<() => void>();
-  const read = async (): Promise<TurnEnd> => {
-    for await (const event of turn.events) {
-      events.push(event);
-      for (const look of watchers) look();
-    }
-    const last = events.at(-1);
-    if (last?.kind !== "ended") throw new Error("the stream did not end with an end");
-    return last.end;
-  };
-  const when: Played["when"] = (is) =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = events.find(is);
-        if (found !== undefined) resolve(found);
-        else if (events.at(-1)?.kind === "ended") reject(new Error(`the turn ended: ${JSON.stringify(events.at(-1))}`));
-        else return;
-        watchers.delete(look);
-      };
-      watchers.add(look);
-      look();
-    });
+  const reading = readTurn(turn);
+  const { events, when } = reading;
   return {
     turn,
-    events,
-    end: read(),
-    when,
-    first: (kind) => when((event) => event.kind === kind),
+    ...reading,
     async asked(number = 1) {
       const all = (): AgentEvent[] => events.filter((event) => event.kind === "asked");
       const event = await when((one) => one.kind === "asked" && all().indexOf(one) === number - 1);

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DriverHarness } from "../../../test/contracts/driver.ts";
+import { claudeVariables } from "../../../test/agents/claude-variables.ts";
 import { seenBy } from "../../../test/model/images.ts";
 import { createModelServer } from "../../../test/model/model-server.ts";
 import type { ModelServer } from "../../../test/model/model-server.ts";
@@ -30,16 +31,7 @@ export async function createClaudeStage(): Promise<ClaudeStage> {
   const environment = {
     PATH: process.env["PATH"] ?? "",
     HOME: home,
-    CLAUDE_CONFIG_DIR: join(home, "config"),
-    ANTHROPIC_BASE_URL: model.baseUrl,
-    ANTHROPIC_API_KEY: "sk-ant-test",
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
-    DISABLE_TELEMETRY: "1",
-    DISABLE_ERROR_REPORTING: "1",
-    DISABLE_AUTOUPDATER: "1",
-    CLAUDE_CODE_MAX_RETRIES: "1",
-    // Without it the CLI refuses to bypass permissions as root.
-    IS_SANDBOX: "1",
+    ...claudeVariables(join(home, "config"), model.baseUrl),
   };
   const drivers = new AsyncDisposableStack();
   const scan = createScan();

@@ -4,12 +4,12 @@
  * The SDK reads them, but from where *its* process's environment says, and the agent has an environment of its own. So this file
  * is also a program: it is run with the agent's environment, answers one question as JSON and exits (0.25 s, measured).
  */
-import { execFile } from "node:child_process";
 import type { SettingSource } from "@anthropic-ai/claude-agent-sdk";
 import type { ModelChoice } from "../../domain/agent-model.ts";
 import type { StoredSession } from "../../domain/agent-session.ts";
 import { faultDetailCharsMax } from "../../domain/faults.ts";
 import type { Asked } from "../../engine/ports.ts";
+import { askProgram } from "./ask-program.ts";
 import { defaultModelId } from "./models.ts";
 import { agentName } from "./translate.ts";
 
@@ -69,29 +69,16 @@ export async function ownModel(
   };
 }
 
-function ask(
+async function ask(
   question: Question,
   environment: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Asked<unknown>> {
-  return new Promise((resolve) => {
-    const bounds = { timeout: answerMsMax, maxBuffer: answerBytesMax, killSignal: "SIGKILL" as const };
-    const args = [import.meta.filename, JSON.stringify(question)];
-    let answer: Asked<unknown> = unavailable("its sessions were not told");
-    const child = execFile(process.execPath, args, { env: environment, ...bounds }, (error, output) => {
-      answer = error
-        ? unavailable(error.killed ? "its sessions could not be read in time" : error.message)
-        : parsed(output);
-    });
-    // execFile's own signal would send SIGTERM and answer while the program still runs.
-    const end = (): void => void child.kill("SIGKILL");
-    if (signal.aborted) end();
-    signal.addEventListener("abort", end, { once: true });
-    child.once("close", () => {
-      signal.removeEventListener("abort", end);
-      resolve(answer);
-    });
-  });
+  const options = { env: environment, timeout: answerMsMax, maxBuffer: answerBytesMax };
+  const args = [import.meta.filename, JSON.stringify(question)];
+  const { error, output } = await askProgram(process.execPath, args, options, signal);
+  if (error === null) return parsed(output);
+  return unavailable(error.killed ? "its sessions could not be read in time" : error.message);
 }
 
 type Reply =

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
+import { mcpServer } from "../../../test/agents/mcp-server.ts";
 import { scripted } from "../../../test/model/script.ts";
 import type { Script } from "../../../test/model/script.ts";
 import { noTools } from "../../../test/no-tools.ts";
@@ -13,6 +14,7 @@ import { webConversation } from "../../domain/conversation.ts";
 import type { RunId } from "../../domain/run.ts";
 import type { Driver, HostTools, Turn, TurnRequest } from "../../engine/ports.ts";
 import { belonging, createScan } from "../../lib/process-scan.ts";
+import { readTurn, type Reading } from "../test-reading.ts";
 import { createCodexStage } from "./test-stage.ts";
 import type { CodexStage } from "./test-stage.ts";
 
@@ -24,13 +26,7 @@ afterEach(() => stage[Symbol.asyncDispose]());
 
 type Session = TurnRequest["session"];
 
-type Played = {
-  readonly turn: Turn;
-  readonly events: AgentEvent[];
-  readonly end: Promise<TurnEnd>;
-  /** Resolves with the first event (also a past one) of the kind that comes after `skip` others of it. */
-  first<K extends AgentEvent["kind"]>(kind: K, skip?: number): Promise<Extract<AgentEvent, { kind: K }>>;
-};
+type Played = Reading & { readonly turn: Turn };
 
 let serial = 0;
 const newSession = (resume: string | null = null): Session => ({ id: `s${(serial += 1)}`, resume });
@@ -52,32 +48,7 @@ function play(
     prompt: { text: typeof script === "string" ? script : scripted(script) },
   });
   onTestFinished(() => turn[Symbol.asyncDispose]());
-  const events: AgentEvent[] = [];
-  let changed = Promise.withResolvers<void>();
-  const read = async (): Promise<TurnEnd> => {
-    for await (const event of turn.events) {
-      events.push(event);
-      changed.resolve();
-      changed = Promise.withResolvers<void>();
-    }
-    const last = events.at(-1);
-    if (last?.kind !== "ended") throw new Error("the stream did not end with an end");
-    return last.end;
-  };
-  const end = read();
-  return {
-    turn,
-    events,
-    end,
-    async first<K extends AgentEvent["kind"]>(kind: K, skip = 0) {
-      for (;;) {
-        const found = events.filter((event): event is Extract<AgentEvent, { kind: K }> => event.kind === kind)[skip];
-        if (found) return found;
-        if (events.at(-1)?.kind === "ended") throw new Error(`no ${kind}: ${JSON.stringify(events)}`);
-        await changed.promise;
-      }
-    },
-  };
+  return { turn, ...readTurn(turn) };
 }
 
 const bash = (command: string, more: object = {}) => ({ tool: "Bash", input: { command, ...more } });
@@ -675,23 +646,6 @@ test("an MCP server lives through a stop, is nothing that a turn left running, a
 function isAlive(pid: string | undefined): boolean {
   const states = execFileSync("ps", ["-axo", "pid=,stat="], { encoding: "utf8" }).split("\n");
   return states.some((line) => line.trim().split(/\s+/)[0] === pid && !line.includes("Z"));
-}
-
-/** Answers what a client asks first, notes the pid of each start, and does not end by itself. */
-function mcpServer(log: string): string {
-  return `
-    import { appendFileSync } from "node:fs";
-    import { createInterface } from "node:readline";
-    appendFileSync(${JSON.stringify(log)}, process.pid + "\\n");
-    setInterval(() => undefined, 1000);
-    const serverInfo = { name: "helper", version: "1" };
-    for await (const line of createInterface({ input: process.stdin })) {
-      const { id, method, params } = JSON.parse(line);
-      if (id === undefined) continue;
-      const initialised = { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo };
-      const result = method === "initialize" ? initialised : method === "tools/list" ? { tools: [] } : {};
-      process.stdout.write(JSON.stringify({ jsonrpc: "2.0", id, result }) + "\\n");
-    }`;
 }
 
 test("what is steered in at the very end is not lost: it begins a turn of Codex that is still this one", async () => {

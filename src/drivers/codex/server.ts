@@ -13,7 +13,7 @@ import type { Clock, Log } from "../../engine/ports.ts";
 import type { Spared } from "../../lib/process-group.ts";
 import { MARKER_VARIABLE } from "../../lib/process-scan.ts";
 import type { Scan } from "../../lib/process-scan.ts";
-import { spawnAgent } from "../agent-process.ts";
+import { closeAgent, spawnAgent } from "../agent-process.ts";
 import type { AgentExit, AgentProcess } from "../agent-process.ts";
 import { refusalOf } from "./asks.ts";
 import { connect } from "./connection.ts";
@@ -68,8 +68,6 @@ export type CodexServer = {
 
 /** It is ready in 0.3 s. Longer than this it hangs. */
 const startMsMax = 30_000;
-/** Told to terminate it exits within 50 ms (measured); a busy machine gets more. Then it is killed. */
-const gentleMsMax = 3_000;
 /** Every request is answered within a second; resuming a very long thread may take several. Longer than this the server hangs. */
 const answerMsMax = 60_000;
 /** Messages of threads that are not known yet: those of one that is being opened, a handful. */
@@ -81,7 +79,6 @@ export function startServer(deps: ServerDeps): CodexServer {
     { command: program, args: ["app-server"], cwd: directory, env: environment, markers },
     scan,
   );
-  const never = new AbortController().signal;
   const sinks = new Map<string, ThreadSink>();
   /** A subagent's thread, and the thread that began it. A few words each, for the life of the server, like the markers. */
   const parents = new Map<string, string>();
@@ -194,15 +191,7 @@ export function startServer(deps: ServerDeps): CodexServer {
 
   async function close(how: "gently" | "at once", spared: readonly Spared[]): Promise<void> {
     process.child.stdin.end();
-    if (how === "gently") {
-      const patience = new AbortController();
-      // A bound, not a proof: whatever still lives after it is killed, and only then is it proven gone.
-      void deps.clock.sleep(gentleMsMax, patience.signal).then(() => patience.abort());
-      await process.end(spared, "SIGTERM", patience.signal);
-      patience.abort();
-    }
-    process.signal("SIGKILL");
-    await process.end(spared, "SIGKILL", never);
+    await closeAgent(process, spared, how, deps.clock);
     await watched;
   }
 
