@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { createEmulator, type Emulator } from "../../test/emulator/emulator.ts";
+import { pngPicture } from "../../test/emulator/pictures.ts";
 import { createTelegramClient, type Outcome, type TelegramClient } from "./client.ts";
 import { plain } from "./formatted-text.ts";
 
@@ -157,6 +158,32 @@ describe("what is sent", () => {
     expect(Buffer.from(emulator.owner.chat().last?.document?.bytes ?? "").equals(bytes)).toBe(true);
     expect((await client.sendFile(here(), { ...file, content, shownAs: "photo" }, signal)).kind).toBe("done");
     expect(emulator.owner.chat().last?.photo).toBe(true);
+    emulator.journal.assertClean();
+  });
+
+  it("carries several files as one album, each with its name, its caption and its message", async () => {
+    const picture = join(directory, "picture");
+    writeFileSync(picture, pngPicture(4, 4));
+    const stored = { kind: "stored", path: picture } as const;
+    const film = { kind: "text", text: "film" } as const;
+    const pictures = [
+      { ...file, name: "a \u00E9;.png", content: stored, shownAs: "photo" },
+      { ...file, name: "b.mp4", content: film, shownAs: "video", caption: plain("") },
+    ] as const;
+    const sent = await client.sendAlbum(here(), pictures, signal);
+    const documents = [1, 2, 3].map((n) => ({ ...file, name: `${n}.md`, content: film, caption: plain(`no. ${n}`) }));
+    expect((await client.sendAlbum(here(), documents, signal)).kind).toBe("done");
+    const { fromBot } = emulator.owner.chat();
+    expect(sent).toEqual({ kind: "done", value: fromBot.slice(0, 2).map(({ id }) => id) });
+    expect(fromBot.map(({ album, text: caption, file: one }) => [album, one?.kind, one?.name, caption])).toEqual([
+      [fromBot[0]?.album, "photo", "a \u00E9;.png", "beginning"],
+      [fromBot[0]?.album, "video", "b.mp4", ""],
+      [fromBot[2]?.album, "document", "1.md", "no. 1"],
+      [fromBot[2]?.album, "document", "2.md", "no. 2"],
+      [fromBot[2]?.album, "document", "3.md", "no. 3"],
+    ]);
+    expect(new Set(fromBot.map(({ album }) => album)).size).toBe(2);
+    expect(Buffer.from(fromBot[0]?.file?.bytes ?? "")).toEqual(pngPicture(4, 4));
     emulator.journal.assertClean();
   });
 

@@ -54,8 +54,8 @@ export type TextMessage = {
 export type FileMessage = {
   readonly name: string;
   readonly content: FileContent;
-  /** A photo is shown in the chat, smaller than it is; Telegram may refuse one for its shape. */
-  readonly shownAs: "document" | "photo";
+  /** Photos and videos are shown in the chat, a photo smaller than it is; Telegram may refuse one for its shape. */
+  readonly shownAs: "document" | "photo" | "video";
   readonly caption: FormattedText;
 };
 
@@ -80,6 +80,11 @@ export interface TelegramClient {
   /** Resolves to the message's id. */
   sendText(to: Address, message: TextMessage, signal: AbortSignal): Promise<Outcome<number>>;
   sendFile(to: Address, file: FileMessage, signal: AbortSignal): Promise<Outcome<number>>;
+  /**
+   * 2 to 10 files as one album, all or none of them; documents stay among themselves. Resolves to the ids of their messages, in the same
+   * order.
+   */
+  sendAlbum(to: Address, files: readonly FileMessage[], signal: AbortSignal): Promise<Outcome<readonly number[]>>;
   /** An edit that changes nothing is done. */
   editText(
     to: Address,
@@ -147,6 +152,21 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
     return outcome.kind === "done" ? { kind: "done", value: null } : outcome;
   };
 
+  function upload(to: ReturnType<typeof addressed>, file: FileMessage, signal: AbortSignal) {
+    const content = contentOf(file);
+    const caption = captionOf(file);
+    switch (file.shownAs) {
+      case "photo":
+        return uploads.sendPhoto({ ...to, photo: content, ...caption }, foreign(signal));
+      case "video":
+        return uploads.sendVideo({ ...to, video: content, ...caption }, foreign(signal));
+      case "document":
+        return uploads.sendDocument({ ...to, document: content, ...caption }, foreign(signal));
+      default:
+        return file.shownAs satisfies never;
+    }
+  }
+
   return {
     async getMe(signal) {
       const outcome = await attempt(() => api.getMe(within(signal, shortTimeoutMs)));
@@ -185,16 +205,17 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
       );
     },
     async sendFile(to, file, signal) {
-      // grammY writes the name unquoted and the server reads to `;` and decodes it like a URL.
-      const content = new InputFile(bytesOf(file.content), encodeURIComponent(file.name));
-      const caption = { caption: file.caption.text.toWellFormed(), caption_entities: [...file.caption.entities] };
-      return idOf(
-        await attempt<{ readonly message_id: number }>(() =>
-          file.shownAs === "photo"
-            ? uploads.sendPhoto({ ...addressed(to), photo: content, ...caption }, foreign(signal))
-            : uploads.sendDocument({ ...addressed(to), document: content, ...caption }, foreign(signal)),
-        ),
+      return idOf(await attempt<{ readonly message_id: number }>(() => upload(addressed(to), file, signal)));
+    },
+    async sendAlbum(to, files, signal) {
+      const outcome = await attempt(() =>
+        uploads.sendMediaGroup({ ...addressed(to), media: albumOf(files) }, foreign(signal)),
       );
+      if (outcome.kind !== "done") return outcome;
+      // Which file an id belongs to is known by its place alone.
+      return outcome.value.length === files.length
+        ? { kind: "done", value: outcome.value.map(({ message_id: id }) => id) }
+        : { kind: "unknown", detail: "album" };
     },
     async editText(to, message, text, keyboard, signal) {
       const outcome = await attemptNull(() =>
@@ -276,6 +297,25 @@ function opened({ status, body }: Download): Outcome<OpenFile> {
 
 function addressed(to: Address): { chat_id: number; message_thread_id?: number } {
   return to.thread === null ? { chat_id: to.chat } : { chat_id: to.chat, message_thread_id: to.thread };
+}
+
+function contentOf({ name, content }: FileMessage): InputFile {
+  // grammY writes the name unquoted and the server reads to `;` and decodes it like a URL.
+  return new InputFile(bytesOf(content), encodeURIComponent(name));
+}
+
+function albumOf(files: readonly FileMessage[]) {
+  const contents = files.map((file) => ({ media: contentOf(file), ...captionOf(file) }));
+  return files.some(({ shownAs }) => shownAs === "document")
+    ? contents.map((file) => ({ type: "document" as const, ...file }))
+    : contents.map((file, index) => ({
+        type: files[index]?.shownAs === "video" ? ("video" as const) : ("photo" as const),
+        ...file,
+      }));
+}
+
+function captionOf({ caption }: FileMessage): { caption: string; caption_entities: MessageEntity[] } {
+  return { caption: caption.text.toWellFormed(), caption_entities: [...caption.entities] };
 }
 
 function bytesOf(content: FileContent): Uint8Array | AsyncIterable<Uint8Array> {

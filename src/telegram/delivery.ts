@@ -9,6 +9,7 @@
  */
 import type { Clock, Engine, Files, Log, OutboxId, OutboxQueue, OutboxRow } from "../engine/ports.ts";
 import type { Notice } from "../domain/notice.ts";
+import { createAlbums } from "./album.ts";
 import { renderAsk } from "./ask-card.ts";
 import type { Chats, Delivered } from "./chats.ts";
 import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
@@ -59,6 +60,7 @@ export function createDelivery(
 ): Delivery {
   const { client, engine, outbox, clock, log } = deps;
   const ledger = createLedger(deps, signal);
+  const albums = createAlbums(deps, chats, ledger, signal);
   /** Parts of a row that were delivered in this life, so that a later part's failure does not repeat them. */
   const progress = new Map<OutboxId, { readonly parts: number; readonly message: number }>();
 
@@ -90,7 +92,8 @@ export function createDelivery(
         return end(row, "superseded");
       }
     }
-    return deliverParts(row, body, address, pace);
+    const together = body.kind === "file" ? await albums.deliver(row, address, pace, pauseMs(row)) : null;
+    return together ?? deliverParts(row, body, address, pace);
   }
 
   function acknowledge(body: Sendable, chat: number): void {

@@ -7,7 +7,7 @@
 import { type Button, buttonLabel } from "../domain/button.ts";
 import { describeNotice } from "../domain/notice.ts";
 import { plural } from "../domain/wording.ts";
-import type { Outgoing, RunSnapshot } from "../engine/ports.ts";
+import type { Outgoing, OutgoingFile, RunSnapshot } from "../engine/ports.ts";
 import { renderAsk } from "./ask-card.ts";
 import { renderChanges, renderDetails } from "./details.ts";
 import type { FileMessage, Keyboard, TextMessage } from "./client.ts";
@@ -74,7 +74,7 @@ export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: D
     case "ask":
       return askParts(body, renderMarkdown);
     case "file":
-      return copy === null ? null : [storedFilePart(body, copy)];
+      return copy === null ? null : [{ kind: "file", file: storedFile(body, copy) }];
     default:
       return body satisfies never;
   }
@@ -127,15 +127,21 @@ function askParts({ ask, state, buttons }: Outgoing & { kind: "ask" }, renderMar
   return whole === null ? [card] : [writtenFilePart(whole.name, whole.content, plain("")), card];
 }
 
-/** Telegram shows these in the chat; what moves, or is larger, goes as a document. */
+/** Telegram shows these in the chat; what is larger goes as a document. */
 const photoNames = /\.(?:jpe?g|png|webp)$/i;
+/** The only kind that Telegram's clients play. */
+const videoNames = /\.mp4$/i;
 /** Telegram's bound on photos. */
 const photoBytesMax = 10 * 1024 * 1024;
 
-function storedFilePart({ file, caption }: Outgoing & { kind: "file" }, path: string): Part {
-  const shownAs = photoNames.test(file.name) && file.bytes <= photoBytesMax ? "photo" : "document";
+export function storedFile({ file, caption }: Outgoing & { kind: "file" }, path: string): FileMessage {
   const words = head(plain(readable(caption ?? "")), captionCharsMax);
-  return { kind: "file", file: { name: file.name, content: { kind: "stored", path }, shownAs, caption: words } };
+  return { name: file.name, content: { kind: "stored", path }, shownAs: shownAs(file), caption: words };
+}
+
+function shownAs({ name, bytes }: OutgoingFile): FileMessage["shownAs"] {
+  if (photoNames.test(name) && bytes <= photoBytesMax) return "photo";
+  return videoNames.test(name) ? "video" : "document";
 }
 
 function writtenFilePart(name: string, text: string, caption: FormattedText): Part {
@@ -180,9 +186,9 @@ export function marked(part: Part): Part {
   return mapText(part, (text) => concat(plain(repetitionMark), text));
 }
 
-/** What Telegram may take when it refused this: a photo as a document, a text without formatting. Null when it is as plain as can be. */
+/** What Telegram may take when it refused this: a picture as a document, a text without formatting. Null when it is as plain as can be. */
 export function plainer(part: Part): Part | null {
-  if (part.kind === "file" && part.file.shownAs === "photo")
+  if (part.kind === "file" && part.file.shownAs !== "document")
     return { kind: "file", file: { ...part.file, shownAs: "document" } };
   const text = part.kind === "text" ? part.message.text : part.file.caption;
   return text.entities.length === 0 ? null : mapText(part, ({ text: bare }) => plain(bare));

@@ -43,6 +43,8 @@ const statusSweepMs = 200;
 const rowsAtOnce = 1_000;
 /** As many chats as may send within a second (telegram.md: about 30 a second overall). */
 const chatsAtOnceMax = 30;
+/** So long the first file of a live run waits for others: agents send what belongs together in one breath. */
+const albumGatherMs = 1_500;
 /** Long enough for an answer to be on its way before the last line is drawn over its status. */
 const answerPassesMs = 100;
 /** When Telegram is slow, edits do not take all connections: an answer finds one. */
@@ -186,7 +188,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     if (!isFree(lane, nowMs)) return lane.heldUntilMs > nowMs ? lane.heldUntilMs : Number.POSITIVE_INFINITY;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const row of waiting) {
-      const dueMs = Math.max(row.notBeforeMs, nowMs + paceMs(lane, row));
+      const dueMs = Math.max(row.notBeforeMs, gatheredAtMs(row), nowMs + paceMs(lane, row));
       if (dueMs <= nowMs) {
         rows = rows.filter((other) => other !== row);
         if (!chats.isClosed(lane.chat)) lane.pace.count(deedOf(row));
@@ -201,6 +203,12 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       nextMs = Math.min(nextMs, dueMs);
     }
     return nextMs;
+  }
+
+  /** A run that is over sends no more files, and one that was tried is late enough. A clock that was set back makes nobody wait. */
+  function gatheredAtMs({ body, attempts, createdAtMs }: OutboxRow): number {
+    const isGathering = body.kind === "file" && attempts === 0 && engine.snapshot(body.run) !== null;
+    return isGathering && createdAtMs <= clock.now() ? createdAtMs + albumGatherMs : 0;
   }
 
   /** A chat that forbids us gets no request: its rows end at once. */

@@ -6,7 +6,7 @@
  * 2. Edits of one chat keep a distance, whatever they draw over: below it, penalties of minutes were seen.
  */
 import type { Clock } from "../engine/ports.ts";
-import { createSlidingWindow, createTokenBucket, type Rate } from "./token-bucket.ts";
+import { createSlidingWindow, createTokenBucket, type Rate, type TokenBucket } from "./token-bucket.ts";
 
 /** Most urgent first. `final`: what a person waits for or must know; `status`: how a run stands, its last line included. */
 export type Urgency = "final" | "question" | "status" | "draft" | "typing";
@@ -26,6 +26,11 @@ export type ChatPace = {
   count(deed: Deed): void;
   /** Waits until a further message may go, then counts it. False when `signal` fired first. */
   take(signal: AbortSignal): Promise<boolean>;
+  /**
+   * For an album whose first message was counted: waits until the rest of it may go as well, then counts that. Resolves with how many
+   * messages that is: a group's minute is not waited for, what it has no room for stays behind. 0 when `signal` fired first.
+   */
+  takeMore(messages: number, signal: AbortSignal): Promise<number>;
   /** Whether nothing was sent here for so long that the rate is as good as new. */
   isRested(): boolean;
 };
@@ -103,6 +108,21 @@ export function createPacing(clock: Clock): { chat(chat: number): ChatPace } {
           }
           return false;
         },
+        async takeMore(messages, signal) {
+          while (!signal.aborted) {
+            const nowMs = clock.now();
+            const more = isGroup ? Math.min(messages, minute.room(nowMs)) : messages;
+            if (more === 0) return 0;
+            const pauseMs = Math.max(wholeMs(own, chatRate, more, nowMs), wholeMs(overall, overallRate, more, nowMs));
+            if (pauseMs === 0) {
+              for (let taken = 0; taken < more; taken += 1) count("message");
+              return more;
+            }
+            // Pacing: until the chat and the bot may send as much at once; a few seconds at most.
+            await clock.sleep(pauseMs, signal);
+          }
+          return 0;
+        },
         isRested() {
           const nowMs = clock.now();
           const isFull = own.waitMs(nowMs, chatRate.burst - 1) === 0 && minute.isEmpty(nowMs);
@@ -111,6 +131,11 @@ export function createPacing(clock: Clock): { chat(chat: number): ChatPace } {
       };
     },
   };
+}
+
+/** A full bucket lets an album of any size pass, and is in debt after it. One of its messages was counted before. */
+function wholeMs(bucket: TokenBucket, { burst }: Rate, messages: number, nowMs: number): number {
+  return bucket.waitMs(nowMs, Math.min(messages, burst - 1) - 1);
 }
 
 function groupSpare(urgency: Urgency, runs: number): number {

@@ -301,7 +301,7 @@ export function createRecordingEngine(): RecordingEngine {
 // ---------------------------------------------------------------- Telegram
 
 export type Call = {
-  readonly method: "text" | "file" | "edit" | "typing" | "draft" | "react" | "press" | "me" | "commands";
+  readonly method: "text" | "file" | "album" | "edit" | "typing" | "draft" | "react" | "press" | "me" | "commands";
   readonly chat: number;
   readonly thread: number | null;
   readonly text: string;
@@ -336,7 +336,7 @@ export function createScriptedTelegram(): ScriptedTelegram {
     files,
     get seen() {
       return calls
-        .filter(({ method }) => method === "text" || method === "edit" || method === "file")
+        .filter(({ method }) => method === "text" || method === "edit" || method === "file" || method === "album")
         .map(({ method, chat, text }) => `${method} ${chat}: ${text}`);
     },
     meet: () => null,
@@ -356,6 +356,11 @@ export function createScriptedTelegram(): ScriptedTelegram {
     sendFile(to, file) {
       files.push(file);
       return met({ method: "file", ...to, text: file.caption.text }, () => nextMessage++);
+    },
+    async sendAlbum(to, album) {
+      files.push(...album);
+      const words = album.map(({ name, caption }) => [name, caption.text].filter(Boolean).join(" "));
+      return met({ method: "album", ...to, text: words.join(", ") }, () => album.map(() => nextMessage++));
     },
     editText: (to, message, { text, entities }, keyboard) =>
       met({ method: "edit", ...to, message, text, labels: labels(keyboard), entities: entities.length }, () => null),

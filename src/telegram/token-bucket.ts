@@ -33,6 +33,8 @@ export type SlidingWindow = {
   /** Milliseconds until `spare + 1` more fit into the window; 0 when they do. */
   waitMs(nowMs: number, spare?: number): number;
   take(nowMs: number): void;
+  /** How many more fit into the window now. */
+  room(nowMs: number): number;
   isEmpty(nowMs: number): boolean;
 };
 
@@ -50,6 +52,10 @@ export function createSlidingWindow({ max, perMs }: { readonly max: number; read
     take(atMs) {
       forget(atMs);
       taken = [...taken, atMs];
+    },
+    room(atMs) {
+      forget(atMs);
+      return Math.max(0, max - taken.length);
     },
     isEmpty(atMs) {
       forget(atMs);
