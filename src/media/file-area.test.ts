@@ -204,6 +204,24 @@ describe("refused, with nothing left on the disk:", () => {
     expect(await area.receive(chat, { kind: "document", name: "a" }, 1000, half)).toEqual(why);
   });
 
+  it("a file that the disk does not take, without waiting for its end", async () => {
+    await received("a.txt");
+    await area.remove(chat, "all");
+    fs.rmSync(area.unpackingDirectory, { recursive: true });
+    fs.writeFileSync(area.unpackingDirectory, "in the way");
+    let sinks = 0;
+    const endless = async (sink: (bytes: Uint8Array) => Promise<"more" | "enough">) => {
+      while ((await sink(Buffer.alloc(400))) === "more") sinks += 1;
+      return { kind: "fetched" } as const;
+    };
+    const result = await area.receive(chat, { kind: "document", name: "a" }, 1e9, endless);
+    fs.rmSync(area.unpackingDirectory);
+    expect(result).toEqual({ kind: "refused", why: "The file could not be written on this machine.", again: true });
+    expect(sinks).toBe(0);
+    expect(logged).toContain("a file that came in could not be written");
+    fs.rmdirSync(join(directory, "telegram_-100123_7"));
+  });
+
   it("a file whose fetching broke", async () => {
     const broken = () => Promise.reject(new Error("a bug"));
     const result = await area.receive(chat, { kind: "document", name: "a" }, 1000, broken);

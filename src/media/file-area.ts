@@ -10,7 +10,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { chmod, type FileHandle, lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { FileKind } from "../domain/attachment.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { Clock, FileRefused, FileSink, Log, StoredFile } from "../engine/ports.ts";
@@ -120,56 +120,65 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
     await dropOld(sums);
     const id = newFileId(clock.now(), kind);
     const clean = cleanName(name);
-    const place = join(unpackingDirectory, id);
-    await mkdir(place, { recursive: true, mode: ownerOnly.directory });
+    const [place, target] = [join(unpackingDirectory, id), join(directory, folder, id)];
+    let isKept = false;
     try {
-      const filled = await fill(sums, { folder, id, path: join(place, clean) }, bytesMax, fetch);
+      const filled = await fill(sums, { folder, id, place, name: clean }, bytesMax, fetch);
       if (filled.kind === "refused") return filled;
-      await mkdir(join(directory, folder), { recursive: true, mode: ownerOnly.directory });
-      await rename(place, join(directory, folder, id));
-      const path = join(directory, folder, id, clean);
-      return { kind: "received", file: { id, kind, name: clean, path, bytes: filled.bytes } };
+      await moveIn(place, target);
+      isKept = true;
+      return { kind: "received", file: { id, kind, name: clean, path: join(target, clean), bytes: filled.bytes } };
     } finally {
-      // Only what did not arrive is still there.
-      if (await exists(place)) {
+      if (!isKept) {
         forget(sums, folder, id);
         await rm(place, { recursive: true, force: true });
       }
     }
   }
 
+  /** The file is made while its source is still asked for: nobody waits for the disk then. */
   async function fill(
     sums: Sums,
-    { folder, id, path }: { readonly folder: string; readonly id: string; readonly path: string },
+    { folder, id, place, name }: Readonly<Record<"folder" | "id" | "place" | "name", string>>,
     bytesMax: number,
     fetch: (sink: FileSink) => Promise<{ readonly kind: "fetched" } | FileRefused>,
   ): Promise<{ readonly kind: "filled"; readonly bytes: number } | FileRefused> {
-    await using file = await open(path, "wx", ownerOnly.file);
-    const blocks = createBlockWriter(file);
+    const opening = makeFile(place, name);
+    const blocks = createBlockWriter(opening);
     let bytes = 0;
     let refusal: FileRefused | null = null;
+    const take = async (chunk: Uint8Array): Promise<FileRefused | null> => {
+      try {
+        // First: what has no place yet would be taken for removed by whoever looks for room.
+        await opening;
+        const lacking = await claim(sums, folder, id, bytes);
+        if (lacking === null) await blocks.write(chunk);
+        return lacking;
+      } catch (error) {
+        return unwritten(error);
+      }
+    };
     const sink: FileSink = async (chunk) => {
       if (refusal !== null) return "enough";
       bytes += chunk.byteLength;
-      refusal = bytes > bytesMax ? tooLarge(bytesMax) : await claim(sums, folder, id, bytes);
-      if (refusal !== null) return "enough";
-      try {
-        await blocks.write(chunk);
-      } catch (error) {
-        refusal = notWritten(error);
-      }
+      refusal = bytes > bytesMax ? tooLarge(bytesMax) : await take(chunk);
       return refusal === null ? "more" : "enough";
     };
     try {
       const fetched = await fetch(sink);
       if (fetched.kind === "refused" && refusal === null) return fetched;
     } finally {
-      // The file is closed after this: nothing may still be written to it then.
+      // Nothing of it is still written, or open, after this.
       const error = await blocks.done();
-      if (error !== null) refusal ??= notWritten(error);
+      if (error !== null) refusal ??= unwritten(error);
     }
     if (refusal !== null) return refusal;
     return bytes === 0 ? refused("The file is empty.", false) : { kind: "filled", bytes };
+  }
+
+  function unwritten(error: unknown): FileRefused {
+    log.error({ error }, "a file that came in could not be written");
+    return notWritten(error);
   }
 
   /** Counts `bytes` for the file, if there is room. Looks at the disk before it says that there is none. */
@@ -317,47 +326,71 @@ export function createFileArea({ directory, clock, log, bounds = defaultBounds }
   };
 }
 
+async function makeFile(place: string, name: string): Promise<FileHandle> {
+  await mkdir(place, { recursive: true, mode: ownerOnly.directory });
+  return await open(join(place, name), "wx", ownerOnly.file);
+}
+
+/** The folder of a conversation is made with its first file. */
+async function moveIn(place: string, target: string): Promise<void> {
+  try {
+    await rename(place, target);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    await mkdir(dirname(target), { recursive: true, mode: ownerOnly.directory });
+    await rename(place, target);
+  }
+}
+
 /** So much is written at once: a write for each piece of a connection (64 KiB) takes as long as the pieces themselves. In bytes. */
 const writtenAtOnceBytes = mebibyte;
+/** More than the one that is written, so that a busy disk or processor does not halt the connection; few, since they are memory. */
+const waitingBlocksMax = 4;
 
-/** Writes while the next block comes: at most two blocks are in memory. */
-function createBlockWriter(file: FileHandle): {
-  /** Rejects with what an earlier block met. */
+/** Writes one block after the other while the next ones come. What keeps `opening` from being a file, every write meets. */
+function createBlockWriter(opening: Promise<FileHandle>): {
+  /** Resolves when there is room for more. Rejects with what an earlier block met. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves when everything is written, with the error that prevented it, or null. Never rejects. */
+  /** Resolves when everything is written and the file is closed, with the error that prevented it, or null. Never rejects. */
   done(): Promise<unknown>;
 } {
   let block: Uint8Array[] = [];
   let bytes = 0;
-  /** Resolves with the error that it met, or null. */
-  let writing: Promise<Error | null> = Promise.resolve(null);
+  /** In their order; each resolves when it is written, or with the error that it or an earlier one met. */
+  const writing: Promise<Error | null>[] = [];
+  let last = settled(opening);
 
-  async function flush(): Promise<void> {
-    const error = await writing;
-    if (error !== null) throw error;
+  function flush(): void {
     const [full, fullBytes] = [block, bytes];
     [block, bytes] = [[], 0];
-    writing = writeAll(file, full, fullBytes).then(
-      () => null,
-      (failed: unknown) => (failed instanceof Error ? failed : new Error("the disk refused", { cause: failed })),
-    );
+    last = last.then((error) => error ?? settled(opening.then((file) => writeAll(file, full, fullBytes))));
+    writing.push(last);
   }
 
   return {
     async write(chunk) {
       block.push(chunk);
       bytes += chunk.byteLength;
-      if (bytes >= writtenAtOnceBytes) await flush();
+      if (bytes < writtenAtOnceBytes) return;
+      flush();
+      const error = writing.length > waitingBlocksMax ? await writing.shift() : null;
+      if (error instanceof Error) throw error;
     },
     async done() {
-      try {
-        if (bytes > 0) await flush();
-        return await writing;
-      } catch (error) {
-        return error;
-      }
+      if (bytes > 0) flush();
+      const error = await last;
+      const closing = await settled(opening.then((file) => file.close()));
+      return error ?? closing;
     },
   };
+}
+
+/** Null: it went well. */
+function settled(work: Promise<unknown>): Promise<Error | null> {
+  return work.then(
+    () => null,
+    (error: unknown) => (error instanceof Error ? error : new Error("the disk refused", { cause: error })),
+  );
 }
 
 async function writeAll(file: FileHandle, block: readonly Uint8Array[], bytes: number): Promise<void> {

@@ -8,9 +8,10 @@
  */
 import type { Attachment, FileKind, SentFile } from "../domain/attachment.ts";
 import { type ChannelName, channelOf, type ConversationId } from "../domain/conversation.ts";
-import type { FetchFile, FileRefused, IncomingFiles, Log } from "../engine/ports.ts";
+import type { FetchFile, FileRefused, FileSink, IncomingFiles, Log } from "../engine/ports.ts";
 import { type FileArea, type ReceivedFile, tooLarge } from "./file-area.ts";
-import type { FileReader } from "./reading.ts";
+import { cleanName } from "./file-name.ts";
+import type { FileReader, ReadingAhead } from "./reading.ts";
 import { speechIsOff, type Transcriber } from "./speech/transcriber.ts";
 
 export type IncomingDeps = {
@@ -40,14 +41,19 @@ export function createIncoming({ area, reader, fetchers, transcribe, log }: Inco
     const fetchFile = fetchers[channelOf(conversation)];
     if (fetchFile === undefined)
       return { kind: "refused", why: "Files of this channel cannot be fetched.", again: false };
-    const about = { kind: sent.kind, name: sent.name ?? namelessAs[sent.kind] };
-    const received = await area.receive(conversation, about, incomingBytesMax, (sink) =>
-      fetchFile(sent.source, incomingBytesMax, sink, signal),
-    );
+    const name = sent.name ?? namelessAs[sent.kind];
+    const ahead = reader.begin({ name: cleanName(name), mediaType: sent.mediaType });
+    const received = await area.receive(conversation, { kind: sent.kind, name }, incomingBytesMax, (sink) => {
+      const watched: FileSink = (bytes) => {
+        ahead.see(bytes);
+        return sink(bytes);
+      };
+      return fetchFile(sent.source, incomingBytesMax, watched, signal);
+    });
     if (received.kind === "refused") return received;
     let isKept = false;
     try {
-      const looked = await look(sent, received.file, conversation, signal);
+      const looked = await look(sent, received.file, ahead, conversation, signal);
       isKept = looked.kind === "read";
       return looked;
     } finally {
@@ -58,16 +64,11 @@ export function createIncoming({ area, reader, fetchers, transcribe, log }: Inco
   async function look(
     sent: SentFile,
     file: ReceivedFile,
+    ahead: ReadingAhead,
     conversation: ConversationId,
     signal: AbortSignal,
   ): Promise<ReadFile | FileRefused> {
-    const hint = { name: file.name, mediaType: sent.mediaType };
-    const asked = await area.unpack(conversation, file, async (into) => {
-      const answer = await reader.read(file.path, hint, into, signal);
-      return { answer, bytes: answer.kind === "content" ? answer.unpackedBytes : null };
-    });
-    if (asked.kind === "refused") return asked;
-    const { answer } = asked;
+    const answer = await ahead.read(file.path, (work) => area.unpack(conversation, file, work), signal);
     switch (answer.kind) {
       case "refused":
         return answer;

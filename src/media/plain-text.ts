@@ -15,6 +15,7 @@ export function plainText(bytes: Buffer, isWhole: boolean): PlainText | null {
   const zeros = zeroShares(bytes);
   if (zeros.odd > 0.4 && zeros.even < 0.05) return read(bytes, "utf-16le", isWhole);
   if (zeros.even > 0.4 && zeros.odd < 0.05) return read(bytes, "utf-16be", isWhole);
+  if (bytes.includes(0)) return null; // no text of one byte a character has a zero: most files that are none end here
   return read(bytes, "utf-8", isWhole) ?? western(bytes, isWhole);
 }
 
@@ -34,7 +35,7 @@ function western(bytes: Buffer, isWhole: boolean): PlainText | null {
   return isOpen || beyondAscii > bytes.length * 0.3 ? null : read(bytes, "windows-1252", isWhole);
 }
 
-/** Controls occur in logs, few of them other than those that colour a terminal; a zero does not occur. */
+/** Controls occur in logs, few of them other than those that colour a terminal; a zero does not occur, in UTF-16 either. */
 function isReadable(text: string): boolean {
   const controls = text.match(/[^\P{Cc}\s]/gu)?.filter((control) => control !== "\u001B").length ?? 0;
   return !text.includes("\0") && controls <= text.length / 200;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { excerptCharsMax } from "./excerpt.ts";
-import { createFileReader, type FileReader, type Reading, type ReadingBounds } from "./reading.ts";
+import { createFileReader, type FileReader, type Reading, type ReadingBounds, type UnpackingRoom } from "./reading.ts";
 import { excelFile, jpegImage, pdfFile, pngImage, webpImage, wordFile, zipArchive } from "./sample-files.test-kit.ts";
 
 let root = "";
@@ -33,11 +33,20 @@ beforeEach(() => {
 
 afterEach(() => fs.rmSync(root, { recursive: true }));
 
+/** Its bytes come in pieces, as a network has them. */
 function read(name: string, bytes: Uint8Array | string, signal = never, place = directory): Promise<Reading> {
   const path = join(place, name);
   fs.writeFileSync(path, bytes);
-  return reader.read(path, { name, mediaType: null }, { directory: into, folder: "/there", bytesMax: 1e6 }, signal);
+  const ahead = reader.begin({ name, mediaType: null });
+  const whole = Buffer.from(bytes as string);
+  for (let at = 0; at < whole.length; at += 65_536) ahead.see(whole.subarray(at, at + 65_536));
+  return ahead.read(path, room, signal);
 }
+
+const room: UnpackingRoom = async (work) => {
+  const { answer } = await work({ directory: into, folder: "/there", bytesMax: 1e6 });
+  return { kind: "asked", answer };
+};
 
 const content = (mediaType: string, what: object) => ({
   kind: "content",
@@ -82,6 +91,18 @@ describe("a file is read by what it is, whatever it is called:", () => {
     expect(answer).toMatchObject({ content: { kind: "text", isWhole: false } });
     if (answer.kind !== "content" || answer.content.kind !== "text") throw new Error("no text");
     expect(answer.content.excerpt).toBe(`x${"\u{1F4A9}".repeat((excerptCharsMax - 2) / 2)}`);
+  });
+
+  it("from its bytes as they come: neither text nor an image that a model takes is read from the disk again", async () => {
+    const seenOnly = (bytes: Buffer): Promise<Reading> => {
+      const ahead = reader.begin({ name: "a", mediaType: null });
+      for (const byte of bytes) ahead.see(Buffer.from([byte])); // the worst of all networks
+      return ahead.read(join(directory, "not there"), () => Promise.reject(new Error("no archive")), never);
+    };
+    expect(await seenOnly(Buffer.from("words"))).toMatchObject({ content: { kind: "text", excerpt: "words" } });
+    const image = Buffer.concat([jpegImage(30, 20), Buffer.alloc(100_000), Buffer.from([0xff, 0xd9])]);
+    expect(await seenOnly(image)).toEqual(content("image/jpeg", { kind: "image" }));
+    expect(await seenOnly(Buffer.alloc(200_000, 1))).toMatchObject({ content: { kind: "opaque" } });
   });
 
   it("what is none of these, named as far as it can be", async () => {
@@ -145,13 +166,12 @@ describe("the program", () => {
   it.runIf(process.platform === "linux")("has no more memory than it was given, whatever it is used for", async () => {
     const path = join(directory, "a.pdf");
     fs.writeFileSync(path, pdfFile([{ text: ["x"] }]));
+    const about = "a PDF that takes too much time or memory to be read here";
+    const ahead = reader.begin({ name: "a.pdf", mediaType: null });
+    ahead.see(fs.readFileSync(path));
     // Sparse, so that the test needs no room of its own.
     fs.truncateSync(path, 1.5 * 1024 ** 3);
-    const to = { directory: into, folder: "/there", bytesMax: 1e6 };
-    const about = "a PDF that takes too much time or memory to be read here";
-    expect(await reader.read(path, { name: "a.pdf", mediaType: null }, to, never)).toEqual(
-      content("application/pdf", { kind: "opaque", about }),
-    );
+    expect(await ahead.read(path, room, never)).toEqual(content("application/pdf", { kind: "opaque", about }));
   });
 
   it("that takes too long is ended", async () => {

@@ -1,23 +1,23 @@
 /**
  * Reads a file that came in, as far as a prompt needs it: by what its bytes are, whatever it is called.
  *
- * 1. Images, sound and text are looked at here, in bounded time: only their first bytes, or (an image) their structure. Everything that takes
- *    a parser is read by a program of its own (reading/program.ts), one for each file.
+ * 1. Images, sound and text are looked at here while they come, in bounded time: only their first bytes, or (an image) their structure.
+ *    Everything that takes a parser is read by a program of its own (reading/program.ts), one for each file.
  * 2. That program cannot take us down: it is bounded in time, processor time, memory and in what it answers, sees no environment (I13), may
  *    read nothing but this area and its own code, write nowhere but into the folder for unpacking, and start nothing.
  * 3. What it answers is not believed to be of the right form. No answer means that the file is passed on as it is.
  */
 import { spawn } from "node:child_process";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import type { AttachmentContent } from "../domain/attachment.ts";
 import type { FileRefused, Log } from "../engine/ports.ts";
-import { contentKind, type ContentHint, headBytes, type ImageFormat } from "./content-kind.ts";
+import { type ContentHint, contentKind, type ContentKind, headBytes, type ImageFormat } from "./content-kind.ts";
 import { createExcerpt, excerptCharsMax } from "./excerpt.ts";
 import { imageSize } from "./image-file.ts";
 import { plainText } from "./plain-text.ts";
-import type { ReadAnswer, ReadRequest } from "./reading/program.ts";
+import type { ReadAnswer, ReadRequest, UnpackInto } from "./reading/program.ts";
 import { tooMuch } from "./reading/too-much.ts";
 
 export type FileReaderDeps = {
@@ -38,11 +38,27 @@ export type Reading =
   | { readonly kind: "sound"; readonly mediaType: string }
   | FileRefused;
 
-export type UnpackInto = ReadRequest["into"];
+/**
+ * Gives a folder to unpack into for as long as `work` runs, and drops what is in it where it answers with null bytes. A refusal of its own
+ * comes instead of the answer.
+ */
+export type UnpackingRoom = <Answer>(
+  work: (into: UnpackInto) => Promise<{ readonly answer: Answer; readonly bytes: number | null }>,
+) => Promise<{ readonly kind: "asked"; readonly answer: Answer } | FileRefused>;
 
 export interface FileReader {
-  /** Resolves, never rejects; when `signal` fires, with a refusal, and nothing of the reading runs any more. */
-  read(path: string, hint: ContentHint, into: UnpackInto, signal: AbortSignal): Promise<Reading>;
+  /** Looks on while a file comes. */
+  begin(hint: ContentHint): ReadingAhead;
+}
+
+export interface ReadingAhead {
+  /** Its next bytes, in their order. They are kept for a while, and must not change any more. */
+  see(bytes: Uint8Array): void;
+  /**
+   * All of them were seen, and are at `path`. Room is asked for where it may be an archive. Resolves, never rejects; when `signal` fires,
+   * with a refusal, and nothing of the reading runs any more.
+   */
+  read(path: string, room: UnpackingRoom, signal: AbortSignal): Promise<Reading>;
 }
 
 /** A book takes two seconds, 200 MiB out of an archive ten; small machines are slower. */
@@ -71,20 +87,32 @@ export function createFileReader({
 }: FileReaderDeps): FileReader {
   const line = createLine(programsMax);
 
-  async function read(path: string, hint: ContentHint, into: UnpackInto, signal: AbortSignal): Promise<Reading> {
-    const { head, size } = await beginningOf(path, headBytes);
-    const kind = contentKind(head, hint);
+  async function read(
+    seen: SeenBytes,
+    path: string,
+    hint: ContentHint,
+    room: UnpackingRoom,
+    signal: AbortSignal,
+  ): Promise<Reading> {
+    const kind = seen.kind();
     switch (kind.kind) {
       case "image":
-        return readImage(kind.format, kind.mediaType, await readFile(path));
+        return readImage(kind.format, kind.mediaType, seen.whole() ?? (await readFile(path)));
       case "sound":
         return kind;
       case "other":
         return content(kind.mediaType, { kind: "opaque", about: kind.what });
-      case "packed":
-        return await readPacked({ path, format: kind.format, into }, kind.mediaType, signal);
+      case "packed": {
+        const { format, mediaType } = kind;
+        if (format === "pdf") return await readPacked({ path, format }, mediaType, signal);
+        const asked = await room(async (into) => {
+          const answer = await readPacked({ path, format, into }, mediaType, signal);
+          return { answer, bytes: answer.kind === "content" ? answer.unpackedBytes : null };
+        });
+        return asked.kind === "refused" ? asked : asked.answer;
+      }
       case "unknown":
-        return readText((await beginningOf(path, textBytesMax)).head, size, hint);
+        return readText(seen.beginning(textBytesMax), seen.size(), hint);
       default:
         return kind satisfies never;
     }
@@ -111,13 +139,19 @@ export function createFileReader({
   }
 
   return {
-    async read(path, hint, into, signal) {
-      try {
-        return await read(path, hint, into, signal);
-      } catch (error) {
-        log.error({ error }, "a file that came in could not be read");
-        return { kind: "refused", why: "The file could not be read on this machine.", again: true };
-      }
+    begin(hint) {
+      const seen = createSeenBytes(hint);
+      return {
+        see: seen.see,
+        async read(path, room, signal) {
+          try {
+            return await read(seen, path, hint, room, signal);
+          } catch (error) {
+            log.error({ error }, "a file that came in could not be read");
+            return { kind: "refused", why: "The file could not be read on this machine.", again: true };
+          }
+        },
+      };
     },
   };
 }
@@ -128,17 +162,45 @@ function content(mediaType: string, what: AttachmentContent): Reading {
   return { kind: "content", mediaType, content: what, unpackedBytes: null };
 }
 
-async function beginningOf(path: string, bytesMax: number): Promise<{ readonly head: Buffer; readonly size: number }> {
-  await using file = await open(path);
-  const { size } = await file.stat();
-  const head = Buffer.alloc(Math.min(size, bytesMax));
-  let filled = 0;
-  while (filled < head.length) {
-    const { bytesRead } = await file.read(head, filled, head.length - filled, filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
+// ---- What was seen of it
+
+type SeenBytes = {
+  see(bytes: Uint8Array): void;
+  kind(): ContentKind;
+  size(): number;
+  /** At most so many bytes, which are not more than `textBytesMax`. */
+  beginning(bytesMax: number): Buffer;
+  /** Null: more than is kept. */
+  whole(): Buffer | null;
+};
+
+/** Keeps the beginning, and all of an image that may be shown: nothing is read from the disk that was just in memory. */
+function createSeenBytes(hint: ContentHint): SeenBytes {
+  const kept: Uint8Array[] = [];
+  let keptBytes = 0;
+  let size = 0;
+  let known: ContentKind | null = null;
+
+  const kind = (): ContentKind => (known ??= contentKind(Buffer.concat(kept, Math.min(keptBytes, headBytes)), hint));
+
+  function isWanted(): boolean {
+    if (keptBytes < textBytesMax) return true;
+    return keptBytes === size && keptBytes <= imageBytesMax && kind().kind === "image";
   }
-  return { head: head.subarray(0, filled), size };
+
+  return {
+    see(bytes) {
+      if (isWanted()) {
+        kept.push(bytes);
+        keptBytes += bytes.byteLength;
+      }
+      size += bytes.byteLength;
+    },
+    kind,
+    size: () => size,
+    beginning: (bytesMax) => Buffer.concat(kept, Math.min(keptBytes, bytesMax)),
+    whole: () => (keptBytes === size ? Buffer.concat(kept, keptBytes) : null),
+  };
 }
 
 // ---- What is read here

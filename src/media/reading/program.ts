@@ -14,12 +14,15 @@ import { Refusal } from "./refusal.ts";
 import { tarStream } from "./tar.ts";
 import { tooMuch } from "./too-much.ts";
 
-/** Paths are absolute. `into`: an archive is unpacked into `directory`, which is empty, and will be found at `folder`. */
-export type ReadRequest = {
-  readonly path: string;
-  readonly format: PackedFormat;
-  readonly into: { readonly directory: string; readonly folder: string; readonly bytesMax: number };
-};
+/** Paths are absolute. */
+export type ReadRequest =
+  | { readonly path: string; readonly format: "pdf" }
+  | { readonly path: string; readonly format: Exclude<PackedFormat, "pdf">; readonly into: UnpackInto };
+
+/** An archive is unpacked into `directory`, which is empty, and will be found at `folder`. */
+export type UnpackInto = { readonly directory: string; readonly folder: string; readonly bytesMax: number };
+
+type ArchiveRequest = Exclude<ReadRequest, { readonly format: "pdf" }>;
 
 /** `unpackedBytes` is null where the file is no archive. */
 export type ReadAnswer =
@@ -51,7 +54,7 @@ async function answerTo(request: ReadRequest): Promise<ReadAnswer> {
     case "gzip":
       return await readGzip(request);
     default:
-      return request.format satisfies never;
+      return request satisfies never;
   }
 }
 
@@ -64,7 +67,7 @@ async function readPdf({ path }: ReadRequest): Promise<ReadAnswer> {
   return { kind: "content", mediaType, content, unpackedBytes: null };
 }
 
-async function readZip(request: ReadRequest): Promise<ReadAnswer> {
+async function readZip(request: ArchiveRequest): Promise<ReadAnswer> {
   const { openZip } = await import("./zip.ts");
   const { officeText } = await import("./office.ts");
   const entries = await openZip(request.path);
@@ -79,7 +82,7 @@ async function readZip(request: ReadRequest): Promise<ReadAnswer> {
   return { kind: "content", mediaType, content, unpackedBytes: null };
 }
 
-async function readGzip(request: ReadRequest): Promise<ReadAnswer> {
+async function readGzip(request: ArchiveRequest): Promise<ReadAnswer> {
   const mediaType = mediaTypes.gzip;
   if (await isTarInside(request.path))
     return await readArchive("tar.gz archive", mediaType, tarAsArchive(request.path, true), request);
@@ -101,7 +104,7 @@ async function readArchive(
   what: string,
   mediaType: string,
   archive: Archive,
-  { path, into }: ReadRequest,
+  { path, into }: ArchiveRequest,
 ): Promise<ReadAnswer> {
   const { size } = await stat(path);
   const { files, bytes, listing } = await unpack(archive, size, into.directory, into.bytesMax);
