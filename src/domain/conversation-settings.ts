@@ -15,12 +15,16 @@ export const hearings = ["run", "confirm"] as const;
 /** What is heard in a group: what names the bot or answers it, or every message of those who may use it. */
 export const listenings = ["mentions", "all"] as const;
 
+/** Whether a reaction on a person's message says how far it is. */
+export const reactionChoices = ["on", "off"] as const;
+
 export type ConversationSettings = {
   readonly policy: (typeof policies)[number];
   readonly view: (typeof views)[number];
   readonly stream: (typeof streams)[number];
   readonly hearing: (typeof hearings)[number];
   readonly listen: (typeof listenings)[number];
+  readonly reactions: (typeof reactionChoices)[number];
 };
 
 export type SettingName = keyof ConversationSettings;
@@ -36,6 +40,7 @@ export const defaultConversationSettings: ConversationSettings = {
   stream: "edits",
   hearing: "run",
   listen: "mentions",
+  reactions: "on",
 };
 
 export const settingChoices: { readonly [Name in keyof ConversationSettings]: readonly ConversationSettings[Name][] } =
@@ -45,6 +50,7 @@ export const settingChoices: { readonly [Name in keyof ConversationSettings]: re
     stream: streams,
     hearing: hearings,
     listen: listenings,
+    reactions: reactionChoices,
   };
 
 /** Reads what was stored; never throws. */
@@ -58,6 +64,7 @@ export function readConversationSettings(stored: string): ConversationSettings {
     stream: pick("stream"),
     hearing: pick("hearing"),
     listen: pick("listen"),
+    reactions: pick("reactions"),
   };
 }
 
@@ -68,6 +75,7 @@ export const settingWords: { readonly [Name in SettingName]: string } = {
   stream: "stream",
   hearing: "voice",
   listen: "listen",
+  reactions: "reactions",
 };
 
 /** `changed` with its value in place of the one before. */
@@ -81,15 +89,15 @@ export function readSettingChange(name: SettingName, word: string): SettingChang
   return value === undefined ? null : ({ name, value } as SettingChange);
 }
 
-/** The settings that mean something in a conversation: a page has no drafts, and a private chat nobody to overhear. */
+/** The settings that mean something in a conversation: a page has no drafts and no reactions, and a private chat nobody to overhear. */
 export function settingsOf(place: "page" | "private" | "group"): readonly SettingName[] {
   switch (place) {
     case "page":
       return ["policy"];
     case "private":
-      return ["policy", "view", "stream", "hearing"];
+      return ["policy", "view", "stream", "reactions", "hearing"];
     case "group":
-      return ["policy", "view", "hearing", "listen"];
+      return ["policy", "view", "reactions", "hearing", "listen"];
     default:
       return place satisfies never;
   }
@@ -108,6 +116,8 @@ export function describeSetting({ name, value }: SettingChange): string {
       return { run: "Voice runs at once", confirm: "Ask after voice" }[value];
     case "listen":
       return { mentions: "Only when named", all: "Every message" }[value];
+    case "reactions":
+      return { on: "Reactions", off: "No reactions" }[value];
     default:
       return name satisfies never;
   }
@@ -124,6 +134,7 @@ const settingHeads: { readonly [Name in SettingName]: string } = {
   stream: "It is shown as",
   hearing: "A voice message",
   listen: "In this group I hear",
+  reactions: "Your message",
 };
 
 function explained({ name, value }: SettingChange): string {
@@ -148,6 +159,8 @@ function explained({ name, value }: SettingChange): string {
         mentions: "what names me or answers me",
         all: "every message of those who may use me, if Telegram gives it to me (privacy mode off, or administrator)",
       }[value];
+    case "reactions":
+      return { on: "a reaction on it shows how far it is", off: "gets no reactions" }[value];
     default:
       return name satisfies never;
   }

@@ -625,6 +625,8 @@ export interface History {
   waiting(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
   openAsks(run: RunId): Promise<readonly StoredAsk[]>;
   counts(): Promise<Counts>;
+  /** Those of a conversation that was never opened are the defaults. */
+  settings(conversation: ConversationId): Promise<ConversationSettings>;
   access(): Promise<Access>;
   figures(): Promise<Figures>;
 }

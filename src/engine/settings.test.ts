@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { createHouse, type House } from "../../test/engine-house.ts";
 import { buttonLabel } from "../domain/button.ts";
+import { defaultConversationSettings } from "../domain/conversation-settings.ts";
 import { type ConversationId, telegramConversation } from "../domain/conversation.ts";
 import type { ItemKey, Request } from "../domain/inbox-item.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
@@ -59,11 +60,22 @@ describe("/settings (C3)", () => {
       return body?.kind === "notice" ? body.buttons.flat().map(({ action }) => buttonLabel(action)) : [];
     };
     expect(await labels(telegramConversation(7, null))).toEqual([
-      ...["Steer", "Interrupt", "Collect", "Quiet", "Verbose", "Draft", "Ask after voice"],
+      ...["Steer", "Interrupt", "Collect", "Quiet", "Verbose", "Draft", "No reactions", "Ask after voice"],
     ]);
     expect(await labels(telegramConversation(-5, 3))).toEqual([
-      ...["Steer", "Interrupt", "Collect", "Quiet", "Verbose", "Ask after voice", "Every message"],
+      ...["Steer", "Interrupt", "Collect", "Quiet", "Verbose", "No reactions", "Ask after voice", "Every message"],
     ]);
+  });
+
+  test("reactions are turned off alone, for one conversation", async () => {
+    await using house = await createHouse();
+    const [one, other] = [telegramConversation(7, null), telegramConversation(8, null)];
+    await give(house, one, readText("/settings reactions off"));
+    const { settings } = house.store.history;
+    expect(await settings(one)).toEqual({ ...defaultConversationSettings, reactions: "off" });
+    expect(await settings(other)).toEqual(defaultConversationSettings);
+    await give(house, one, readText("/settings reactions on"));
+    expect(await settings(one)).toEqual(defaultConversationSettings);
   });
 
   test("each topic has its own, and a group that listens is known to the channel (C1)", async () => {

@@ -3,7 +3,11 @@
  */
 import type { ModelChoice } from "../domain/agent-model.ts";
 import type { ConversationId } from "../domain/conversation.ts";
-import { defaultConversationSettings, readConversationSettings } from "../domain/conversation-settings.ts";
+import {
+  type ConversationSettings,
+  defaultConversationSettings,
+  readConversationSettings,
+} from "../domain/conversation-settings.ts";
 import type { LaneState } from "../domain/lane-machine.ts";
 import type { Evidence, RunId, StopWhy } from "../domain/run.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
@@ -100,8 +104,17 @@ function toLane(row: LaneRow): Lane {
     driver: row.driver,
     permissions: row.permissions,
     model: row.model === null ? null : { id: row.model, effort: row.effort },
-    settings: row.settings === "{}" ? defaultConversationSettings : readConversationSettings(row.settings),
+    settings: toSettings(row.settings),
   };
+}
+
+function toSettings(stored: string): ConversationSettings {
+  return stored === "{}" ? defaultConversationSettings : readConversationSettings(stored);
+}
+
+export function readSettings(sql: Sql, conversation: ConversationId): ConversationSettings {
+  const row = sql.get<{ settings: string }>("SELECT settings FROM lane WHERE conversation = ?", conversation);
+  return toSettings(row?.settings ?? "{}");
 }
 
 function toLaneState(row: LaneRow): LaneState {

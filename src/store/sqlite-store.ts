@@ -11,7 +11,7 @@ import { buttonVerbs } from "./buttons.ts";
 import { claimVerbs } from "./claims.ts";
 import { createFigures } from "./figures.ts";
 import { inboxVerbs, readCounts, readItems, readNewestItems } from "./inbox.ts";
-import { laneVerbs, readLanes } from "./lanes.ts";
+import { laneVerbs, readLanes, readSettings } from "./lanes.ts";
 import { migrate } from "./migrations.ts";
 import {
   beginRow,
@@ -186,6 +186,7 @@ function createHistory(opened: Sql, read: <T>(query: (sql: Sql) => T) => Promise
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
     openAsks: (run) => read((sql) => readOpenAsks(sql, run)),
     counts: () => read(readCounts),
+    settings: (conversation) => read((sql) => readSettings(sql, conversation)),
     access: () => read(readAccess),
     figures: createFigures(opened, read),
   };

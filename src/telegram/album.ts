@@ -72,7 +72,7 @@ export function createAlbums(deps: AlbumDeps, chats: Chats, ledger: Ledger, sign
 
   /** Null for what goes by itself: see 2 and 3, and a file whose copy is gone. */
   async function memberOf(row: OutboxRow): Promise<Member | null> {
-    if (!isFile(row.body) || row.state !== "pending" || row.uncertain || loners.has(row.id)) return null;
+    if (!isFile(row.body) || row.uncertain || loners.has(row.id)) return null;
     const copy = await deps.files.find(row.body.file.id);
     return copy === null ? null : { row, file: storedFile(row.body, copy), bytes: row.body.file.bytes };
   }

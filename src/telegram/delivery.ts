@@ -8,6 +8,7 @@
  * 4. A chat that forbids us gets nothing more until it speaks again; its rows end as undeliverable, without requests.
  */
 import type { Clock, Engine, Files, Log, OutboxId, OutboxQueue, OutboxRow } from "../engine/ports.ts";
+import type { ConversationId } from "../domain/conversation.ts";
 import type { Notice } from "../domain/notice.ts";
 import { createAlbums } from "./album.ts";
 import { renderAsk } from "./ask-card.ts";
@@ -82,13 +83,13 @@ export function createDelivery(
       return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address);
     }
     if (body.kind === "status" && body.view === "quiet") {
-      receipts.want(address.chat, body.about, "running");
+      receipts.want(row.conversation, address.chat, body.about, "running");
       return end(row, "superseded");
     }
     if (body.kind === "status" && body.stream === "drafts") {
       const view = body.view ?? "normal";
       if (live.draft({ run: body.run, address, view })) {
-        receipts.want(address.chat, body.about, "running");
+        receipts.want(row.conversation, address.chat, body.about, "running");
         return end(row, "superseded");
       }
     }
@@ -96,15 +97,15 @@ export function createDelivery(
     return together ?? deliverParts(row, body, address, pace);
   }
 
-  function acknowledge(body: Sendable, chat: number): void {
+  function acknowledge(conversation: ConversationId, body: Sendable, chat: number): void {
     switch (body.kind) {
       case "status":
-        return receipts.want(chat, body.about, "running");
+        return receipts.want(conversation, chat, body.about, "running");
       case "answer":
-        return receipts.want(chat, body.about, "done");
+        return receipts.want(conversation, chat, body.about, "done");
       case "notice": {
         const receipt = receiptOf(body.notice.kind);
-        return receipt === null ? undefined : receipts.want(chat, body.replyTo, receipt);
+        return receipt === null ? undefined : receipts.want(conversation, chat, body.replyTo, receipt);
       }
       case "ask":
       case "file":
@@ -141,7 +142,7 @@ export function createDelivery(
     if (result.kind !== "sent") return result;
     await ledger.sent(row, String(result.message));
     progress.delete(row.id);
-    acknowledge(body, chats.addressNow(address).chat);
+    acknowledge(row.conversation, body, chats.addressNow(address).chat);
     if (body.kind === "status" && snapshot !== null) {
       const keyboard = keyboardOf([[body.stop]]);
       const surface = { kind: "message" as const, message: result.message, keyboard };

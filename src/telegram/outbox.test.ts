@@ -32,9 +32,10 @@ function createWorld() {
   const copies = new Map<string, string>();
   const files = { find: (id: string) => Promise.resolve(copies.get(id) ?? null) };
   /** How many messages wait behind each run. */
-  const line = { waiting: 0 };
+  const line = { waiting: 0, wantsNone: "" };
   const waiting = () => Promise.resolve(line.waiting);
-  const sender = createTestSender({ client: telegram, engine, outbox, clock, files, waiting, log });
+  const reacts = (conversation: string) => Promise.resolve(conversation !== line.wantsNone);
+  const sender = createTestSender({ client: telegram, engine, outbox, clock, files, waiting, reacts, log });
   const end = new AbortController();
   const ended = sender.run(end.signal);
   return {
@@ -703,6 +704,18 @@ describe("receipts", () => {
     await world.say({ kind: "notice", notice: stopped, buttons: [], replyTo: "8" });
     await world.clock.advance(1_000);
     expect(reactions(world)).toEqual(["7 \u{1F44E}", "8 "]);
+  });
+
+  it("are not shown where the conversation does not want them, and one that stands is taken away", async () => {
+    const world = createWorld();
+    await world.say({ kind: "answer", run, text: "one", about: "7" });
+    await world.clock.advance(1_000);
+    world.line.wantsNone = alice;
+    await world.say({ kind: "answer", run, text: "one again", about: "7" });
+    await world.say({ kind: "answer", run, text: "two", about: "8" });
+    await world.say({ kind: "answer", run, text: "three", about: "9" }, bob);
+    await world.clock.advance(1_000);
+    expect(reactions(world)).toEqual(["7 \u{1F44D}", "7 ", "9 \u{1F44D}"]);
   });
 
   it("are waited for by nothing, and not tried again in a chat that does not take them", async () => {

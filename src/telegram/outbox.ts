@@ -17,11 +17,12 @@ import { createBell } from "./bell.ts";
 import { createChats, type Delivered } from "./chats.ts";
 import { createDelivery, type DeliveryDeps } from "./delivery.ts";
 import { createLiveStatuses, type LiveStatus, type LiveStatusDeps } from "./live-status.ts";
-import { createReceipts, type WantedReceipt } from "./receipts.ts";
+import { createReceipts, type ReceiptDeps, type WantedReceipt } from "./receipts.ts";
 import { type ChatPace, createPacing, type Deed, type Urgency } from "./pacing.ts";
 
 export type OutboxDeps = DeliveryDeps &
-  Pick<LiveStatusDeps, "waiting"> & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
+  Pick<LiveStatusDeps, "waiting"> &
+  Pick<ReceiptDeps, "reacts"> & { readonly engine: Pick<Engine, "snapshot" | "snapshots" | "watch"> };
 
 export interface TelegramOutbox {
   /**
@@ -76,7 +77,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
   const hardStop = new AbortController();
   const chats = createChats(clock);
   const live = createLiveStatuses(deps, chats, hardStop.signal);
-  const receipts = createReceipts(client, clock);
+  const receipts = createReceipts(deps);
   const delivery = createDelivery(deps, chats, live, receipts, hardStop.signal);
   const pacing = createPacing(clock);
   const store = createBackoff(storeBackoff, deps.random);

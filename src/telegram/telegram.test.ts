@@ -5,6 +5,7 @@ import { noFiles } from "../../test/no-files.ts";
 import { createEmulator, type Emulator } from "../../test/emulator/emulator.ts";
 import type { ButtonId } from "../domain/button.ts";
 import { telegramConversation, type ConversationId } from "../domain/conversation.ts";
+import { defaultConversationSettings } from "../domain/conversation-settings.ts";
 import { commandList } from "../domain/notice.ts";
 import type { RunId } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
@@ -56,7 +57,10 @@ beforeEach(async () => {
         owners: new Set([emulator.owner.id]),
         engine,
         outbox,
-        history: { waiting: () => Promise.resolve([]) },
+        history: {
+          waiting: () => Promise.resolve([]),
+          settings: () => Promise.resolve(defaultConversationSettings),
+        },
         files: noFiles,
         clock,
         random: () => 0,

@@ -25,7 +25,7 @@ export type TelegramDeps = {
   readonly owners: ReadonlySet<number>;
   readonly engine: Pick<Engine, "accept" | "access" | "knock" | "snapshot" | "snapshots" | "watch">;
   readonly outbox: OutboxQueue;
-  readonly history: Pick<History, "waiting">;
+  readonly history: Pick<History, "waiting" | "settings">;
   readonly files: Pick<Files, "find">;
   readonly clock: Clock;
   /** In 0..1, for spreading retries. */
@@ -77,7 +77,11 @@ export function createTelegram(deps: TelegramDeps): Telegram {
     const items = await deps.history.waiting(conversation, "queued").catch(() => []);
     return items.length;
   };
-  const sending = { client, engine, outbox: deps.outbox, files, markdown, waiting, clock, random, log };
+  const reacts = async (conversation: ConversationId): Promise<boolean> => {
+    const settings = await deps.history.settings(conversation).catch(() => null);
+    return settings?.reactions !== "off";
+  };
+  const sending = { client, engine, outbox: deps.outbox, files, markdown, waiting, reacts, clock, random, log };
   const outbox = createTelegramOutbox(sending);
   const tell = (user: number, text: string): void => outbox.mention(user, text);
   const strangers = createStrangers({ engine, tell, clock, log });

@@ -11,6 +11,7 @@ export function createTestSender(deps: Named & Partial<OutboxDeps>): TelegramOut
     files: noFiles,
     markdown: () => Promise.resolve(renderMarkdown),
     waiting: () => Promise.resolve(0),
+    reacts: () => Promise.resolve(true),
     random: noChance,
     log: createRecordedLog(),
     ...deps,

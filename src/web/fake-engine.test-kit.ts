@@ -551,6 +551,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         ...{ pending: items.filter(({ state }) => state === "queued" || state === "held").length, live: [] },
         ...{ oldestPendingAtMs: null, undelivered: [], used: [], ended: [], stops: [] },
       }),
+      settings: async () => defaultConversationSettings,
       access: async () => ({ people: [], listening: [] }),
       async counts() {
         const byState = Object.fromEntries(

@@ -131,6 +131,7 @@ export function startSending(house: House): { readonly telegram: ScriptedTelegra
     files: noFiles,
     markdown: () => Promise.resolve(renderMarkdown),
     waiting: () => Promise.resolve(0),
+    reacts: () => Promise.resolve(true),
     clock: house.clock,
     random: noChance,
     log: silentLog,
