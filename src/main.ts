@@ -30,7 +30,10 @@ import { newId } from "./lib/ids.ts";
 import { createLog, createScrub, type FileLog, type Terminal } from "./lib/log.ts";
 import { createScan, withMarkers } from "./lib/process-scan.ts";
 import { createReceiving } from "./receiving.ts";
+import { createTimetable } from "./schedule/timetable.ts";
+import { startTimer } from "./schedule/timer.ts";
 import { openSqliteStore } from "./store/sqlite-store.ts";
+import type { TelegramFigures } from "./telegram/counts.ts";
 import type { TelegramFatal, TelegramHealth, TelegramStart } from "./telegram/telegram.ts";
 
 /** Resolves with the exit code when Signalbox has ended, however that came. Never rejects. */
@@ -105,6 +108,7 @@ async function serve(house: House): Promise<number> {
         terminalCommand: (driver, resume) =>
           agents.loaded.find(({ name }) => name === driver)?.terminalCommand(resume) ?? null,
         pool: (driver) => agents.loaded.find(({ name }) => name === driver)?.pool() ?? null,
+        timetable: createTimetable(),
       },
     }),
   );
@@ -122,6 +126,7 @@ async function serve(house: House): Promise<number> {
   for (const { driver } of await store.history.lanes()) if (driver !== null) await agents.open(driver);
   if (stop.asked.aborted) return 0;
   await engine.boot();
+  parts.use(startTimer({ engine, clock, log }));
   choice.driver.prewarm(workspace);
   await greet(house, { engine, choice, workspace, page, answer });
   // Without a page, a Telegram that is lost leaves no way in.
@@ -159,6 +164,7 @@ type TelegramLine = {
   /** Resolves when Telegram can not be used any more in this life; the log has told why. */
   readonly lost: Promise<TelegramFatal>;
   health(): TelegramHealth;
+  figures(): TelegramFigures;
 };
 
 type TelegramParts = {
@@ -199,7 +205,7 @@ async function connectTelegram(
   void started.then((answer) => {
     if (answer.kind === "unauthorised") lost.resolve("unauthorised");
   });
-  return { started, lost: lost.promise, health: () => telegram.health() };
+  return { started, lost: lost.promise, health: () => telegram.health(), figures: () => telegram.figures() };
 }
 
 /** The bot's name, or why there is none. */
@@ -295,6 +301,7 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
         },
       },
       pools: () => agents.loaded.map((driver) => ({ driver: driver.name, ...driver.pool() })),
+      telegram: () => telegram?.figures() ?? null,
       ready: () => readiness(store, telegram),
     }),
   );

@@ -15,6 +15,7 @@ import { readText } from "../src/domain/typed-text.ts";
 import type { RunLimits } from "../src/engine/run-watch.ts";
 import { createEngine } from "../src/engine/engine.ts";
 import type { Clock, Engine, IncomingFiles, Outgoing, Receipt, Store } from "../src/engine/ports.ts";
+import { createTimetable } from "../src/schedule/timetable.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";
 import { createScriptedDriver, type ScriptedDriver } from "./scripted-driver.ts";
 
@@ -138,6 +139,7 @@ export async function createHouse(options: HouseOptions = {}): Promise<House> {
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null, ...options.limits },
       terminalCommand: (name, resume) => drivers.find((one) => one.name === name)?.terminalCommand(resume) ?? null,
       pool: (name) => drivers.find((one) => one.name === name)?.pool() ?? null,
+      timetable: createTimetable("UTC"),
       version: "0",
     },
   });

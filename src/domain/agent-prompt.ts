@@ -17,11 +17,12 @@ export type AgentPrompt = {
 
 export type AgentImage = { readonly path: string; readonly mediaType: string };
 
-export function toAgentPrompt({ text, quote, forwardedFrom, files = [] }: Prompt): AgentPrompt {
+export function toAgentPrompt({ text, quote, forwardedFrom, files = [], schedule }: Prompt): AgentPrompt {
   const attachments = files.flatMap((file) => (file.state === "read" ? [file.attachment] : []));
   const isSpoken = attachments.some(({ content }) => content.kind === "speech" && content.text === text);
   const words = isSpoken ? `${text}\n\n(A transcript of a voice message: words may be misheard.)` : text;
   const parts = [
+    schedule === undefined ? "" : scheduleText(schedule),
     quote === undefined ? "" : `In answer to:\n${quoted(quote)}`,
     forwardedFrom === undefined ? "" : `Forwarded, first written by ${forwardedFrom}:`,
     words,
@@ -37,6 +38,14 @@ export function toAgentPrompt({ text, quote, forwardedFrom, files = [] }: Prompt
     ...(images.length === 0 ? {} : { images }),
     ...(attachments.length === 0 ? {} : { files: attachments.map(({ path }) => path) }),
   };
+}
+
+/** Nobody is there: what a person at the chat would see or answer at once has to be said another way. */
+function scheduleText({ name, due, isSilent }: NonNullable<Prompt["schedule"]>): string {
+  const head = `(A scheduled run: "${name}", due ${due}. Nobody is waiting at the chat.`;
+  return isSilent
+    ? `${head} Your answer is kept but not shown: call the tool notify if there is something that the person should know, and only then.)`
+    : `${head})`;
 }
 
 function quoted(text: string): string {

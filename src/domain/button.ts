@@ -9,6 +9,7 @@ import type { ItemId } from "./inbox-item.ts";
 import type { PermissionMode } from "./permission-mode.ts";
 import type { PairedRole } from "./person.ts";
 import type { RunId, RunOwner } from "./run.ts";
+import type { ScheduleId } from "./schedule.ts";
 
 /** 30 characters of base64url, 122 bits of them random: fits Telegram's 64 bytes and cannot be guessed. */
 export type ButtonId = string & { readonly brand: "ButtonId" };
@@ -49,12 +50,22 @@ export type ButtonAction =
       readonly label: string;
     }
   | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null }
+  /** `name` is given where the button stands under a list. */
+  | {
+      readonly kind: "schedule";
+      readonly schedule: ScheduleId;
+      readonly how: ScheduleWay;
+      readonly name: string | null;
+    }
   /** These two only show something: they work as often as they are pressed. */
   | { readonly kind: "details"; readonly run: RunId; readonly page: number }
   | { readonly kind: "changes"; readonly run: RunId };
 
 /** `again` tries again what its files need; `without` runs it without those that could not be had. */
 export type HeldItemWay = "run" | "again" | "without" | "steer" | "stop-and-run" | "discard";
+
+/** `more` opens one of a list; `edit` says how. */
+export type ScheduleWay = "more" | "run" | "pause" | "resume" | "edit" | "delete" | "history";
 
 export type Button = { readonly id: ButtonId; readonly action: ButtonAction };
 
@@ -104,6 +115,8 @@ export function buttonLabel(action: ButtonAction): string {
       return action.mode;
     case "fork":
       return "Work in a copy of it";
+    case "schedule":
+      return action.how === "more" ? (action.name ?? "More") : scheduleLabels[action.how];
     case "details":
       return action.page === 0 ? "Details" : `Page ${action.page + 1}`;
     case "changes":
@@ -113,6 +126,15 @@ export function buttonLabel(action: ButtonAction): string {
       return "";
   }
 }
+
+const scheduleLabels: Readonly<Record<Exclude<ScheduleWay, "more">, string>> = {
+  run: "Run now",
+  pause: "Pause",
+  resume: "Resume",
+  edit: "Edit",
+  delete: "Delete",
+  history: "History",
+};
 
 const heldItemLabels: Readonly<Record<HeldItemWay, string>> = {
   run: "Run",

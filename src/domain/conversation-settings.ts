@@ -24,10 +24,13 @@ export type ConversationSettings = {
   readonly stream: (typeof streams)[number];
   readonly hearing: (typeof hearings)[number];
   readonly listen: (typeof listenings)[number];
+  /** The time zone in which times of day are read and said, an IANA name; null: this machine's. */
+  readonly zone: string | null;
   readonly reactions: (typeof reactionChoices)[number];
 };
 
-export type SettingName = keyof ConversationSettings;
+/** Those that are chosen from a list. */
+export type SettingName = Exclude<keyof ConversationSettings, "zone">;
 
 /** One setting, and what it is to be. */
 export type SettingChange = {
@@ -35,6 +38,7 @@ export type SettingChange = {
 }[SettingName];
 
 export const defaultConversationSettings: ConversationSettings = {
+  zone: null,
   policy: "queue",
   view: "normal",
   stream: "edits",
@@ -43,22 +47,23 @@ export const defaultConversationSettings: ConversationSettings = {
   reactions: "on",
 };
 
-export const settingChoices: { readonly [Name in keyof ConversationSettings]: readonly ConversationSettings[Name][] } =
-  {
-    policy: policies,
-    view: views,
-    stream: streams,
-    hearing: hearings,
-    listen: listenings,
-    reactions: reactionChoices,
-  };
+export const settingChoices: { readonly [Name in SettingName]: readonly ConversationSettings[Name][] } = {
+  policy: policies,
+  view: views,
+  stream: streams,
+  hearing: hearings,
+  listen: listenings,
+  reactions: reactionChoices,
+};
 
 /** Reads what was stored; never throws. */
 export function readConversationSettings(stored: string): ConversationSettings {
   const given = JSON.parse(stored) as Readonly<Record<string, unknown>>;
-  const pick = <Name extends keyof ConversationSettings>(name: Name): ConversationSettings[Name] =>
+  const pick = <Name extends SettingName>(name: Name): ConversationSettings[Name] =>
     settingChoices[name].find((choice) => choice === given[name]) ?? defaultConversationSettings[name];
+  const { zone } = given;
   return {
+    zone: typeof zone === "string" ? zone : null,
     policy: pick("policy"),
     view: pick("view"),
     stream: pick("stream"),

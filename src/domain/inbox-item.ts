@@ -7,6 +7,7 @@ import type { AskId } from "./ask.ts";
 import type { ButtonId } from "./button.ts";
 import type { ConversationId } from "./conversation.ts";
 import type { Prompt } from "./prompt.ts";
+import type { OccurrenceTrigger, ScheduleId } from "./schedule.ts";
 
 /** The dedupe key: the same key is admitted once ("tg:update:912", "web:<uuid>"). */
 export type ItemKey = string & { readonly brand: "ItemKey" };
@@ -38,6 +39,8 @@ export type Command =
   | { readonly name: "logs" }
   /** Null: shows them. */
   | { readonly name: "settings"; readonly setting: string | null; readonly value: string | null }
+  /** What follows the word is read by schedule-words.ts. */
+  | { readonly name: "cron"; readonly typed: string }
   | { readonly name: "people" }
   | { readonly name: "pair"; readonly code: string | null; readonly role: string | null }
   | { readonly name: "unknown"; readonly text: string };
@@ -51,6 +54,17 @@ export type Request =
   | { readonly kind: "answer"; readonly ask: AskId; readonly text: string }
   /** The sender changed an earlier message, which the channel knows as `message`. */
   | { readonly kind: "edit"; readonly message: string; readonly text: string }
+  /**
+   * A schedule's time has come. What it asks for is read from the schedule when it is claimed, so that nothing runs from a stale copy; `name`
+   * is only shown.
+   */
+  | {
+      readonly kind: "occurrence";
+      readonly schedule: ScheduleId;
+      readonly name: string;
+      readonly trigger: OccurrenceTrigger;
+      readonly dueAtMs: number;
+    }
   | { readonly kind: "unsupported"; readonly what: string };
 
 /**

@@ -26,8 +26,8 @@ describe("the lane machine", () => {
 
   it("leaves stopping for idle by proof or by a person's release, whatever else comes in (I2)", () => {
     const anyInput = fc.constantFrom<LaneInput>(
-      { kind: "prompt", placement: "queue" },
-      { kind: "prompt", placement: "interrupt" },
+      { kind: "prompt", placement: "queue", over: "interactive" },
+      { kind: "prompt", placement: "interrupt", over: "interactive" },
       { kind: "stop", why: "user", owner: null },
       { kind: "stop", why: "replaced", owner },
       { kind: "claim", owner: older },
@@ -81,7 +81,7 @@ describe("the lane machine", () => {
   it("strengthens a second stop instead of swallowing it, and lets a plain stop outrank a replacement (H-5)", () => {
     const second = decide(stopping("replaced"), { kind: "stop", why: "user", owner: null }, room);
     expect(second.effects).toEqual([{ kind: "stop-run", owner, why: "user", first: false }]);
-    const replaced = decide(stopping("user"), { kind: "prompt", placement: "interrupt" }, room);
+    const replaced = decide(stopping("user"), { kind: "prompt", placement: "interrupt", over: "interactive" }, room);
     expect(replaced.state).toEqual(stopping("user"));
   });
 
@@ -90,14 +90,16 @@ describe("the lane machine", () => {
     expect(decide(running, { kind: "stop", why: "user", owner: null }, busy).effects).toContainEqual({
       kind: "hold-queue",
     });
-    expect(decide(running, { kind: "prompt", placement: "interrupt" }, busy).effects).not.toContainEqual({
+    expect(
+      decide(running, { kind: "prompt", placement: "interrupt", over: "interactive" }, busy).effects,
+    ).not.toContainEqual({
       kind: "hold-queue",
     });
   });
 
   it("refuses a message for a full lane before it has any effect (N-16)", () => {
     const full = { queued: 20, capacity: 20 };
-    expect(decide(running, { kind: "prompt", placement: "interrupt" }, full)).toEqual({
+    expect(decide(running, { kind: "prompt", placement: "interrupt", over: "interactive" }, full)).toEqual({
       state: running,
       effects: [{ kind: "reject-full" }],
     });

@@ -8,6 +8,7 @@
  * I8: a run that was told to stop settles as stopped, however its turn ended.
  */
 import type { TurnEnd } from "./agent-event.ts";
+import type { Priority } from "./inbox-item.ts";
 import { type Evidence, type RunOutcome, type RunOwner, sameOwner, type StopWhy } from "./run.ts";
 
 export type LaneState =
@@ -25,7 +26,8 @@ export type LaneState =
 export type LaneQueue = { readonly queued: number; readonly capacity: number };
 
 export type LaneInput =
-  | { readonly kind: "prompt"; readonly placement: "queue" | "interrupt" }
+  /** `over` is what runs: background work makes room and goes back in line, whatever else would be replaced. */
+  | { readonly kind: "prompt"; readonly placement: "queue" | "interrupt"; readonly over: Priority }
   | { readonly kind: "stop"; readonly why: StopWhy; readonly owner: RunOwner | null }
   | { readonly kind: "claim"; readonly owner: RunOwner }
   /** The turn ended and proof is in that nothing of it still runs. */
@@ -50,7 +52,7 @@ export function decide(state: LaneState, input: LaneInput, queue: LaneQueue): La
   if (isStale(state, input)) return { state, effects: [] };
   switch (input.kind) {
     case "prompt":
-      return decidePrompt(state, input.placement, queue);
+      return decidePrompt(state, input, queue);
     case "stop":
       return decideStop(state, input.why, queue);
     case "claim":
@@ -77,11 +79,17 @@ function isStale(state: LaneState, input: LaneInput): boolean {
   return state.kind === "idle" || input.owner === null || !sameOwner(state.owner, input.owner);
 }
 
-function decidePrompt(state: LaneState, placement: "queue" | "interrupt", queue: LaneQueue): LaneDecision {
+function decidePrompt(
+  state: LaneState,
+  { placement, over }: LaneInput & { kind: "prompt" },
+  queue: LaneQueue,
+): LaneDecision {
   if (queue.queued >= queue.capacity) return { state, effects: [{ kind: "reject-full" }] };
   if (placement === "queue") return { state, effects: [{ kind: "enqueue", place: "back" }] };
   const stopped =
-    state.kind === "running" || state.kind === "stopping" ? stopRun(state, "replaced") : { state, effects: [] };
+    state.kind === "running" || state.kind === "stopping"
+      ? stopRun(state, over === "background" ? "preempted" : "replaced")
+      : { state, effects: [] };
   return { state: stopped.state, effects: [{ kind: "enqueue", place: "front" }, ...stopped.effects] };
 }
 

@@ -9,6 +9,7 @@ import { describePeopleNotice, type PeopleNotice } from "./notices/people.ts";
 import { describeQueueNotice, type QueueNotice } from "./notices/queue.ts";
 import { describeReportNotice, type ReportNotice } from "./notices/reports.ts";
 import { describeRunNotice, type RunNotice } from "./notices/runs.ts";
+import { describeScheduleNotice, type ScheduleNotice } from "./notices/schedules.ts";
 
 export type Notice =
   | { readonly kind: "welcome"; readonly driver: string; readonly workspace: string; readonly isDemo: boolean }
@@ -24,6 +25,7 @@ export type Notice =
   | FileNotice
   | ChoiceNotice
   | ReportNotice
+  | ScheduleNotice
   | PeopleNotice;
 
 /** Why a lane's reply text ends in a list of commands: one line each, as the command menu shows them. */
@@ -41,6 +43,7 @@ export const commandList: readonly { readonly command: string; readonly descript
   { command: "fork", description: "Work in a copy of this session" },
   { command: "terminal", description: "Go on with this session in the terminal" },
   { command: "files", description: "Files that came in, and removing them" },
+  { command: "cron", description: "Schedules: list, add, run now, pause, delete" },
   { command: "context", description: "How full the agent's memory is" },
   { command: "usage", description: "Tokens, cost and limits" },
   { command: "people", description: "Who may use this bot, and who asks to" },
@@ -121,6 +124,20 @@ export function describeNotice(notice: Notice, channel: ChannelName): string {
     case "debug":
     case "logs":
       return describeReportNotice(notice);
+    case "schedules":
+    case "schedule":
+    case "schedule-help":
+    case "schedule-run":
+    case "schedule-deleted":
+    case "schedule-history":
+    case "schedule-unknown":
+    case "schedule-wrong":
+    case "schedules-missed":
+    case "schedule-skipped":
+    case "schedule-paused":
+    case "reminder":
+    case "digest":
+      return describeScheduleNotice(notice);
     case "not-allowed":
     case "pairing-asked":
     case "pairing-unknown":

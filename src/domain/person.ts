@@ -7,6 +7,7 @@
 import type { ButtonAction } from "./button.ts";
 import type { Command, ItemKey, Request } from "./inbox-item.ts";
 import { parsePermissionMode } from "./permission-mode.ts";
+import { readScheduleCommand } from "./schedule-words.ts";
 
 /** From the least to the most: each may do what those before it may. */
 export const roles = ["viewer", "operator", "owner"] as const;
@@ -56,6 +57,7 @@ export function roleNeeded(request: Exclude<Request, { kind: "press" }>): Role {
     case "prompt":
     case "answer":
     case "edit":
+    case "occurrence":
     case "unsupported":
       return "operator";
     default:
@@ -90,9 +92,33 @@ function roleNeededToCommand(command: Command): Role {
       return command.typed === null ? "operator" : "owner";
     case "permissions":
       return command.mode !== null && parsePermissionMode(command.mode) === "bypass" ? "owner" : "operator";
+    case "cron":
+      return roleNeededToSchedule(command.typed);
     case "people":
     case "pair":
       return "owner";
+    default:
+      return command satisfies never;
+  }
+}
+
+/** As with /permissions and /project: what asks for nothing, and where no work is done yet, is the owner's to say (T16). */
+function roleNeededToSchedule(typed: string): Role {
+  const command = readScheduleCommand(typed);
+  switch (command.kind) {
+    case "list":
+    case "show":
+    case "history":
+    case "wrong":
+      return "viewer";
+    case "run":
+    case "pause":
+    case "resume":
+    case "delete":
+      return "operator";
+    case "add":
+    case "edit":
+      return command.options.permissions === "bypass" || command.options.workspace !== undefined ? "owner" : "operator";
     default:
       return command satisfies never;
   }
@@ -105,6 +131,8 @@ export function roleNeededToPress(action: ButtonAction): Role {
       return "viewer";
     case "permissions":
       return action.mode === "bypass" ? "owner" : "operator";
+    case "schedule":
+      return action.how === "more" || action.how === "history" || action.how === "edit" ? "viewer" : "operator";
     case "pair":
     case "remove-person":
       return "owner";

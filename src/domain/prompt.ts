@@ -12,6 +12,8 @@ export type Prompt = {
   readonly forwardedFrom?: string;
   readonly files?: readonly PromptFile[];
   readonly isJoined?: true;
+  /** It is a schedule's; `due` is when, in words. */
+  readonly schedule?: { readonly name: string; readonly due: string; readonly isSilent: boolean };
 };
 
 /**

@@ -5,6 +5,7 @@
  */
 import type { ModelChoice } from "./agent-model.ts";
 import type { Command, Request } from "./inbox-item.ts";
+import { promptCharsMax } from "./prompt.ts";
 
 const stopWords = new Set(["stop", "pause", "abort", "halt", "cancel"]);
 const politeWords = new Set([
@@ -105,6 +106,9 @@ export function readCommand(word: string, rest: string): Command {
       const [code, role] = words(rest);
       return { name, code, role };
     }
+    case "cron":
+    case "schedule":
+      return { name: "cron", typed: rest.trim().slice(0, promptCharsMax).toWellFormed() };
     case "people":
     case "fork":
     case "terminal":

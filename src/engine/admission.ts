@@ -76,6 +76,8 @@ async function admitOne(work: Work, item: InboxItem, lane: Lane, late: Set<Conve
     }
     case "edit":
       return admitEdit(work, item, request);
+    case "occurrence":
+      throw new Error("no channel brings what a schedule fires");
     case "unsupported": {
       if ((await work.tx.addItem(item, "rejected", work.atMs)) === null) return seenBefore(item);
       await reply(work, item, { kind: "unsupported", what: request.what });
@@ -94,16 +96,21 @@ async function admitReplying(
 ): Promise<Receipt | null> {
   const { text, files } = request.prompt;
   if (item.repliesTo === undefined || request.placement !== "queue" || files !== undefined) return null;
-  const ask = await work.tx.askOfMessage(item.conversation, item.repliesTo);
-  if (ask !== null) return admitReply(work, item, ask, text);
+  const asked = await work.tx.askOfMessage(item.conversation, item.repliesTo);
+  if (asked !== null) return admitReply(work, item, asked, text);
   const heard = await work.tx.itemToldIn(item.conversation, item.repliesTo);
   return heard === null ? null : admitCorrection(work, item, heard, text);
 }
 
 /** Words that answer an ask's message are for the agent that asked, not a prompt of their own. The card tells that they were taken. */
-async function admitReply(work: Work, item: InboxItem, ask: AskId, text: string): Promise<Receipt> {
+async function admitReply(
+  work: Work,
+  item: InboxItem,
+  { ask, conversation }: { readonly ask: AskId; readonly conversation: ConversationId },
+  text: string,
+): Promise<Receipt> {
   if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
-  const answered = await answerAsk(work, item.conversation, ask, { kind: "text", text });
+  const answered = await answerAsk(work, conversation, ask, { kind: "text", text });
   if (answered.kind === "ignored") await reply(work, item, { kind: "answer-ignored", text: answered.toast });
   return fresh(item, answered.toast);
 }

@@ -9,13 +9,15 @@ import type { AgentModel, ModelChoice } from "../domain/agent-model.ts";
 import type { StoredSession } from "../domain/agent-session.ts";
 import type { Button } from "../domain/button.ts";
 import type { Fault } from "../domain/faults.ts";
-import type { InboxItem, ItemId, ItemKey } from "../domain/inbox-item.ts";
+import type { ItemId, ItemKey } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import { excerpt } from "../domain/wording.ts";
+import type { ScheduleCommand } from "../domain/schedule-words.ts";
 import { parsePermissionMode, type PermissionMode, permissionModes } from "../domain/permission-mode.ts";
 import { offerFiles, removeFiles } from "./kept-files.ts";
 import type { Driver, IncomingFiles, Lane, Workspaces } from "./ports.ts";
-import { addButton, type Addressee, type EngineSettings, reply, type Work } from "./work.ts";
+import { carryOutCron } from "./schedules.ts";
+import { addButton, type Addressee, driverNameOf, type EngineSettings, reply, type Work } from "./work.ts";
 
 /** What is asked of an agent, or of the machine, on a person's behalf. */
 export type Question =
@@ -27,6 +29,8 @@ export type Question =
   | { readonly kind: "sessions"; readonly search: string | null }
   | { readonly kind: "fork"; readonly driver: string; readonly resume: string; readonly title: string | null }
   | { readonly kind: "files" }
+  /** The directory that a schedule is to work in. */
+  | { readonly kind: "schedule-in"; readonly typed: string; readonly user: string; readonly command: ScheduleCommand }
   /** The id of a file, or `all`. */
   | { readonly kind: "remove-files"; readonly which: string };
 
@@ -36,16 +40,6 @@ const sessionsShownMax = 8;
 const sessionsReadMax = 200;
 const modelsShownMax = 12;
 const projectsShownMax = 6;
-
-export function driverNameOf(lane: Lane, settings: EngineSettings): string {
-  return lane.driver ?? settings.driverName;
-}
-
-/** The row of what asked for it (a command, a press) is `running` until the answer is stored. */
-export async function consult(work: Work, item: InboxItem, id: ItemId, question: Question): Promise<void> {
-  await work.tx.moveItem(id, "done", "running");
-  work.after.push({ kind: "consult", item, id, question });
-}
 
 export async function offerAgents(work: Work, to: Addressee, lane: Lane): Promise<Notice> {
   const current = driverNameOf(lane, work.settings);
@@ -170,6 +164,13 @@ export async function askAgent(about: Consultation, question: Question, signal: 
     case "project": {
       const chosen = await about.workspaces.choose(question.typed);
       if (chosen.kind === "ok") return (work, to, now) => setProject(work, to, now, chosen.path);
+      const { happened, next } = chosen;
+      return (work, to) => reply(work, to, { kind: "project-refused", happened, next });
+    }
+    case "schedule-in": {
+      const chosen = await about.workspaces.choose(question.typed);
+      const { user, command } = question;
+      if (chosen.kind === "ok") return (work, to) => carryOutCron(work, { ...to, user }, command, chosen.path);
       const { happened, next } = chosen;
       return (work, to) => reply(work, to, { kind: "project-refused", happened, next });
     }

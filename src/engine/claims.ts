@@ -8,7 +8,9 @@
 import { decide } from "../domain/lane-machine.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Driver, Lane, StoredItem } from "./ports.ts";
+import { type Task, taskOf } from "./occurrences.ts";
 import type { Claim } from "./run.ts";
+import { stopRun } from "./stops.ts";
 import { addButton, say, type Work } from "./work.ts";
 
 /**
@@ -24,13 +26,30 @@ export async function claimReady(work: Work, driverFor: (lane: Lane) => Driver):
   for (;;) {
     const next = await work.tx.nextReady(work.settings.runsMax);
     if (next === null) return claims;
-    claims.push(await claim(work, next, driverFor));
+    const task = await taskOf(work, next.item);
+    if (task === null) await work.tx.moveItem(next.item.id, "queued", "cancelled");
+    else claims.push(await claim(work, next, task, driverFor));
+  }
+}
+
+/**
+ * K6: background runs that a person's message waits for are stopped, with proof like any other, and go back in line. Asked after each decision
+ * and not only at a new message, so that none can be missed.
+ */
+export async function makeRoom(work: Work): Promise<void> {
+  for (const owner of await work.tx.inTheWay(work.settings.runsMax)) {
+    const lane = await work.tx.lane(owner.conversation);
+    if (lane === null) continue;
+    const { effects } = decide(lane.state, { kind: "stop", why: "preempted", owner }, { queued: 0, capacity: 0 });
+    if (effects.some(({ kind }) => kind === "stop-run")) await stopRun(work, owner, "preempted");
+    work.touched.add(owner.conversation);
   }
 }
 
 async function claim(
   work: Work,
   next: { lane: Lane; item: StoredItem; slot: number },
+  { prompt, schedule }: Task,
   driverFor: (lane: Lane) => Driver,
 ): Promise<Claim> {
   const { item, slot } = next;
@@ -44,13 +63,13 @@ async function claim(
   if (decide(lane.state, { kind: "claim", owner }, { queued: 0, capacity: 0 }).state.kind !== "running") {
     throw new Error(`lane ${lane.conversation} was claimed while it was ${lane.state.kind}`);
   }
-  if (item.request.kind !== "prompt")
-    throw new Error(`item ${item.id} in line is a ${item.request.kind}, not a prompt`);
   if (!(await work.tx.moveItem(item.id, "queued", "running", owner.run)))
     throw new Error(`item ${item.id} was not in line`);
-  await addStatus(work, lane, owner, item.message);
+  if (schedule?.isSilent !== true) await addStatus(work, lane, owner, item.message);
   work.touched.add(lane.conversation);
-  return { owner, lane, prompt: item.request.prompt, driver, startedAtMs: work.atMs };
+  const permissions = schedule?.permissions ?? lane.permissions;
+  const runMsMax = schedule?.runMsMax ?? null;
+  return { owner, lane: { ...lane, permissions }, prompt, driver, startedAtMs: work.atMs, runMsMax };
 }
 
 async function addStatus(work: Work, lane: Lane, owner: Claim["owner"], about: string | null): Promise<void> {

@@ -1,14 +1,15 @@
 /** Commands: each is done, and answered, in the transaction that stores it (I7). */
 import type { Command, InboxItem } from "../domain/inbox-item.ts";
 import { entriesShownMax } from "../domain/notices/queue.ts";
-import { choosePermissions, consult, driverNameOf, offerAgents, offerProjects } from "./choices.ts";
+import { choosePermissions, offerAgents, offerProjects } from "./choices.ts";
 import { pairByCode, showPeople } from "./people.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { laneFacts, laneReports, newestTranscript, usageReport } from "./reports.ts";
+import { admitCron } from "./schedules.ts";
 import { chooseSettings } from "./settings.ts";
 import { endBackground, stopAll, stopConversation } from "./stops.ts";
 import { entriesOf } from "./waiting-line.ts";
-import { addButton, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
+import { addButton, consult, driverNameOf, fresh, heldButtons, reply, say, seenBefore, type Work } from "./work.ts";
 
 export async function admitCommand(work: Work, item: InboxItem, command: Command, lane: Lane): Promise<Receipt> {
   const isPending = command.name === "stop" && command.scope === "all";
@@ -60,6 +61,9 @@ export async function admitCommand(work: Work, item: InboxItem, command: Command
       break;
     case "settings":
       await chooseSettings(work, item, lane, command);
+      break;
+    case "cron":
+      await admitCron(work, item, id, command.typed);
       break;
     case "people":
       await showPeople(work, item);

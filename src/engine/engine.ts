@@ -12,8 +12,8 @@ import { decide } from "../domain/lane-machine.ts";
 import type { ProcessRef, RunId } from "../domain/run.ts";
 import { admit } from "./admission.ts";
 import { answerCameLate } from "./asks.ts";
-import { askAgent, driverNameOf, noAnswer } from "./choices.ts";
-import { claimReady, tellWaiting } from "./claims.ts";
+import { askAgent, noAnswer } from "./choices.ts";
+import { claimReady, makeRoom, tellWaiting } from "./claims.ts";
 import type {
   Clock,
   Driver,
@@ -33,10 +33,11 @@ import type {
 import { createHostTools } from "./host-tools.ts";
 import { createIntake } from "./intake.ts";
 import { inviteOwner, knock } from "./people.ts";
+import { fireDue } from "./occurrences.ts";
 import { deposeEarlierLife, endEarlierLife, holdWhatWaitedLong } from "./recovery.ts";
 import { type Claim, createLiveRun, type LiveRun } from "./run.ts";
 import { keepUnsettled } from "./unsettled.ts";
-import { type After, beginWork, type EngineSettings, persist, say, type Work } from "./work.ts";
+import { type After, beginWork, driverNameOf, type EngineSettings, persist, say, type Work } from "./work.ts";
 
 export type EngineDeps = {
   readonly store: Store;
@@ -76,6 +77,7 @@ export function createEngine(deps: EngineDeps): Engine {
   return {
     boot,
     accept,
+    fire,
     access: () => store.history.access(),
     knock: (stranger) => commit((work) => knock(work, stranger)),
     inviteOwner: () => commit(inviteOwner),
@@ -108,6 +110,14 @@ export function createEngine(deps: EngineDeps): Engine {
     });
   }
 
+  async function fire(): Promise<number | null> {
+    // Bound: what is due gets less with each turn, since schedules move past the present.
+    while (phase === "open") {
+      if ((await commit(fireDue)) === "all") return store.transact((tx) => tx.nextDueAt());
+    }
+    return null;
+  }
+
   /** Background tasks that ended by themselves: a status names only what is alive. */
   async function deadBackground(): Promise<readonly ProcessRef[]> {
     const adopted = (await store.transact((tx) => tx.adopted(null))).map((one) => one.process);
@@ -127,6 +137,7 @@ export function createEngine(deps: EngineDeps): Engine {
       if (phase !== "open") return;
       const claims = await claimReady(work, deps.driverFor);
       claimed.push(...claims.map(hold));
+      await makeRoom(work);
     };
     try {
       const { value, work } = await store.transact(async (tx) => {
@@ -218,6 +229,9 @@ export function createEngine(deps: EngineDeps): Engine {
         break;
       case "forget":
         own(forget(effect.session));
+        break;
+      case "rescheduled":
+        for (const listener of listeners) listener.rescheduled?.();
         break;
       case "complete":
         intake.complete(effect.item);

@@ -14,7 +14,7 @@ import { decide } from "../domain/lane-machine.ts";
 import { kindWords, type Prompt, type PromptFile } from "../domain/prompt.ts";
 import { readSpoken } from "../domain/typed-text.ts";
 import type { Clock, FetchedFile, Gathering, IncomingFiles, Lane, Log, Receipt, StoredItem } from "./ports.ts";
-import { carryOut, stopAll, stopConversation } from "./stops.ts";
+import { carryOut, runningIn, stopAll, stopConversation } from "./stops.ts";
 import { steerNow } from "./steering.ts";
 import { laneCapacity, withParts } from "./waiting-line.ts";
 import { addButton, type Addressee, type Commit, fresh, persist, reply, seenBefore, type Work } from "./work.ts";
@@ -114,7 +114,8 @@ function lacksFiles({ files = [] }: Prompt): boolean {
 
 async function interruptFor(work: Work, item: InboxItem, id: ItemId, lane: Lane): Promise<void> {
   const queue = { queued: 0, capacity: laneCapacity }; // it has its place already
-  await carryOut(work, item, id, lane, decide(lane.state, { kind: "prompt", placement: "interrupt" }, queue).effects);
+  const interrupt = { kind: "prompt" as const, placement: "interrupt" as const, over: await runningIn(work, lane) };
+  await carryOut(work, item, id, lane, decide(lane.state, interrupt, queue).effects);
 }
 
 // ---- While it waits

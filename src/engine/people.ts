@@ -9,7 +9,7 @@
  * 4. Where no owner is known, the first is who sends the code that only the terminal shows: never who comes first.
  */
 import type { ButtonAction } from "../domain/button.ts";
-import { channelOf, placeOf, telegramConversation } from "../domain/conversation.ts";
+import { channelOf, type ConversationId, placeOf, telegramConversation } from "../domain/conversation.ts";
 import { type InboxItem, isNothingAlone, type ItemKey } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import {
@@ -45,7 +45,16 @@ export async function refused(work: Work, item: InboxItem): Promise<Receipt | nu
   return fresh(item, null);
 }
 
-async function roleOf({ tx, settings }: Work, { conversation, user }: InboxItem): Promise<Role | null> {
+async function roleOf(work: Work, { conversation, user }: InboxItem): Promise<Role | null> {
+  return roleOfUser(work, conversation, user);
+}
+
+/** What somebody may do at this moment in a conversation of this channel; null: nothing. */
+export async function roleOfUser(
+  { tx, settings }: Work,
+  conversation: ConversationId,
+  user: string,
+): Promise<Role | null> {
   if (channelOf(conversation) === "web" || settings.owners.has(user)) return "owner";
   return (await tx.person(user))?.role ?? null;
 }
@@ -53,7 +62,7 @@ async function roleOf({ tx, settings }: Work, { conversation, user }: InboxItem)
 async function neededFor(work: Work, { conversation, request }: InboxItem): Promise<Role> {
   if (request.kind !== "press") return roleNeeded(request);
   const action = await work.tx.button(request.button, conversation);
-  return action === null ? "viewer" : roleNeededToPress(action);
+  return action === null ? "viewer" : roleNeededToPress(action.action);
 }
 
 // ---- Strangers

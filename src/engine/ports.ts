@@ -20,6 +20,17 @@ import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Pairing, Person } from "../domain/person.ts";
+import type {
+  DueTimes,
+  OccurrenceTrigger,
+  Schedule,
+  SchedulePlan,
+  ScheduleId,
+  ScheduleState,
+  Skipped,
+  Timing,
+} from "../domain/schedule.ts";
+import type { When } from "../domain/schedule-words.ts";
 import type { Evidence, ProcessRef, Quiescence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 
@@ -230,7 +241,80 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+// ---------------------------------------------------------------- timetable
+
+/** When something is due, by the calendar of a zone. Pure: the present is a parameter. */
+export interface Timetable {
+  /** The zone of this machine, an IANA name. */
+  readonly zone: string;
+  isZone(name: string): boolean;
+  /** The timing that a person's words mean; or what is wrong with them, as a sentence. What is past is wrong. */
+  read(
+    when: When,
+    zone: string,
+    nowMs: number,
+  ): { readonly kind: "timing"; readonly timing: Timing } | { readonly kind: "wrong"; readonly what: string };
+  /** The first time after `afterMs`; null when there is none. */
+  next(timing: Timing, zone: string, afterMs: number): number | null;
+  /** Those from `fromMs`, which is one of them, until `atMs`, both included. */
+  due(timing: Timing, zone: string, fromMs: number, atMs: number): DueTimes;
+  /** A moment as it is said in the zone: "Tue 24 Nov 2026, 07:00". */
+  say(atMs: number, zone: string): string;
+}
+
 // ---------------------------------------------------------------- store
+
+/** A time of a schedule, and what became of it. */
+export type Occurrence = {
+  readonly trigger: OccurrenceTrigger;
+  readonly dueAtMs: number;
+  readonly firedAtMs: number;
+  readonly became:
+    | { readonly kind: "fired"; readonly item: ItemId; readonly state: ItemState }
+    | { readonly kind: "skipped"; readonly skipped: Skipped };
+  /** Its newest run, and when that ended. */
+  readonly run: RunId | null;
+  readonly endedAtMs: number | null;
+};
+
+/** I11. Part of a `Tx`. */
+export interface ScheduleVerbs {
+  addSchedule(schedule: Omit<Schedule, "id">): Promise<ScheduleId>;
+  /** Also one that was deleted. */
+  schedule(id: ScheduleId): Promise<Schedule | null>;
+  scheduleNamed(home: ConversationId, name: string): Promise<Schedule | null>;
+  /** Without those that were deleted; null: of every conversation. */
+  schedules(home: ConversationId | null): Promise<readonly Schedule[]>;
+  schedulesOfLane(lane: ConversationId): Promise<readonly Schedule[]>;
+  changeSchedule(
+    id: ScheduleId,
+    now: {
+      readonly lane: ConversationId;
+      readonly plan: SchedulePlan;
+      readonly state: ScheduleState;
+      readonly nextAtMs: number | null;
+    },
+  ): Promise<void>;
+  setFailures(id: ScheduleId, failures: number): Promise<void>;
+  setScheduleUser(id: ScheduleId, user: string): Promise<void>;
+  /** Forward only, and only from `fromMs`; null: it is over. False, and nothing changed, when it stands elsewhere. */
+  advanceSchedule(id: ScheduleId, fromMs: number, toMs: number | null): Promise<boolean>;
+  /** Whose next time is not after `atMs`, by home. */
+  dueSchedules(atMs: number, limit: number): Promise<readonly Schedule[]>;
+  nextDueAt(): Promise<number | null>;
+  /** Rejects when the timer's time has a row already. */
+  addOccurrence(occurrence: {
+    readonly schedule: ScheduleId;
+    readonly trigger: OccurrenceTrigger;
+    readonly dueAtMs: number;
+    readonly firedAtMs: number;
+    readonly became:
+      | { readonly kind: "fired"; readonly item: ItemId }
+      | { readonly kind: "skipped"; readonly skipped: Skipped };
+  }): Promise<void>;
+  /** Newest first. */
+  occurrences(schedule: ScheduleId, limit: number): Promise<readonly Occurrence[]>;
+}
 
 /**
  * `isReady` false: parts or files of it are still on their way; it keeps its place and is not claimed. `gathers` is what further messages
@@ -282,6 +366,7 @@ export type LiveRun = {
   readonly incarnation: number;
   readonly state: "starting" | "running" | "stopping" | "quarantined";
   readonly stopWhy: StopWhy | null;
+  readonly isBackground: boolean;
   readonly startedAtMs: number;
 };
 
@@ -340,6 +425,8 @@ export type OutboxRow = {
   readonly id: OutboxId;
   readonly conversation: ConversationId;
   readonly run: RunId | null;
+  /** The name of the schedule that its run is of (T16). */
+  readonly origin: string | null;
   readonly body: Outgoing;
   readonly state: OutboxState;
   /** The channel's id of the message once it is known. */
@@ -358,7 +445,8 @@ export type Gathering =
 
 /** Which question the store answers when a button is pressed. */
 export type ButtonUse =
-  | { readonly kind: "used"; readonly action: ButtonAction }
+  /** `conversation` is its own: the one it was pressed in, or a side conversation of it. */
+  | { readonly kind: "used"; readonly action: ButtonAction; readonly conversation: ConversationId }
   | { readonly kind: "spent" }
   | { readonly kind: "expired" }
   /** No such button, or it belongs to another conversation. */
@@ -368,7 +456,7 @@ export type ButtonUse =
  * One transaction. Verbs that name an owner return false when the owner is deposed (I3): the caller then throws `Deposed`, and
  * everything in the transaction is rolled back. Inside a transaction nothing but these verbs may be awaited.
  */
-export interface Tx {
+export interface Tx extends ScheduleVerbs {
   // -- items
   /** Insert-or-ignore by key; null when the key was seen before. Positions follow admission order. */
   addItem(item: InboxItem, state: ItemState, atMs: number, gathering?: Gathering): Promise<ItemId | null>;
@@ -437,8 +525,15 @@ export interface Tx {
     conversation: ConversationId,
     runsMax: number,
   ): Promise<
-    { readonly kind: "run" | "slot" | "files" } | { readonly kind: "workspace"; readonly holder: ConversationId } | null
+    | { readonly kind: "run" | "slot" | "files" | "background" }
+    | { readonly kind: "workspace"; readonly holder: ConversationId }
+    | null
   >;
+  /**
+   * K6: the background runs, not told to stop yet, that a person's message waits for: in its conversation, in its directory, or because
+   * all slots are taken, as many as are needed.
+   */
+  inTheWay(runsMax: number): Promise<readonly RunOwner[]>;
   /**
    * Inserts the run at the lane's next epoch. The database refuses a second live run of the conversation, the workspace or the
    * slot (I1): this rejects then.
@@ -462,13 +557,18 @@ export interface Tx {
   openAsks(run: RunId): Promise<readonly StoredAsk[]>;
   /** Counts the redrawing; the number is part of what is shown. */
   setAsk(id: AskId, state: AskState): Promise<void>;
-  /** The ask that a message of the channel shows. */
-  askOfMessage(conversation: ConversationId, message: string): Promise<AskId | null>;
+  /** The ask that a message of the channel shows, and the conversation that it was asked in: this one, or a side conversation of it. */
+  askOfMessage(
+    conversation: ConversationId,
+    message: string,
+  ): Promise<{ readonly ask: AskId; readonly conversation: ConversationId } | null>;
   // -- what was used
   /** `day` is a date, "2026-11-23". */
   addUsage(session: string, day: string, driver: string, usage: Usage): Promise<void>;
   usageOf(session: string): Promise<UsageTally | null>;
   usageOfDay(day: string): Promise<readonly UsageTally[]>;
+  /** How many runs settled from `fromMs` until before `toMs`, by their outcome. */
+  endedBetween(fromMs: number, toMs: number): Promise<Readonly<Partial<Record<RunOutcome["kind"], number>>>>;
   setLimits(driver: string, limits: readonly AccountLimit[], atMs: number): Promise<void>;
   limits(): Promise<readonly AgentLimits[]>;
   /** Of the newest run of the conversation that has settled. */
@@ -492,8 +592,11 @@ export interface Tx {
   dropAdopted(processes: readonly ProcessRef[]): Promise<void>;
   // -- buttons
   addButton(button: Button, conversation: ConversationId, expiresAtMs: number): Promise<void>;
-  /** What it does, used or not; null when there is no such button in the conversation. */
-  button(id: ButtonId, conversation: ConversationId): Promise<ButtonAction | null>;
+  /** What it does, used or not, and where it belongs; null when there is no such button in the conversation or a side conversation of it. */
+  button(
+    id: ButtonId,
+    conversation: ConversationId,
+  ): Promise<{ readonly action: ButtonAction; readonly conversation: ConversationId } | null>;
   /** Single use by one atomic update. */
   useButton(id: ButtonId, conversation: ConversationId, atMs: number): Promise<ButtonUse>;
   // -- outbox
@@ -624,6 +727,10 @@ export interface History {
   /** In the order in which they will run. */
   waiting(conversation: ConversationId, state: "queued" | "held"): Promise<readonly StoredItem[]>;
   openAsks(run: RunId): Promise<readonly StoredAsk[]>;
+  /** Of every conversation, without those that were deleted. */
+  schedules(): Promise<readonly Schedule[]>;
+  /** Newest first. */
+  occurrences(schedule: ScheduleId, limit: number): Promise<readonly Occurrence[]>;
   counts(): Promise<Counts>;
   /** Those of a conversation that was never opened are the defaults. */
   settings(conversation: ConversationId): Promise<ConversationSettings>;
@@ -641,7 +748,13 @@ export type Figures = {
   readonly used: readonly UsageTally[];
   readonly ended: readonly EndedRuns[];
   readonly stops: readonly StoppedRuns[];
+  readonly decisions: readonly { readonly labels: { readonly decision: Decision }; readonly value: number }[];
+  /** Messages of which it was not known for a time whether they had arrived. */
+  readonly uncertain: number;
 };
+
+/** What became of an approval or a plan. */
+export type Decision = "allowed_once" | "allowed_session" | "denied" | Exclude<AskState["kind"], "open" | "answered">;
 
 /** `durationMs` and `waitMs` are sums. */
 export type EndedRuns = {
@@ -684,6 +797,8 @@ export type RunSnapshot = {
 export type EngineListener = {
   changed(conversation: ConversationId): void;
   progressed(snapshot: RunSnapshot): void;
+  /** The times of schedules changed. */
+  rescheduled?(): void;
 };
 
 export interface Engine extends AsyncDisposable {
@@ -694,6 +809,11 @@ export interface Engine extends AsyncDisposable {
    * offset or answer the press (I5). `chosen` gives a new conversation its own directory (a real path).
    */
   accept(items: readonly InboxItem[], chosen?: { readonly workspace: string }): Promise<readonly Receipt[]>;
+  /**
+   * Fires what is due of the schedules: it is skipped with a record, or waits in line like everything else. Resolves after the commit with the
+   * next time at which something is due; null when nothing will be, or when no more is claimed. Rejects when it did not commit.
+   */
+  fire(): Promise<number | null>;
   access(): Promise<Access>;
   /**
    * A stranger wrote: resolves after the commit with the code that they are to be told, once an hour, or null when they are to be told

@@ -3,30 +3,35 @@ import type { ButtonAction, HeldItemWay } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
+import type { ScheduleId } from "../domain/schedule.ts";
 import { plural } from "../domain/wording.ts";
 import { answerAsk } from "./asks.ts";
-import { consult, type Question, setModel, setPermissions, takeSession } from "./choices.ts";
+import { type Question, setModel, setPermissions, takeSession } from "./choices.ts";
 import type { Receipt } from "./ports.ts";
 import { requeueHeld } from "./intake.ts";
+import { runNow } from "./occurrences.ts";
 import { pressPair, pressRemove } from "./people.ts";
 import { admitPrompt } from "./prompts.ts";
 import { detailAction, showDetails } from "./run-details.ts";
 import { setSetting } from "./settings.ts";
 import { steerNow } from "./steering.ts";
-import { carryOut, endBackground, pressRelease, pressStop } from "./stops.ts";
+import { pressSchedule } from "./schedules.ts";
+import { carryOut, endBackground, pressRelease, pressStop, runningIn } from "./stops.ts";
 import { endQueued, joined, laneCapacity, queuedItem, requeue, textOf } from "./waiting-line.ts";
-import { fresh, reply, seenBefore, type Work } from "./work.ts";
+import { consult, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 export async function admitPress(work: Work, item: InboxItem, request: Request & { kind: "press" }): Promise<Receipt> {
   const id = await work.tx.addItem(item, "done", work.atMs);
   if (id === null) return seenBefore(item);
   // What only shows something is not used up by it.
-  const shown = detailAction(await work.tx.button(request.button, item.conversation));
-  if (shown !== null) return fresh(item, await showDetails(work, item, shown));
+  const known = await work.tx.button(request.button, item.conversation);
+  const shown = detailAction(known?.action ?? null);
+  if (known !== null && shown !== null)
+    return fresh(item, await showDetails(work, { ...item, conversation: known.conversation }, shown));
   const use = await work.tx.useButton(request.button, item.conversation, work.atMs);
   switch (use.kind) {
     case "used":
-      return fresh(item, await act(work, item, id, use.action));
+      return fresh(item, await act(work, { ...item, conversation: use.conversation }, id, use.action));
     case "spent":
       return fresh(item, "Already done.");
     case "expired":
@@ -87,6 +92,8 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
       return pressPair(work, item, action);
     case "remove-person":
       return pressRemove(work, item, action.user);
+    case "schedule":
+      return pressSchedule(work, item, action);
     case "details":
     case "changes":
       return showDetails(work, item, action);
@@ -153,7 +160,8 @@ async function pressStopAndRun(work: Work, item: InboxItem, id: ItemId): Promise
   const lane = await work.tx.lane(item.conversation);
   if (lane === null || (lane.state.kind !== "running" && lane.state.kind !== "stopping")) return "It is next in line.";
   const { owner } = lane.state;
-  const decision = decide(lane.state, { kind: "stop", why: "replaced", owner }, { queued: 0, capacity: laneCapacity });
+  const why = (await runningIn(work, lane)) === "background" ? "preempted" : "replaced";
+  const decision = decide(lane.state, { kind: "stop", why, owner }, { queued: 0, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   return "Stopping; this one runs next.";
 }
@@ -171,15 +179,18 @@ async function pressCancel(work: Work, item: InboxItem, id: ItemId): Promise<str
 }
 
 async function pressMoveFirst(work: Work, conversation: ConversationId, id: ItemId): Promise<string> {
-  if ((await queuedItem(work, conversation, id)) === null) return "That message is not waiting any more.";
+  const waiting = await work.tx.item(id);
+  if (waiting?.conversation !== conversation || waiting.state !== "queued")
+    return "That message is not waiting any more.";
   await work.tx.moveItemFirst(id);
   return "It is next in line.";
 }
 
 async function pressRunAgain(work: Work, item: InboxItem, id: ItemId): Promise<string> {
   const before = await work.tx.item(id);
-  if (before === null || before.conversation !== item.conversation || before.request.kind !== "prompt")
-    return "That message is gone.";
+  if (before === null || before.conversation !== item.conversation) return "That message is gone.";
+  if (before.request.kind === "occurrence") return pressOccurrenceAgain(work, item, before.request.schedule);
+  if (before.request.kind !== "prompt") return "That message is gone.";
   const steered = before.run === null ? [] : await work.tx.itemsOfRun(before.run, "merged");
   const prompt = joined([before, ...steered]);
   const lane = await work.tx.lane(item.conversation);
@@ -189,6 +200,12 @@ async function pressRunAgain(work: Work, item: InboxItem, id: ItemId): Promise<s
   const again: InboxItem = { ...item, key, message: before.message, request, sentAtMs: work.atMs };
   await admitPrompt(work, again, request, lane, new Set());
   return "Queued again.";
+}
+
+async function pressOccurrenceAgain(work: Work, item: InboxItem, id: ScheduleId): Promise<string> {
+  const schedule = await work.tx.schedule(id);
+  if (schedule === null || schedule.state === "deleted") return "That schedule is gone.";
+  return (await runNow(work, schedule, item)) === "full" ? "Its line is full. Nothing was started." : "Queued again.";
 }
 
 async function pressHeld(work: Work, item: InboxItem, how: "run-each" | "run-as-one" | "discard"): Promise<string> {

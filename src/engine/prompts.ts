@@ -10,7 +10,7 @@ import { excerpt } from "../domain/wording.ts";
 import type { Lane, Receipt } from "./ports.ts";
 import { gatheringFor, gatheringOf, joinPart, policyFor } from "./intake.ts";
 import { steerNow } from "./steering.ts";
-import { carryOut } from "./stops.ts";
+import { carryOut, isToldByStop, runningIn } from "./stops.ts";
 import { laneCapacity } from "./waiting-line.ts";
 import { fresh, reply, seenBefore, type Work } from "./work.ts";
 
@@ -28,7 +28,7 @@ export async function admitPrompt(
   const queue = { queued: queued + held, capacity: laneCapacity };
   const policy = policyFor(item, lane);
   const placement = policy === "interrupt" ? "interrupt" : request.placement;
-  const decision = decide(lane.state, { kind: "prompt", placement }, queue);
+  const decision = decide(lane.state, { kind: "prompt", placement, over: await runningIn(work, lane) }, queue);
   const isRefused = decision.effects.some((effect) => effect.kind === "reject-full");
   const isLate = work.atMs - item.sentAtMs > work.settings.downtimeMs;
   const gathering = isRefused ? undefined : gatheringOf(item, request, lane);
@@ -44,7 +44,7 @@ export async function admitPrompt(
     late.add(item.conversation); // L6: what waited too long is offered, not run; an old interrupt interrupts nothing
     return fresh(item, null);
   }
-  const isTold = decision.effects.some((effect) => effect.kind === "stop-run" && effect.first); // by "Stopping…"
+  const isTold = decision.effects.some(isToldByStop); // by "Stopping…"
   if (!isTold && gathering === undefined) work.waiting.push(id); // one that is not whole yet is told its place when it is
   await carryOut(work, item, id, lane, decision.effects);
   if (policy === "steer" && gathering === undefined && placement === "queue")

@@ -42,7 +42,10 @@ export async function holdWhatWaitedLong(work: Work): Promise<void> {
   for (const lane of await work.tx.lanes()) {
     if (lane.queued === 0) continue;
     const queued = await work.tx.items(lane.conversation, "queued");
-    const old = queued.filter((item) => work.atMs - item.acceptedAtMs > work.settings.downtimeMs);
+    // What a schedule fired nobody waits for: it just runs, or its schedule says otherwise.
+    const old = queued.filter(
+      (item) => item.priority === "interactive" && work.atMs - item.acceptedAtMs > work.settings.downtimeMs,
+    );
     for (const item of old) await work.tx.moveItem(item.id, "queued", "held");
     if (old.length > 0) await offerHeld(work, lane.conversation, "downtime");
   }

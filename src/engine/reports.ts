@@ -3,9 +3,8 @@ import type { Notice } from "../domain/notice.ts";
 import type { LaneReport } from "../domain/notices/reports.ts";
 import { duration } from "../domain/wording.ts";
 import type { Transcript } from "../domain/transcript.ts";
-import { driverNameOf } from "./choices.ts";
 import type { Lane, LiveRun, PoolCounts } from "./ports.ts";
-import type { Work } from "./work.ts";
+import { type Work, driverNameOf } from "./work.ts";
 
 export async function laneReports(work: Work): Promise<LaneReport[]> {
   const live = new Map<string, LiveRun>();
@@ -47,6 +46,14 @@ export async function usageReport(work: Work, lane: Lane): Promise<Notice> {
     limits: await work.tx.limits(),
     atMs: work.atMs,
   };
+}
+
+/** The day that is over, by the clock on this machine's wall: from its first moment until before the present day's. */
+export function dayBefore(atMs: number): { readonly day: string; readonly fromMs: number; readonly toMs: number } {
+  const now = new Date(atMs);
+  const toMs = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  const fromMs = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1).getTime();
+  return { day: dayOf(fromMs), fromMs, toMs };
 }
 
 /** The day as the clock on this machine's wall has it. */

@@ -47,6 +47,8 @@ export type Claim = {
   readonly prompt: Prompt;
   readonly driver: Driver;
   readonly startedAtMs: number;
+  /** What a schedule allows its runs; null follows the program's limit. */
+  readonly runMsMax: number | null;
 };
 
 export type LiveRun = {
@@ -260,7 +262,8 @@ export function createLiveRun(deps: LiveRunDeps, claim: Claim): LiveRun {
     runningTools.clear();
     const turnOver = new AbortController();
     const ended = consume(started).finally(() => turnOver.abort("the turn is over"));
-    void watchTurn(driver.name, watched, deps.limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
+    const limits = claim.runMsMax === null ? deps.limits : { ...deps.limits, runMsMax: claim.runMsMax };
+    void watchTurn(driver.name, watched, limits, claim.startedAtMs, clock, turnOver.signal).then(cutFor); // never rejects
     const verdict = await proveQuiet(started, ended, ending.signal, () => strengthened.signal, clock);
     // What is proven gone, or was ended by every means, is not cut: as a stall it would be tried again, and it may have finished.
     turnOver.abort("there is a verdict");

@@ -15,9 +15,8 @@ import {
 } from "../domain/conversation-settings.ts";
 import { placeOf } from "../domain/conversation.ts";
 import type { Notice } from "../domain/notice.ts";
-import { driverNameOf } from "./choices.ts";
 import type { Lane } from "./ports.ts";
-import { addButton, type Addressee, reply, type Work } from "./work.ts";
+import { addButton, type Addressee, driverNameOf, reply, type Work } from "./work.ts";
 
 /** `/settings`, `/settings policy steer`. */
 export async function chooseSettings(

@@ -16,6 +16,7 @@ import { expireAsks } from "./asks.ts";
 import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
 import { dayOf } from "./reports.ts";
 import { detailButtons } from "./run-details.ts";
+import { occurrenceEnded } from "./occurrences.ts";
 import { offerHeld, textOf } from "./waiting-line.ts";
 import { addButton, Deposed, heldButtons, say, type Work } from "./work.ts";
 
@@ -74,7 +75,8 @@ async function settleBy(
   const unanswered = await holdUnansweredSteers(work, owner);
   await expireAsks(work, owner);
   await addSummary(work, live, effect.outcome, transcript);
-  await tellOutcome(work, live, item, effect.outcome, end, effect.forced);
+  if ((await occurrenceEnded(work, item, effect.outcome)) === "told")
+    await tellOutcome(work, live, item, effect.outcome, end, effect.forced);
   if (unanswered > 0 && effect.outcome.kind !== "stopped") await offerHeld(work, owner.conversation, "steer");
   await endStopWaits(work, owner, "stopped");
   // `/new` during the run left the old session to it; now nothing uses it.

@@ -1,6 +1,7 @@
 /** A waiting message is handed to the running turn: by a person's press, or because the conversation is set to it (L4). */
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
+import { runningIn } from "./stops.ts";
 import { queuedItem } from "./waiting-line.ts";
 import type { Work } from "./work.ts";
 
@@ -17,6 +18,7 @@ export async function steerNow(work: Work, conversation: ConversationId, id: Ite
   const lane = await work.tx.lane(conversation);
   if (lane?.state.kind !== "running") return "no-turn";
   const { owner } = lane.state;
+  if ((await runningIn(work, lane)) === "background") return "no-turn"; // it makes room for the message instead
   await work.tx.moveItem(id, "queued", "running", owner.run);
   work.after.push({ kind: "steer", owner, item: id, prompt: waiting.prompt });
   return "handed";

@@ -4,7 +4,7 @@
  * I7: decided at once; nothing here waits for the run. I8: "Stopped" is not said here, but by the settlement.
  */
 import type { ConversationId } from "../domain/conversation.ts";
-import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
+import type { InboxItem, ItemId, Priority } from "../domain/inbox-item.ts";
 import { decide, type LaneEffect } from "../domain/lane-machine.ts";
 import { type RunOwner, sameOwner, type StopWhy } from "../domain/run.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
@@ -94,6 +94,17 @@ export async function endBackground(work: Work, of: ConversationId | null, telle
   return processes.length;
 }
 
+/** What runs in the lane at the moment; where nothing does, it does not matter. */
+export async function runningIn(work: Work, { state }: Lane): Promise<Priority> {
+  const live = state.kind === "idle" ? null : await work.tx.run(state.owner);
+  return live?.isBackground === true ? "background" : "interactive";
+}
+
+/** Work that makes room is not over: who waits for it is told their place. */
+export function isToldByStop(effect: LaneEffect): boolean {
+  return effect.kind === "stop-run" && effect.first && effect.why !== "preempted";
+}
+
 /** The effects of a prompt or a stop on the lane's rows. */
 export async function carryOut(
   work: Work,
@@ -109,7 +120,7 @@ export async function carryOut(
         break;
       case "stop-run":
         await stopRun(work, effect.owner, effect.why);
-        if (effect.first) await reply(work, item, { kind: "stopping" });
+        if (isToldByStop(effect)) await reply(work, item, { kind: "stopping" });
         break;
       case "hold-queue":
         await holdQueue(work, lane.conversation);
@@ -130,7 +141,7 @@ export async function carryOut(
 }
 
 /** Durable first; the signal is fired after the commit. A repeated one strengthens. */
-async function stopRun(work: Work, owner: RunOwner, why: StopWhy): Promise<void> {
+export async function stopRun(work: Work, owner: RunOwner, why: StopWhy): Promise<void> {
   await work.tx.markStopping(owner, why, work.atMs);
   work.after.push({ kind: "stop", owner });
 }

@@ -36,7 +36,10 @@ export async function offerHeld(
 }
 
 export async function requeue(work: Work, held: readonly StoredItem[], how: "run-each" | "run-as-one"): Promise<void> {
-  const [first, ...rest] = held;
+  // What a schedule fired is no message that others could be joined with.
+  const [first, ...rest] = how === "run-as-one" ? held.filter(isMessage) : held;
+  if (how === "run-as-one")
+    for (const other of held) if (!isMessage(other)) await work.tx.moveItem(other.id, "held", "queued");
   if (first === undefined) return;
   await work.tx.moveItem(first.id, "held", "queued");
   if (how === "run-as-one" && rest.length > 0) await joinAll(work, first, rest);
@@ -45,6 +48,10 @@ export async function requeue(work: Work, held: readonly StoredItem[], how: "run
     const item = await work.tx.item(id);
     if (item?.isReady === false) work.after.push({ kind: "complete", item: id });
   }
+}
+
+function isMessage({ request }: StoredItem): boolean {
+  return request.kind === "prompt";
 }
 
 /** With the parts that had joined any of them; files that are not here yet are those of the first now. */
@@ -125,5 +132,10 @@ export function entriesOf(items: readonly StoredItem[]): QueueEntry[] {
 }
 
 export function textOf(item: StoredItem): string {
-  return item.request.kind === "prompt" ? excerpt(promptWords(item.request.prompt)) : "";
+  const { request } = item;
+  return request.kind === "prompt"
+    ? excerpt(promptWords(request.prompt))
+    : request.kind === "occurrence"
+      ? `\u23F0 ${request.name}`
+      : "";
 }

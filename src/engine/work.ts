@@ -14,7 +14,17 @@ import type { ProcessRef, RunId, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { Question } from "./choices.ts";
 import type { RunLimits } from "./run-watch.ts";
-import { type Clock, isOutage, type Log, type NewId, type PoolCounts, type Receipt, type Tx } from "./ports.ts";
+import {
+  type Clock,
+  isOutage,
+  type Lane,
+  type Log,
+  type NewId,
+  type PoolCounts,
+  type Receipt,
+  type Timetable,
+  type Tx,
+} from "./ports.ts";
 
 /** I3: the writer is no longer the owner. Thrown inside a transaction, it rolls back everything with it. */
 export class Deposed extends Error {
@@ -37,6 +47,8 @@ export type After =
     }
   | { readonly kind: "consult"; readonly item: InboxItem; readonly id: ItemId; readonly question: Question }
   | { readonly kind: "forget"; readonly session: string }
+  /** The times of schedules changed: the timer looks again. */
+  | { readonly kind: "rescheduled" }
   /** Brings what this item still lacks. */
   | { readonly kind: "complete"; readonly item: ItemId }
   | {
@@ -151,6 +163,20 @@ export async function heldButtons(work: Work, conversation: ConversationId): Pro
   ];
 }
 
+/**
+ * Asks an agent or the machine after the commit, on a person's behalf. The row of what asked for it (a command, a press) is `running` until the
+ * answer is stored.
+ */
+export async function consult(work: Work, item: InboxItem, id: ItemId, question: Question): Promise<void> {
+  await work.tx.moveItem(id, "done", "running");
+  work.after.push({ kind: "consult", item, id, question });
+}
+
+/** The agent that serves the lane. */
+export function driverNameOf(lane: Lane, settings: EngineSettings): string {
+  return lane.driver ?? settings.driverName;
+}
+
 /** What the engine needs to know of the program. `workspace` is the default one's real path. */
 export type EngineSettings = {
   readonly workspace: string;
@@ -169,6 +195,7 @@ export type EngineSettings = {
   readonly terminalCommand: (driver: string, resume: string) => string | null;
   /** Of the agent with this name; null where it was not loaded. */
   readonly pool: (driver: string) => PoolCounts | null;
+  readonly timetable: Timetable;
   /** The newest errors of this life, newest first. */
   readonly recentErrors: () => readonly LogEntry[];
   readonly version: string;

@@ -75,11 +75,18 @@ function setAsk(sql: Sql, id: AskId, state: AskState): void {
 }
 
 /** A redrawn card keeps its first message, whose row names the ask as well. */
-function readAskOfMessage(sql: Sql, conversation: ConversationId, message: string): AskId | null {
-  const row = sql.get<{ body: string }>(
-    "SELECT body FROM outbox WHERE conversation = ? AND message = ? AND kind = 'ask' LIMIT 1",
+function readAskOfMessage(
+  sql: Sql,
+  conversation: ConversationId,
+  message: string,
+): Awaited<ReturnType<Tx["askOfMessage"]>> {
+  const row = sql.get<{ body: string; conversation: ConversationId }>(
+    `SELECT body, conversation FROM outbox
+     WHERE (conversation = ?1 OR conversation BETWEEN ?1 || '~' AND ?1 || '~~') AND message = ?2 AND kind = 'ask' LIMIT 1`,
     conversation,
     message,
   );
-  return row === undefined ? null : (JSON.parse(row.body) as Outgoing & { kind: "ask" }).id;
+  return row === undefined
+    ? null
+    : { ask: (JSON.parse(row.body) as Outgoing & { kind: "ask" }).id, conversation: row.conversation };
 }

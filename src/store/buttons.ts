@@ -22,28 +22,31 @@ function addButton(sql: Sql, button: Button, conversation: ConversationId, expir
   );
 }
 
-function readButton(sql: Sql, id: ButtonId, conversation: ConversationId): ButtonAction | null {
-  const row = sql.get<{ action: string }>(
-    "SELECT action FROM button WHERE id = ? AND conversation = ?",
+/** What is shown in a conversation: its own, and what belongs to a side conversation of it. */
+const isShownIn = "(conversation = ?2 OR conversation GLOB ?2 || '~*')";
+
+function readButton(sql: Sql, id: ButtonId, conversation: ConversationId): Awaited<ReturnType<Tx["button"]>> {
+  const row = sql.get<{ action: string; conversation: ConversationId }>(
+    `SELECT action, conversation FROM button WHERE id = ?1 AND ${isShownIn}`,
     id,
     conversation,
   );
-  return row === undefined ? null : (JSON.parse(row.action) as ButtonAction);
+  return row === undefined ? null : { action: JSON.parse(row.action) as ButtonAction, conversation: row.conversation };
 }
 
 /** One statement decides who used it; the second one only explains a refusal. */
 function useButton(sql: Sql, id: ButtonId, conversation: ConversationId, atMs: number): ButtonUse {
-  const used = sql.get<{ action: string }>(
-    `UPDATE button SET used_at_ms = ? WHERE id = ? AND conversation = ? AND used_at_ms IS NULL AND expires_at_ms > ?
-     RETURNING action`,
-    atMs,
+  const used = sql.get<{ action: string; conversation: ConversationId }>(
+    `UPDATE button SET used_at_ms = ?3 WHERE id = ?1 AND ${isShownIn} AND used_at_ms IS NULL AND expires_at_ms > ?3
+     RETURNING action, conversation`,
     id,
     conversation,
     atMs,
   );
-  if (used !== undefined) return { kind: "used", action: JSON.parse(used.action) as ButtonAction };
+  if (used !== undefined)
+    return { kind: "used", action: JSON.parse(used.action) as ButtonAction, conversation: used.conversation };
   const known = sql.get<{ usedAtMs: number | null }>(
-    "SELECT used_at_ms AS usedAtMs FROM button WHERE id = ? AND conversation = ?",
+    `SELECT used_at_ms AS usedAtMs FROM button WHERE id = ?1 AND ${isShownIn}`,
     id,
     conversation,
   );

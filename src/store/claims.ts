@@ -3,6 +3,7 @@
  *
  * I1: a run begins by an insert that three unique indexes may refuse; nothing is checked in memory.
  * I9: the oldest ticket among free workspaces is next; ready lanes behind a busy workspace cost nothing to skip.
+ * K6: what runs in the background is in the way of a person's message that could start without it.
  */
 import type { ConversationId } from "../domain/conversation.ts";
 import type { ItemId } from "../domain/inbox-item.ts";
@@ -11,15 +12,16 @@ import { type Lane, type StoredItem, StoreFault, type Tx } from "../engine/ports
 import { readHead } from "./inbox.ts";
 import { readLane } from "./lanes.ts";
 import { isLive } from "./migrations.ts";
-import { runBegan } from "./readiness.ts";
+import { backgroundTickets, runBegan } from "./readiness.ts";
 import { one, type Sql } from "./sql.ts";
 
-type ClaimVerbs = Pick<Tx, "nextReady" | "waitsFor" | "insertRun">;
+type ClaimVerbs = Pick<Tx, "nextReady" | "waitsFor" | "inTheWay" | "insertRun">;
 
 export function claimVerbs(sql: Sql, incarnation: number): ClaimVerbs {
   return {
     nextReady: async (runsMax) => nextReady(sql, runsMax),
     waitsFor: async (conversation, runsMax) => waitsFor(sql, conversation, runsMax),
+    inTheWay: async (runsMax) => inTheWay(sql, runsMax),
     insertRun: async (run, lane, item, slot, driver, atMs) =>
       insertRun(sql, incarnation, { run, lane, item, slot, driver, atMs }),
   };
@@ -58,17 +60,85 @@ function waitsFor(
   conversation: ConversationId,
   runsMax: number,
 ):
-  | { readonly kind: "run" | "slot" | "files" }
+  | { readonly kind: "run" | "slot" | "files" | "background" }
   | { readonly kind: "workspace"; readonly holder: ConversationId }
   | null {
   const lane = readLane(sql, conversation);
   const head = readHead(sql, conversation);
   if (lane === null || head === null) return null;
-  if (lane.state.kind !== "idle") return { kind: "run" };
+  const waits = (kind: "run" | "slot", isMakingRoom: boolean) =>
+    ({ kind: isMakingRoom ? "background" : kind }) as const;
+  if (lane.state.kind !== "idle") return waits("run", isMakingRoom(sql, "conversation = ?", conversation));
   if (!head.isReady) return { kind: "files" };
   const holder = workspaceHolder(sql, lane);
-  if (holder !== null) return { kind: "workspace", holder };
-  return startsBefore(sql, conversation, runsMax) >= freeSlots(sql, runsMax) ? { kind: "slot" } : null;
+  if (holder !== null)
+    return isMakingRoom(sql, "workspace = ?", lane.workspace) ? { kind: "background" } : { kind: "workspace", holder };
+  return startsBefore(sql, conversation, runsMax) >= freeSlots(sql, runsMax)
+    ? waits("slot", isMakingRoom(sql, "? <> ''", conversation))
+    : null;
+}
+
+/** Whether a background run there is being stopped for a person's message. */
+function isMakingRoom(sql: Sql, where: string, value: string): boolean {
+  return (
+    sql.get(
+      `SELECT 1 FROM run WHERE is_background = 1 AND ${isLive} AND stop_why = 'preempted' AND ${where}`,
+      value,
+    ) !== undefined
+  );
+}
+
+function inTheWay(sql: Sql, runsMax: number): readonly RunOwner[] {
+  // Asked at every commit, and mostly nothing runs in the background: the index run_background is empty then. Newest first: it loses least.
+  const background = sql.all<RunOwner & { readonly workspace: string; readonly isStopping: 0 | 1 }>(
+    `SELECT id AS run, conversation, epoch, workspace, state IN ('stopping', 'quarantined') AS isStopping FROM run
+     WHERE is_background = 1 AND ${isLive} ORDER BY started_at_ms DESC, id`,
+  );
+  const running = background.filter(({ isStopping }) => isStopping === 0);
+  if (running.length === 0) return [];
+  const blocking = running.filter(
+    ({ conversation, workspace }) => hasMessageWaiting(sql, conversation) || isWaitedFor(sql, workspace),
+  );
+  const others = running.filter((run) => !blocking.includes(run));
+  const missing = others.length === 0 ? 0 : slotsMissing(sql, runsMax);
+  return [...blocking, ...others.slice(0, Math.max(0, missing))].map(({ conversation, run, epoch }) => ({
+    conversation,
+    run,
+    epoch,
+  }));
+}
+
+/** Whether a person's message waits in the lane itself. */
+function hasMessageWaiting(sql: Sql, conversation: ConversationId): boolean {
+  return (
+    sql.get(
+      `SELECT 1 FROM inbox WHERE conversation = ? AND state = 'queued' AND priority = 'interactive' AND is_ready = 1 LIMIT 1`,
+      conversation,
+    ) !== undefined
+  );
+}
+
+/** Whether another lane has a person's message for this directory. */
+function isWaitedFor(sql: Sql, workspace: string): boolean {
+  return (
+    sql.get(
+      "SELECT 1 FROM lane WHERE workspace = ? AND ticket IS NOT NULL AND ticket < ? LIMIT 1",
+      workspace,
+      backgroundTickets,
+    ) !== undefined
+  );
+}
+
+/** After all that can start was claimed: how many people's messages wait for nothing but a slot, without those that are being freed. */
+function slotsMissing(sql: Sql, runsMax: number): number {
+  const row = sql.get<{ waiting: number; freeing: number }>(
+    `SELECT (SELECT count(*) FROM workspace WHERE head_ticket < ?) AS waiting,
+       (SELECT count(*) FROM run WHERE ${isLive} AND slot <= ? AND state = 'stopping') AS freeing`,
+    backgroundTickets,
+    runsMax,
+  );
+  const { waiting, freeing } = one(row, "count");
+  return waiting - freeing;
 }
 
 /** Who runs in the lane's workspace, or else who takes it before this lane's turn. */
@@ -124,8 +194,11 @@ function insertRun(sql: Sql, incarnation: number, { run, lane, item, slot, drive
   );
   if (claimed === 0) throw new StoreFault("refused", `The lane ${conversation} has moved past epoch ${lane.epoch}.`);
   sql.run(
-    `INSERT INTO run (id, conversation, epoch, item, workspace, session, driver, slot, incarnation, state, started_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'starting', ?)`,
+    // Values and no SELECT: for that SQLite would look through every table that refers to runs.
+    `INSERT INTO run (id, conversation, epoch, item, workspace, session, driver, slot, incarnation, state, started_at_ms,
+       is_background, origin)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'starting', ?, (SELECT priority = 'background' FROM inbox WHERE id = ?4),
+       (SELECT iif(priority = 'background', json_extract(request, '$.name'), NULL) FROM inbox WHERE id = ?4))`,
     run,
     conversation,
     epoch,

@@ -284,6 +284,47 @@ export const migrations: readonly string[] = [
 
   CREATE INDEX lane_listening ON lane (conversation) WHERE json_extract(settings, '$.listen') = 'all';
   `,
+  `
+  -- An active schedule has a next time, any other has none. A deleted one is kept for its records.
+  CREATE TABLE schedule (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    home TEXT NOT NULL REFERENCES lane (conversation),
+    lane TEXT NOT NULL REFERENCES lane (conversation),
+    name TEXT NOT NULL,
+    user TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('active', 'paused', 'over', 'deleted')),
+    next_at_ms INTEGER,
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    created_at_ms INTEGER NOT NULL,
+    CHECK ((state = 'active') = (next_at_ms IS NOT NULL))
+  ) STRICT;
+  CREATE UNIQUE INDEX schedule_name ON schedule (home, name) WHERE state <> 'deleted';
+  CREATE INDEX schedule_of_lane ON schedule (lane) WHERE state <> 'deleted';
+  CREATE INDEX schedule_due ON schedule (next_at_ms) WHERE next_at_ms IS NOT NULL;
+
+  -- Each due time is in one row: one that fired has its item, whose state says what became of it; a skipped one says why, and may stand for
+  -- several in a row, of which due_at_ms is the first. item is an inbox.id without a reference, which would make every message look for it here.
+  CREATE TABLE occurrence (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    schedule INTEGER NOT NULL REFERENCES schedule (id),
+    "trigger" TEXT NOT NULL CHECK ("trigger" IN ('timer', 'person')),
+    due_at_ms INTEGER NOT NULL,
+    fired_at_ms INTEGER NOT NULL,
+    item INTEGER,
+    skipped TEXT,
+    CHECK ((item IS NULL) = (skipped IS NOT NULL))
+  ) STRICT;
+  CREATE INDEX occurrence_of_schedule ON occurrence (schedule, id);
+  CREATE UNIQUE INDEX occurrence_once ON occurrence (schedule, due_at_ms) WHERE "trigger" = 'timer';
+
+  -- Background runs make room for what a person waits for. origin: the name of the schedule that asked for it.
+  ALTER TABLE run ADD COLUMN is_background INTEGER NOT NULL DEFAULT 0 CHECK (is_background IN (0, 1));
+  ALTER TABLE run ADD COLUMN origin TEXT;
+  CREATE INDEX run_background ON run (id) WHERE is_background = 1 AND ${isLive};
+  -- A day's runs, for a digest: the newest ones end newest, so that its pages are neighbours.
+  CREATE INDEX run_ended ON run (ended_at_ms) WHERE ended_at_ms IS NOT NULL;
+  `,
 ];
 
 /** Brings the database to this version's schema. Throws a StoreFault when it is a newer one, or no database of ours. */

@@ -22,6 +22,7 @@ type Row = {
   readonly id: OutboxId;
   readonly conversation: ConversationId;
   readonly run: RunId | null;
+  readonly origin: string | null;
   readonly body: string;
   readonly state: OutboxState;
   readonly message: string | null;
@@ -32,7 +33,7 @@ type Row = {
 };
 
 const columns =
-  "id, conversation, run, body, state, message, attempts, is_uncertain AS isUncertain, created_at_ms AS createdAtMs, not_before_ms AS notBeforeMs";
+  "id, conversation, run, (SELECT origin FROM run AS asked WHERE asked.id = run) AS origin, body, state, message, attempts, is_uncertain AS isUncertain, created_at_ms AS createdAtMs, not_before_ms AS notBeforeMs";
 
 function toOutboxRow({ body, isUncertain, ...rest }: Row): OutboxRow {
   return { ...rest, body: JSON.parse(body) as Outgoing, uncertain: isUncertain === 1 };

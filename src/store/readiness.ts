@@ -4,10 +4,14 @@
  *
  * I9: a lane is ready when the first of its queued items is whole (its files are there) and no run of it is live; it draws a ticket as it becomes ready, so after each
  * run it goes behind all lanes that wait already. Finding the next one costs a few index seeks, whatever is stored.
+ * K6: a lane whose first item is background work draws among higher numbers: it goes behind every lane with a person's message.
  */
 import type { ConversationId } from "../domain/conversation.ts";
 import { isLive } from "./migrations.ts";
 import { one, type Sql } from "./sql.ts";
+
+/** Where the tickets of background work begin: people's messages never draw as many. */
+export const backgroundTickets = 2 ** 40;
 
 /** Items of the lane came to be queued, or ceased to be. */
 export function queueChanged(sql: Sql, conversation: ConversationId): void {
@@ -33,21 +37,25 @@ export function lanesMoved(sql: Sql): void {
 }
 
 function refreshTicket(sql: Sql, conversation: ConversationId): { workspace: string; isChanged: boolean } {
-  const { workspace, ticket, isReady } = one(
-    sql.get<{ workspace: string; ticket: number | null; isReady: 0 | 1 }>(
+  const { workspace, ticket, head } = one(
+    sql.get<{ workspace: string; ticket: number | null; head: "interactive" | "background" | null }>(
       `SELECT workspace, ticket,
-         coalesce((SELECT is_ready FROM inbox WHERE conversation = lane.conversation AND state = 'queued'
-                   ORDER BY rank, position LIMIT 1), 0) = 1
-         AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}) AS isReady
+         iif(EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}), NULL,
+           (SELECT iif(is_ready = 1, priority, NULL) FROM inbox WHERE conversation = lane.conversation AND state = 'queued'
+            ORDER BY rank, position LIMIT 1)) AS head
        FROM lane WHERE conversation = ?`,
       conversation,
     ),
     `lane ${conversation}`,
   );
-  if ((isReady === 1) === (ticket !== null)) return { workspace, isChanged: false };
-  const next = isReady === 1 ? drawTicket(sql) : null;
+  if (head === classOf(ticket)) return { workspace, isChanged: false };
+  const next = head === null ? null : drawTicket(sql) + (head === "background" ? backgroundTickets : 0);
   sql.run("UPDATE lane SET ticket = ? WHERE conversation = ?", next, conversation);
   return { workspace, isChanged: true };
+}
+
+function classOf(ticket: number | null): "interactive" | "background" | null {
+  return ticket === null ? null : ticket < backgroundTickets ? "interactive" : "background";
 }
 
 function refreshHead(sql: Sql, path: string): void {

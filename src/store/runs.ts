@@ -51,14 +51,15 @@ type LiveRow = {
   readonly incarnation: number;
   readonly state: LiveRun["state"];
   readonly stopWhy: StopWhy | null;
+  readonly isBackground: 0 | 1;
   readonly startedAtMs: number;
 };
 
 const selectLive = `SELECT id AS run, conversation, epoch, item, workspace, session, driver, slot, incarnation, state,
-  stop_why AS stopWhy, started_at_ms AS startedAtMs FROM run`;
+  stop_why AS stopWhy, is_background AS isBackground, started_at_ms AS startedAtMs FROM run`;
 
-function toLiveRun({ run, conversation, epoch, ...rest }: LiveRow): LiveRun {
-  return { owner: { conversation, run, epoch }, ...rest };
+function toLiveRun({ run, conversation, epoch, isBackground, ...rest }: LiveRow): LiveRun {
+  return { owner: { conversation, run, epoch }, ...rest, isBackground: isBackground === 1 };
 }
 
 function readRun(sql: Sql, owner: RunOwner): LiveRun | null {

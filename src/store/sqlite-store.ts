@@ -27,6 +27,7 @@ import {
 } from "./outbox.ts";
 import { peopleVerbs, readAccess } from "./people.ts";
 import { readLiveRuns, runVerbs } from "./runs.ts";
+import { readOccurrences, readSchedules, scheduleVerbs } from "./schedules.ts";
 import { createSql, one, type Sql } from "./sql.ts";
 import { stopWaitVerbs } from "./stop-waits.ts";
 import { classify } from "./store-fault.ts";
@@ -161,6 +162,7 @@ function createTx(sql: Sql, incarnation: number, now: () => number): Tx {
     ...outgoingVerbs(sql),
     ...usageVerbs(sql),
     ...peopleVerbs(sql),
+    ...scheduleVerbs(sql),
   };
 }
 
@@ -185,6 +187,8 @@ function createHistory(opened: Sql, read: <T>(query: (sql: Sql) => T) => Promise
     waiting: (conversation, state) => read((sql) => readItems(sql, conversation, state)),
     messages: (conversation, limit) => read((sql) => readNewestMessages(sql, conversation, limit)),
     openAsks: (run) => read((sql) => readOpenAsks(sql, run)),
+    schedules: () => read((sql) => readSchedules(sql, null)),
+    occurrences: (schedule, limit) => read((sql) => readOccurrences(sql, schedule, limit)),
     counts: () => read(readCounts),
     settings: (conversation) => read((sql) => readSettings(sql, conversation)),
     access: () => read(readAccess),

@@ -1,12 +1,13 @@
 /** What was used: sums of tokens and cost by session and by day, and the newest word of each agent on its account's limits. */
 import type { AccountLimit, AgentLimits, Usage, UsageTally } from "../domain/agent-event.ts";
+import type { RunOutcome } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import type { Tx } from "../engine/ports.ts";
 import type { Sql } from "./sql.ts";
 
 type UsageVerbs = Pick<
   Tx,
-  "addUsage" | "usageOf" | "usageOfDay" | "setLimits" | "limits" | "lastTranscript" | "transcriptOf"
+  "addUsage" | "usageOf" | "usageOfDay" | "endedBetween" | "setLimits" | "limits" | "lastTranscript" | "transcriptOf"
 >;
 
 export function usageVerbs(sql: Sql): UsageVerbs {
@@ -17,6 +18,7 @@ export function usageVerbs(sql: Sql): UsageVerbs {
     },
     usageOf: async (session) => readTallies(sql, "scope = ?", `session:${session}`).at(0) ?? null,
     usageOfDay: async (day) => readTallies(sql, "day = ?", day),
+    endedBetween: async (fromMs, toMs) => endedBetween(sql, fromMs, toMs),
     setLimits: async (driver, limits, atMs) => {
       sql.run(
         "INSERT INTO account_limits VALUES (?, ?, ?) ON CONFLICT (driver) DO UPDATE SET limits = ?2, at_ms = ?3",
@@ -71,4 +73,14 @@ function readLimits(sql: Sql): readonly AgentLimits[] {
 function readTranscript(sql: Sql, where: string, value: string): Transcript | null {
   const text = sql.get<{ transcript: string | null }>(`SELECT transcript FROM run WHERE ${where}`, value)?.transcript;
   return text === undefined || text === null ? null : (JSON.parse(text) as Transcript);
+}
+
+function endedBetween(sql: Sql, fromMs: number, toMs: number): Awaited<ReturnType<Tx["endedBetween"]>> {
+  const rows = sql.all<{ kind: RunOutcome["kind"]; count: number }>(
+    `SELECT json_extract(outcome, '$.kind') AS kind, count(*) AS count FROM run
+     WHERE ended_at_ms >= ? AND ended_at_ms < ? GROUP BY kind`,
+    fromMs,
+    toMs,
+  );
+  return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]));
 }

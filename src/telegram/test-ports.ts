@@ -186,6 +186,7 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
         id,
         conversation,
         run: "run" in body ? body.run : body.kind === "summary" ? body.summary.run : null,
+        origin: null,
         body,
         state: "pending",
         message: null,

@@ -164,6 +164,11 @@ function toneOf(notice: Notice): Tone {
     case "unanswered":
     case "not-allowed":
     case "pairing-unknown":
+    case "schedule-unknown":
+    case "schedule-wrong":
+    case "schedule-skipped":
+    case "schedule-paused":
+    case "schedules-missed":
       return "warning";
     case "stopped":
       return notice.forced ? "warning" : "plain";
@@ -217,6 +222,14 @@ function toneOf(notice: Notice): Tone {
     case "let-in":
     case "details":
     case "changes":
+    case "schedules":
+    case "schedule":
+    case "schedule-help":
+    case "schedule-run":
+    case "schedule-deleted":
+    case "schedule-history":
+    case "reminder":
+    case "digest":
       return "plain";
     default:
       return notice satisfies never;

@@ -136,6 +136,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       id: nextId() as OutboxId,
       conversation,
       run,
+      origin: null,
       body,
       state: "sent",
       message: null,
@@ -177,7 +178,16 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
     const { workspace } = lane;
     const state = "running" as const;
     const base = { owner, driver: "claude", startedAtMs };
-    const row = { item: item.id, workspace, session: "s", slot: 1, incarnation: 1, state, stopWhy: null };
+    const row = {
+      item: item.id,
+      workspace,
+      session: "s",
+      slot: 1,
+      incarnation: 1,
+      state,
+      stopWhy: null,
+      isBackground: false,
+    };
     lane.run = { live: { ...base, ...row }, snapshot: { ...base, state, transcript: emptyTranscript }, why: null };
     move(item.id, { state: "running", run: owner.run });
     post(
@@ -367,6 +377,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       case "changes":
       case "remove-person":
       case "remove-file":
+      case "schedule":
         return "";
       case "held-item":
         move(action.item, { state: action.how === "discard" ? "cancelled" : "queued" });
@@ -413,6 +424,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
         return press(conversation, request.button);
       case "unsupported":
       case "edit":
+      case "occurrence":
         return null;
       default:
         return request satisfies never;
@@ -549,10 +561,12 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       openAsks: async (run) => openAsks(run),
       figures: async () => ({
         ...{ pending: items.filter(({ state }) => state === "queued" || state === "held").length, live: [] },
-        ...{ oldestPendingAtMs: null, undelivered: [], used: [], ended: [], stops: [] },
+        ...{ oldestPendingAtMs: null, undelivered: [], used: [], ended: [], stops: [], decisions: [], uncertain: 0 },
       }),
       settings: async () => defaultConversationSettings,
       access: async () => ({ people: [], listening: [] }),
+      schedules: async () => [],
+      occurrences: async () => [],
       async counts() {
         const byState = Object.fromEntries(
           itemStates.map((state) => [state, items.filter((item) => item.state === state).length]),

@@ -76,6 +76,7 @@ export function findLiveButtons(
         return false; // shown with the messages on hold
       case "end-background":
       case "remove-file":
+      case "schedule":
       case "pair": // one that was answered elsewhere says so
         return true;
       case "steer":
@@ -185,6 +186,8 @@ function weightOf(action: ButtonAction): ButtonView["weight"] {
       return action.mode === "bypass" ? "danger" : "plain";
     case "remove-person":
       return "danger";
+    case "schedule":
+      return action.how === "run" || action.how === "resume" ? "main" : action.how === "delete" ? "quiet" : "plain";
     case "answer":
       return (action.step.kind === "allow" && action.step.scope === "once") || action.step.kind === "ticked"
         ? "main"

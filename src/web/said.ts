@@ -57,6 +57,8 @@ function textOf(request: Request): string {
       return `(${request.what})`;
     case "press":
       return "";
+    case "occurrence":
+      return `\u23F0 ${request.name}`;
     case "answer":
     case "edit":
       return request.text;
@@ -86,6 +88,8 @@ function commandText(command: (Request & { kind: "command" })["command"]): strin
     case "files":
     case "people":
       return `/${command.name}`;
+    case "cron":
+      return withArgument("/cron", command.typed === "" ? null : command.typed);
     case "settings":
       return withArgument(withArgument("/settings", command.setting), command.value);
     case "pair":

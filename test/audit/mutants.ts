@@ -31,8 +31,8 @@ const laneNeverTaken: readonly Edit[] = [
   },
   {
     file: "store/readiness.ts",
-    find: "AND NOT EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}) AS isReady",
-    replace: "AS isReady",
+    find: "iif(EXISTS (SELECT 1 FROM run WHERE conversation = lane.conversation AND ${isLive}), NULL,",
+    replace: "iif(1 = 0, NULL,",
   },
 ];
 
@@ -210,8 +210,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/readiness.ts",
-        find: "coalesce((SELECT is_ready FROM inbox",
-        replace: "coalesce((SELECT 1 FROM inbox",
+        find: "(SELECT iif(is_ready = 1, priority, NULL) FROM inbox",
+        replace: "(SELECT priority FROM inbox",
       },
     ],
   },
@@ -307,8 +307,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/buttons.ts",
-        find: "WHERE id = ? AND conversation = ? AND used_at_ms IS NULL",
-        replace: "WHERE id = ? AND length(?) > 0 AND used_at_ms IS NULL",
+        find: "WHERE id = ?1 AND ${isShownIn} AND used_at_ms IS NULL",
+        replace: "WHERE id = ?1 AND length(?2) > 0 AND used_at_ms IS NULL",
       },
     ],
   },

@@ -16,6 +16,7 @@ import { createEngine } from "../../src/engine/engine.ts";
 import type { Clock, Engine, Log, OutboxQueue, Processes, Store, Workspaces } from "../../src/engine/ports.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { type Scan, withMarkers } from "../../src/lib/process-scan.ts";
+import { createTimetable } from "../../src/schedule/timetable.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { StoreFault } from "../../src/engine/ports.ts";
 
@@ -96,6 +97,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
       pool: () => null,
+      timetable: createTimetable("UTC"),
       version: "soak",
     },
   });

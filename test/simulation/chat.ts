@@ -607,6 +607,8 @@ function describe(request: Request): string {
       return "answer";
     case "edit":
       return "edit";
+    case "occurrence":
+      return `occurrence of ${request.name}`;
     case "unsupported":
       return "sticker";
     default:

@@ -9,6 +9,7 @@ import type { Driver, Engine, Log, OutboxQueue, Processes, Store, Tx, Workspaces
 import type { AskId } from "../../src/domain/ask.ts";
 import type { RunOwner } from "../../src/domain/run.ts";
 import type { Fault, Meet } from "./faults.ts";
+import { createTimetable } from "../../src/schedule/timetable.ts";
 import { emptyTranscript } from "../../src/domain/transcript.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
@@ -258,6 +259,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       limits: deps.scenario.limits,
       terminalCommand: () => null,
       pool: () => null,
+      timetable: createTimetable("UTC"),
       version: "0",
     },
   });

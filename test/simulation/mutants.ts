@@ -134,8 +134,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/claims.ts",
-        find: "claims.push(await claim(work, next, driverFor));",
-        replace: "claims.push(await claim(work, next, driverFor));\n    return claims;",
+        find: "else claims.push(await claim(work, next, task, driverFor));",
+        replace: "else claims.push(await claim(work, next, task, driverFor));\n    return claims;",
       },
     ],
   },
@@ -628,8 +628,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/readiness.ts",
-        find: "coalesce((SELECT is_ready FROM inbox",
-        replace: "coalesce((SELECT 1 FROM inbox",
+        find: "(SELECT iif(is_ready = 1, priority, NULL) FROM inbox",
+        replace: "(SELECT priority FROM inbox",
       },
     ],
   },

@@ -68,6 +68,7 @@ export function rulesOfAsks({ mirror, violated }: RuleContext): RulesOfAsks {
         return true;
       case "command":
       case "edit":
+      case "occurrence":
       case "unsupported":
         return false;
       default:

@@ -39,6 +39,7 @@ export function rulesOfChoices({ mirror, violated }: RuleContext): Rule {
       case "command":
         return request.command.name === "new" || request.command.name === "permissions";
       case "edit":
+      case "occurrence":
       case "unsupported":
         return false;
       default:

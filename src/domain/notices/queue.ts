@@ -8,7 +8,7 @@ export type QueueNotice =
   | {
       readonly kind: "queued";
       readonly position: number;
-      readonly waitsFor: "run" | "slot" | "workspace" | "files";
+      readonly waitsFor: "run" | "slot" | "workspace" | "files" | "background";
       readonly workspace: string;
     }
   | { readonly kind: "lane-full"; readonly capacity: number }
@@ -72,6 +72,8 @@ function queued(notice: QueueNotice & { kind: "queued" }): string {
       return `Queued, number ${notice.position} in line. It starts when its files are here.`;
     case "workspace":
       return `Queued, number ${notice.position} in line. Another conversation is working in ${notice.workspace}; it starts when that is free.`;
+    case "background":
+      return "It starts in a moment: scheduled work makes room for it, and goes on afterwards.";
     default:
       return notice.waitsFor satisfies never;
   }

@@ -100,7 +100,10 @@ function choices(newDatabase: NewDatabase): void {
       const [due] = await use.store.outbox.due("telegram", 1);
       await use.store.outbox.begin(due!.id);
       await use.store.outbox.sent(due!.id, "900");
-      expect(await use.store.transact((tx) => tx.askOfMessage(alice, "900"))).toBe("q");
+      expect(await use.store.transact((tx) => tx.askOfMessage(alice, "900"))).toEqual({
+        ask: "q",
+        conversation: alice,
+      });
       expect(await use.store.transact((tx) => tx.askOfMessage(bob, "900"))).toBeNull();
       expect(await use.store.transact((tx) => tx.askOfMessage(alice, "901"))).toBeNull();
       expect(await use.store.outbox.sentAs("ask:q")).toMatchObject({ message: "900" });

@@ -119,6 +119,7 @@ export function fencingContract(newDatabase: NewDatabase): void {
         incarnation: use.store.incarnation,
         state: "starting",
         stopWhy: null,
+        isBackground: false,
         startedAtMs: 20,
       });
       expect(await state()).toEqual({ kind: "running", owner });

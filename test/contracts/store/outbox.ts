@@ -67,6 +67,7 @@ export function outboxContract(newDatabase: NewDatabase): void {
       expect(await use.store.history.messages(alice, 10)).toStrictEqual([
         {
           id: 1,
+          origin: null,
           conversation: alice,
           run: null,
           body: notice,

@@ -60,7 +60,11 @@ export function recordsContract(newDatabase: NewDatabase): void {
       await openLanes(use.store, alice);
       await use.store.transact((tx) => tx.addButton(button, alice, 1_000));
       const presses = await Promise.all([press(), press(), press()]);
-      expect(presses).toStrictEqual([{ kind: "used", action: button.action }, { kind: "spent" }, { kind: "spent" }]);
+      expect(presses).toStrictEqual([
+        { kind: "used", action: button.action, conversation: alice },
+        { kind: "spent" },
+        { kind: "spent" },
+      ]);
     });
 
     it("is not used up by a transaction that fails", async () => {

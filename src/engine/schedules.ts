@@ -1,0 +1,459 @@
+/**
+ * What people and agents do with schedules (K2): `/cron` and its buttons, the tool of agents. Each is decided and answered in the transaction
+ * that stores it; a directory is looked at first (choices.ts).
+ */
+import type { Button, ButtonAction, ScheduleWay } from "../domain/button.ts";
+import { type ConversationId, homeOf, sideConversation } from "../domain/conversation.ts";
+import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
+import type { Notice } from "../domain/notice.ts";
+import type { ScheduleHistoryEntry, ScheduleLine, ScheduleNotice } from "../domain/notices/schedules.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
+import {
+  nameFor,
+  type Schedule,
+  type SchedulePlan,
+  schedulesMax,
+  type ScheduleWork,
+  type Timing,
+} from "../domain/schedule.ts";
+import { readScheduleCommand, type ScheduleCommand, type ScheduleOptions } from "../domain/schedule-words.ts";
+import { duration, excerpt } from "../domain/wording.ts";
+import { endWaiting, isRunning, runNow } from "./occurrences.ts";
+import type { Lane, Occurrence } from "./ports.ts";
+import { addButton, type Addressee, consult, driverNameOf, reply, type Work } from "./work.ts";
+
+const timesShownMax = 5;
+const historyShownMax = 15;
+/** Rows of buttons under a list: more do not fit on a phone. */
+const listButtonsMax = 12;
+
+/** Who asks: their schedules act in their name. */
+export type Asking = Addressee & { readonly user: string };
+
+export async function admitCron(work: Work, item: InboxItem, id: ItemId, typed: string): Promise<void> {
+  const command = readScheduleCommand(typed);
+  const typedPath = command.kind === "add" || command.kind === "edit" ? (command.options.workspace ?? null) : null;
+  if (typedPath !== null)
+    await consult(work, item, id, { kind: "schedule-in", typed: typedPath, user: item.user, command });
+  else await carryOutCron(work, item, command, null);
+}
+
+/** `workspace` is the real path of the directory that the options name. Resolves with what was answered. */
+export async function carryOutCron(
+  work: Work,
+  to: Asking,
+  command: ScheduleCommand,
+  workspace: string | null,
+): Promise<Notice> {
+  const home = homeOf(to.conversation);
+  const lane = await work.tx.lane(home);
+  if (lane === null) throw new Error(`the conversation ${home} was never opened`);
+  switch (command.kind) {
+    case "list":
+      return showList(work, to, home);
+    case "wrong":
+      return sayWrong(work, to, zoneOf(work, lane), command.what);
+    case "add":
+      return addSchedule(work, to, lane, command, workspace);
+    default: {
+      const schedule = await work.tx.scheduleNamed(home, command.name);
+      if (schedule === null) {
+        const names = (await work.tx.schedules(home)).map(({ name }) => name);
+        return reply(work, to, { kind: "schedule-unknown", name: command.name, names });
+      }
+      return command.kind === "edit"
+        ? editSchedule(work, to, lane, schedule, command, workspace)
+        : actOn(work, to, schedule, command.kind === "show" ? "more" : command.kind);
+    }
+  }
+}
+
+/** A button; returns the words for the person who pressed. */
+export async function pressSchedule(
+  work: Work,
+  item: InboxItem,
+  { schedule: id, how }: ButtonAction & { kind: "schedule" },
+): Promise<string> {
+  const schedule = await work.tx.schedule(id);
+  if (schedule === null || schedule.state === "deleted") return "That schedule is gone.";
+  await actOn(work, item, schedule, how);
+  return { more: "", history: "", edit: "", run: "In line.", pause: "Paused.", resume: "Goes on.", delete: "Deleted." }[
+    how
+  ];
+}
+
+async function actOn(work: Work, to: Asking, schedule: Schedule, how: ScheduleWay): Promise<Notice> {
+  const { name } = schedule;
+  switch (how) {
+    case "more":
+      return show(work, to, schedule, "shown");
+    case "history":
+      return showHistory(work, to, schedule);
+    case "edit":
+      return reply(work, to, { kind: "schedule-help", name });
+    case "run": {
+      const fired = await runNow(work, schedule, to);
+      return reply(work, to, { kind: "schedule-run", name, isFull: fired === "full" });
+    }
+    case "pause":
+      return pause(work, to, schedule);
+    case "resume":
+      return resume(work, to, schedule);
+    case "delete": {
+      await work.tx.changeSchedule(schedule.id, { ...schedule, state: "deleted", nextAtMs: null });
+      const cancelled = await endWaiting(work, schedule);
+      work.after.push({ kind: "rescheduled" });
+      return reply(work, to, { kind: "schedule-deleted", name, cancelled, isRunning: await isRunning(work, schedule) });
+    }
+    default:
+      return how satisfies never;
+  }
+}
+
+async function pause(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
+  if (schedule.state !== "active") return show(work, to, schedule, "shown");
+  const paused: Schedule = { ...schedule, state: "paused", nextAtMs: null };
+  await work.tx.changeSchedule(schedule.id, paused);
+  await endWaiting(work, schedule);
+  work.after.push({ kind: "rescheduled" });
+  return show(work, to, paused, "paused");
+}
+
+/** From now on: what would have been due while it was paused was not wanted. */
+async function resume(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
+  if (schedule.state === "active") return show(work, to, schedule, "shown");
+  const { timing, zone } = schedule.plan;
+  const nextAtMs = work.settings.timetable.next(timing, zone, work.atMs);
+  if (nextAtMs === null)
+    return sayWrong(work, to, zone, `${schedule.name} has no time that is still to come; give it one with /cron edit.`);
+  const resumed: Schedule = { ...schedule, state: "active", nextAtMs, failures: 0 };
+  await work.tx.changeSchedule(schedule.id, resumed);
+  await work.tx.setFailures(schedule.id, 0);
+  await work.tx.setScheduleUser(schedule.id, to.user);
+  work.after.push({ kind: "rescheduled" });
+  return show(work, to, resumed, "resumed");
+}
+
+// ---------------------------------------------------------------- add, edit
+
+async function addSchedule(
+  work: Work,
+  to: Asking,
+  lane: Lane,
+  { when, text, options }: ScheduleCommand & { kind: "add" },
+  workspace: string | null,
+): Promise<Notice> {
+  const home = lane.conversation;
+  const known = await work.tx.schedules(home);
+  const zone = options.zone ?? zoneOf(work, lane);
+  if (known.length >= schedulesMax)
+    return sayWrong(work, to, zone, `This conversation has ${schedulesMax} schedules already. Delete one first.`);
+  const taken = new Set(known.map(({ name }) => name));
+  if (options.name !== undefined && taken.has(options.name))
+    return sayWrong(work, to, zone, `There is a schedule ${options.name} already.`);
+  const timing = readTiming(work, zone, when);
+  if (timing.kind === "wrong") return sayWrong(work, to, validZone(work, zone, lane), timing.what);
+  const refusal = refusedOptions(work, options);
+  if (refusal !== null) return sayWrong(work, to, zone, refusal);
+  const name = options.name ?? nameFor(text === "" ? "digest" : text, taken);
+  const plan: SchedulePlan = {
+    timing: timing.timing,
+    zone,
+    work: workFor(options.work ?? "prompt", text),
+    missed: options.missed ?? { kind: "latest" },
+    overlap: options.overlap ?? "skip",
+    view: options.view ?? "shown",
+    permissions: options.permissions ?? careful(lane.permissions ?? work.settings.permissions),
+    runMsMax: options.runMsMax ?? null,
+  };
+  const where = conversationFor(home, name, plan, options.session ?? "own");
+  if (where === home && choosesAgent(options)) return sayWrong(work, to, zone, ownSessionOnly);
+  if (where !== home) await openSide(work, lane, where, options, workspace);
+  const schedule = {
+    home,
+    lane: where,
+    name,
+    user: to.user,
+    plan,
+    state: "active" as const,
+    nextAtMs: timing.nextAtMs,
+    failures: 0,
+    createdAtMs: work.atMs,
+  };
+  const id = await work.tx.addSchedule(schedule);
+  work.after.push({ kind: "rescheduled" });
+  return show(work, to, { ...schedule, id }, "added");
+}
+
+async function editSchedule(
+  work: Work,
+  to: Asking,
+  lane: Lane,
+  schedule: Schedule,
+  { when, text, options }: ScheduleCommand & { kind: "edit" },
+  workspace: string | null,
+): Promise<Notice> {
+  const { plan } = schedule;
+  const zone = options.zone ?? plan.zone;
+  if (options.name !== undefined && options.name !== schedule.name)
+    return sayWrong(work, to, plan.zone, "A schedule keeps its name.");
+  const refusal = refusedOptions(work, options);
+  if (refusal !== null) return sayWrong(work, to, plan.zone, refusal);
+  const timing = when === null ? againIn(work, plan.timing, zone) : readTiming(work, zone, when);
+  if (timing.kind === "wrong") return sayWrong(work, to, plan.zone, timing.what);
+  const workNow = workFor(options.work ?? plan.work.kind, text ?? (plan.work.kind === "digest" ? "" : plan.work.text));
+  if (workNow.kind !== "digest" && workNow.text === "") return sayWrong(work, to, zone, "It needs a text.");
+  const now: SchedulePlan = {
+    ...plan,
+    timing: timing.timing,
+    zone,
+    work: workNow,
+    missed: options.missed ?? plan.missed,
+    overlap: options.overlap ?? plan.overlap,
+    view: options.view ?? plan.view,
+    permissions: options.permissions ?? plan.permissions,
+    runMsMax: options.runMsMax === undefined ? plan.runMsMax : options.runMsMax,
+  };
+  const { home, name } = schedule;
+  const where = options.session === undefined ? schedule.lane : conversationFor(home, name, now, options.session);
+  if (where === home && choosesAgent(options)) return sayWrong(work, to, zone, ownSessionOnly);
+  if (where !== home && (where !== schedule.lane || choosesAgent(options)))
+    await openSide(work, lane, where, options, workspace);
+  const isOn = schedule.state === "active" || (schedule.state === "over" && when !== null);
+  const edited: Schedule = {
+    ...schedule,
+    lane: where,
+    plan: now,
+    state: isOn ? "active" : schedule.state,
+    nextAtMs: isOn ? timing.nextAtMs : null,
+  };
+  if (where !== schedule.lane) await endWaiting(work, schedule);
+  await work.tx.changeSchedule(schedule.id, edited);
+  work.after.push({ kind: "rescheduled" });
+  return show(work, to, edited, "edited");
+}
+
+const ownSessionOnly =
+  "--agent, --model and --project are for a schedule with a session of its own; in the conversation's they are the conversation's.";
+
+function choosesAgent({ driver, model, workspace }: ScheduleOptions): boolean {
+  return driver !== undefined || model !== undefined || workspace !== undefined;
+}
+
+/** Null: nothing is wrong with them. */
+function refusedOptions(work: Work, { driver, zone }: ScheduleOptions): string | null {
+  if (driver !== undefined && !work.settings.driverNames.includes(driver))
+    return `There is no agent ${driver}; there are ${work.settings.driverNames.join(", ")}.`;
+  if (zone !== undefined && !work.settings.timetable.isZone(zone))
+    return `${zone} is no time zone. They are named like Europe/Berlin or America/New_York.`;
+  return null;
+}
+
+function workFor(kind: ScheduleWork["kind"], text: string): ScheduleWork {
+  return kind === "digest" ? { kind } : { kind, text };
+}
+
+/** Never bypass, unless an owner says so (T16). */
+function careful(permissions: PermissionMode): PermissionMode {
+  return permissions === "bypass" ? "edit" : permissions;
+}
+
+function conversationFor(home: ConversationId, name: string, plan: SchedulePlan, session: string): ConversationId {
+  if (session === "conversation" || plan.work.kind !== "prompt") return home;
+  return sideConversation(home, session === "own" ? name : session);
+}
+
+type TimingRead =
+  | { readonly kind: "timing"; readonly timing: Timing; readonly nextAtMs: number }
+  | { readonly kind: "wrong"; readonly what: string };
+
+function readTiming(work: Work, zone: string, when: (ScheduleCommand & { kind: "add" })["when"]): TimingRead {
+  const { timetable } = work.settings;
+  if (!timetable.isZone(zone)) return { kind: "wrong", what: refusedOptions(work, { zone }) ?? "" };
+  const read = timetable.read(when, zone, work.atMs);
+  return read.kind === "wrong" ? read : againIn(work, read.timing, zone);
+}
+
+function againIn(work: Work, timing: Timing, zone: string): TimingRead {
+  const { timetable } = work.settings;
+  const nextAtMs = timetable.isZone(zone) ? timetable.next(timing, zone, work.atMs) : null;
+  return nextAtMs === null
+    ? { kind: "wrong", what: "That is never due: no such time is still to come." }
+    : { kind: "timing", timing, nextAtMs };
+}
+
+/** The side conversation that a schedule runs in: begun as its home stands, with what was chosen for it. */
+async function openSide(
+  work: Work,
+  home: Lane,
+  conversation: ConversationId,
+  { driver, model }: ScheduleOptions,
+  workspace: string | null,
+): Promise<void> {
+  const isOwn = workspace !== null || home.workspace !== work.settings.workspace;
+  const known = await work.tx.lane(conversation);
+  if (known === null) {
+    await work.tx.openLane(conversation, workspace ?? home.workspace, isOwn, work.newId());
+    if (home.driver !== null) await work.tx.chooseDriver(conversation, home.driver);
+  } else if ((await work.tx.schedulesOfLane(conversation)).length === 0) {
+    await work.tx.newSession(conversation, work.newId(), null); // an earlier schedule of that name remembers nothing
+  }
+  const lane = await work.tx.lane(conversation);
+  if (lane === null) throw new Error(`the side conversation ${conversation} could not be opened`);
+  if (workspace !== null && workspace !== lane.workspace)
+    await work.tx.chooseWorkspace(conversation, workspace, work.newId());
+  if (driver !== undefined) await work.tx.chooseDriver(conversation, driver);
+  if (model !== undefined) {
+    await work.tx.sessionFor(conversation, driver ?? driverNameOf(lane, work.settings), work.newId());
+    await work.tx.chooseModel(conversation, { id: model, effort: null });
+  }
+}
+
+// ---------------------------------------------------------------- show
+
+async function showList(work: Work, to: Asking, home: ConversationId): Promise<Notice> {
+  const schedules = await work.tx.schedules(home);
+  const buttons: Button[][] = [];
+  for (const { id, name } of schedules.slice(0, listButtonsMax))
+    buttons.push([
+      await addButton(work, to.conversation, { kind: "schedule", schedule: id, how: "more", name: excerpt(name) }),
+    ]);
+  return reply(work, to, { kind: "schedules", schedules: schedules.map((one) => lineOf(work, one)) }, buttons);
+}
+
+async function show(
+  work: Work,
+  to: Asking,
+  schedule: Schedule,
+  event: (ScheduleNotice & { kind: "schedule" })["event"],
+): Promise<Notice> {
+  const { zone } = schedule.plan;
+  const lane = await work.tx.lane(schedule.lane);
+  const notice: Notice = {
+    kind: "schedule",
+    event,
+    schedule: lineOf(work, schedule),
+    zone,
+    times: schedule.nextAtMs === null ? [] : timesFrom(work, schedule.plan.timing, zone, schedule.nextAtMs),
+    details: lane === null ? [] : detailsOf(work, schedule, lane),
+  };
+  const ways: readonly (readonly ScheduleWay[])[] = [
+    schedule.state === "active" ? ["run", "pause", "edit"] : ["run", "resume", "edit"],
+    ["history", "delete"],
+  ];
+  const buttons: Button[][] = [];
+  for (const row of ways) {
+    const line: Button[] = [];
+    for (const how of row)
+      line.push(await addButton(work, to.conversation, { kind: "schedule", schedule: schedule.id, how, name: null }));
+    buttons.push(line);
+  }
+  return reply(work, to, notice, buttons);
+}
+
+function lineOf(work: Work, { name, plan, state, nextAtMs }: Schedule): ScheduleLine {
+  const { timetable } = work.settings;
+  return {
+    name,
+    when: timingWords(work, plan.timing, plan.zone),
+    next: nextAtMs === null ? null : timetable.say(nextAtMs, plan.zone),
+    state: state === "deleted" ? "over" : state,
+    text: plan.work.kind === "digest" ? "What the agents did the day before" : excerpt(plan.work.text),
+  };
+}
+
+function timingWords(work: Work, timing: Timing, zone: string): string {
+  switch (timing.kind) {
+    case "once":
+      return `once, ${work.settings.timetable.say(timing.atMs, zone)}`;
+    case "every":
+      return `every ${duration(timing.everyMs)}`;
+    case "cron":
+      return timing.expression;
+    default:
+      return timing satisfies never;
+  }
+}
+
+function timesFrom(work: Work, timing: Timing, zone: string, first: number): readonly string[] {
+  const { timetable } = work.settings;
+  const times: string[] = [];
+  for (let at: number | null = first; at !== null && times.length < timesShownMax;) {
+    times.push(timetable.say(at, zone));
+    at = timetable.next(timing, zone, at);
+  }
+  return times;
+}
+
+function detailsOf(work: Work, { home, lane: where, plan }: Schedule, lane: Lane): readonly string[] {
+  const { missed, overlap, view, permissions, runMsMax } = plan;
+  if (plan.work.kind !== "prompt") return missed.kind === "latest" ? [] : [missedWords(missed)];
+  return [
+    where === home
+      ? "In this conversation's session."
+      : `In a session of its own, with ${driverNameOf(lane, work.settings)} in ${lane.workspace}; permissions: ${permissions}.`,
+    ...(view === "silent" ? ["Silent: you see only what the agent notifies you of, and repeated failures."] : []),
+    ...(overlap === "queue" ? ["When it is due while it still runs, one waits."] : []),
+    ...(missed.kind === "latest" ? [] : [missedWords(missed)]),
+    ...(runMsMax === null ? [] : [`A run may take ${duration(runMsMax)}.`]),
+  ];
+}
+
+function missedWords(missed: SchedulePlan["missed"]): string {
+  return missed.kind === "all"
+    ? `Missed times of the last ${duration(missed.windowMs)} are all made up for.`
+    : "Missed times are skipped.";
+}
+
+async function showHistory(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
+  const { zone } = schedule.plan;
+  const rows = await work.tx.occurrences(schedule.id, historyShownMax);
+  const entries = rows.map(({ dueAtMs, became, trigger }): ScheduleHistoryEntry => ({
+    due: work.settings.timetable.say(dueAtMs, zone),
+    became: becameOf(became),
+    byPerson: trigger === "person",
+  }));
+  return reply(work, to, { kind: "schedule-history", name: schedule.name, entries });
+}
+
+function becameOf(became: Occurrence["became"]): ScheduleHistoryEntry["became"] {
+  if (became.kind === "skipped") return { kind: "skipped", why: became.skipped.why, count: became.skipped.count };
+  switch (became.state) {
+    case "queued":
+      return { kind: "waits" };
+    case "held":
+      return { kind: "on hold" };
+    case "running":
+      return { kind: "runs" };
+    case "done":
+    case "merged":
+      return { kind: "done" };
+    case "failed":
+    case "interrupted":
+    case "cancelled":
+    case "rejected":
+      return { kind: became.state };
+    default:
+      return became.state satisfies never;
+  }
+}
+
+/** What is right looks like this. */
+const rightExpression = "0 7 * * 1-5";
+
+async function sayWrong(work: Work, to: Asking, zone: string, what: string): Promise<Notice> {
+  const { timetable } = work.settings;
+  const timing: Timing = { kind: "cron", expression: rightExpression };
+  const first = timetable.next(timing, zone, work.atMs);
+  const times = first === null ? [] : timesFrom(work, timing, zone, first);
+  const like = `"${rightExpression}" Summarize what changed since yesterday`;
+  return reply(work, to, { kind: "schedule-wrong", what, like, times });
+}
+
+function zoneOf(work: Work, lane: Lane): string {
+  return lane.settings.zone ?? work.settings.timetable.zone;
+}
+
+function validZone(work: Work, zone: string, lane: Lane): string {
+  return work.settings.timetable.isZone(zone) ? zone : zoneOf(work, lane);
+}
