@@ -11,6 +11,7 @@ import {
   settle,
   settleIn,
 } from "../../test/contracts/store/kit.ts";
+import type { Ask, AskId, AskState } from "../domain/ask.ts";
 import type { RunOutcome } from "../domain/run.ts";
 import type { Store } from "../engine/ports.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
@@ -28,6 +29,7 @@ test("an empty store has figures too", async () => {
   const { store } = await open();
   expect(await store.history.figures()).toEqual({
     ...{ pending: 0, oldestPendingAtMs: null, live: [], undelivered: [], used: [], ended: [], stops: [] },
+    ...{ decisions: [], uncertain: 0 },
   });
 });
 
@@ -90,8 +92,8 @@ test("runs are counted from the opening of the store, those that it found unsett
   await openLanes(before, alice, bob);
   await accept(before, alice, "a");
   await accept(before, bob, "b");
-  await settle(before, await claimed(before, "old"));
   const cut = await claimed(before, "cut");
+  await settle(before, await claimed(before, "old"));
   const { store } = await open(database);
   expect((await store.history.figures()).ended).toEqual([]);
   await store.transact((tx) => settleIn(tx, cut, { kind: "interrupted" }));
@@ -101,6 +103,58 @@ test("runs are counted from the opening of the store, those that it found unsett
     { outcome: "interrupted", runs: 1 },
     { outcome: finished.kind, runs: 1 },
   ]);
+});
+
+test("what became of approvals and plans is counted when it is decided, and questions are not", async () => {
+  const { store } = await open();
+  await openLanes(store, alice);
+  await accept(store, alice, "a");
+  const { owner } = await claimed(store, "r1");
+  const approval: Ask = { kind: "plan", plan: "" };
+  const questions: Ask = { kind: "questions", questions: [] };
+  const ask = (name: string, asked: Ask = approval) =>
+    store.transact((tx) => tx.addAsk(owner, { id: name as AskId, agentId: name, ask: asked }));
+  const becomes = (name: string, state: AskState) => store.transact((tx) => tx.setAsk(name as AskId, state));
+  const decisions = async () =>
+    (await store.history.figures()).decisions.map(({ labels, value }) => [labels.decision, value]);
+  for (const name of ["a", "b", "c", "d", "e"]) await ask(name);
+  await ask("q", questions);
+  expect(await decisions()).toEqual([]);
+  await becomes("b", { kind: "answered", answer: { kind: "allow", scope: "session" } });
+  await becomes("c", { kind: "answered", answer: { kind: "deny", reason: "No." } });
+  expect(await decisions()).toEqual([
+    ["allowed_session", 1],
+    ["denied", 1],
+  ]);
+  await becomes("a", { kind: "answered", answer: { kind: "allow", scope: "once" } });
+  await becomes("d", { kind: "answered", answer: { kind: "deny", reason: null } });
+  await becomes("e", { kind: "expired" });
+  await becomes("q", { kind: "answered", answer: { kind: "answers", answers: [] } });
+  expect(await decisions()).toEqual([
+    ["allowed_session", 1],
+    ["denied", 2],
+    ["allowed_once", 1],
+    ["expired", 1],
+  ]);
+});
+
+test("a message whose delivery was unknown is counted when it is over, however it went, and no other", async () => {
+  const { store, database } = await open();
+  const uncertain = async (of = store) => (await of.history.figures()).uncertain;
+  await openLanes(store, alice, bob);
+  await store.transact((tx) => addNotice(tx, alice, "plain"));
+  await store.transact((tx) => addNotice(tx, bob, "lost"));
+  const [plain, lost] = await store.outbox.due("telegram", 2);
+  for (const row of [plain, lost]) if (row !== undefined) await store.outbox.begin(row.id);
+  if (plain === undefined || lost === undefined) throw new Error("there are two messages");
+  await store.outbox.sent(plain.id, "1");
+  await store.outbox.again(lost.id, 0, "unknown");
+  expect(await uncertain()).toBe(0);
+  await store.outbox.begin(lost.id);
+  await store.outbox.sent(lost.id, "2");
+  for (const _ of [1, 2]) expect(await uncertain()).toBe(1);
+  const { store: next } = await open(database);
+  expect(await uncertain(next)).toBe(0);
 });
 
 test("a look reads no table as a whole: only what waits, what is live, the sums by day and the newest runs", async () => {

@@ -2,29 +2,50 @@
  * What is going on and what has been, in numbers, computed when somebody asks.
  *
  * 1. What waits or is live is counted through the indexes that hold nothing else; what was used comes from the sums by day.
- * 2. Runs that ended are counted once each, in the order in which they began: a look reads those that are new since the last one, a
- *    bounded number at a time, and other work goes between. So a look costs what happened since the last, whatever is stored.
- * 3. They are counted from the opening of the store: the runs of that time, and those that it found unsettled.
+ * 2. What has come to its end (a run, an ask, a message) is counted once, in the order in which it began: a look reads the rows that are
+ *    new since the last one, a bounded number at a time, and other work goes between. So a look costs what happened since the last,
+ *    whatever is stored.
+ * 3. It is counted from the opening of the store: the rows of that time, and those that it found unsettled.
  */
 import type { Priority } from "../domain/inbox-item.ts";
 import type { UsageTally } from "../domain/agent-event.ts";
-import type { EndedRuns, Figures, LiveRun, StoppedRuns } from "../engine/ports.ts";
+import type { Decision, EndedRuns, Figures, LiveRun, StoppedRuns } from "../engine/ports.ts";
+import { createCounter } from "../lib/counter.ts";
+import { undeliveredStates } from "./migrations.ts";
 import type { Sql } from "./sql.ts";
 
 type Read = <T>(query: (sql: Sql) => T) => Promise<T>;
 
 /** `sql` is read once, at once. Resolves with the figures; rejects with a StoreFault. */
 export function createFigures(sql: Sql, read: Read): () => Promise<Figures> {
-  const runs = countRuns(firstUncounted(sql), read);
+  const ended = new Map<string, EndedRuns>();
+  const stops = new Map<string, StoppedRuns>();
+  const decisions = createCounter<{ readonly decision: Decision }>();
+  let uncertain = 0;
+
+  const looks = [
+    follow(sql, read, runs, (row) => {
+      addRun(ended, row);
+      addStop(stops, row);
+    }),
+    follow(sql, read, asks, ({ decision }) => {
+      if (decision !== null) decisions.add({ decision });
+    }),
+    follow(sql, read, messages, ({ isUncertain }) => {
+      uncertain += isUncertain;
+    }),
+  ];
+
   return async () => {
-    const ended = await runs();
-    return { ...ended, ...(await read(readPresent)) };
+    for (const look of looks) await look();
+    const past = { ended: [...ended.values()], stops: [...stops.values()], decisions: decisions.read(), uncertain };
+    return { ...past, ...(await read(readPresent)) };
   };
 }
 
 // ---- what is now
 
-function readPresent(sql: Sql): Omit<Figures, keyof Ended> {
+function readPresent(sql: Sql): Omit<Figures, "ended" | "stops" | "decisions" | "uncertain"> {
   const waiting = sql.get<{ pending: number; oldestAtMs: number | null }>(
     "SELECT count(*) AS pending, min(accepted_at_ms) AS oldestAtMs FROM inbox WHERE state = 'queued' OR state = 'held'",
   );
@@ -47,72 +68,102 @@ function readPresent(sql: Sql): Omit<Figures, keyof Ended> {
 
 // ---- what has ended
 
-type Ended = { readonly ended: readonly EndedRuns[]; readonly stops: readonly StoppedRuns[] };
+/** The rows of a table: `place` is their number, which grows in the order in which they began; `open` holds for those that are not over. */
+type Followed<Row extends Placed> = {
+  readonly table: string;
+  readonly place: string;
+  readonly open: string;
+  readonly read: (sql: Sql, which: string, ...values: readonly number[]) => readonly Row[];
+};
+type Placed = { readonly at: number; readonly isOver: 0 | 1 };
 
-type Row = {
-  readonly at: number;
+type RunRow = Placed & {
   readonly driver: string;
   readonly trigger: Priority;
-  readonly outcome: EndedRuns["outcome"] | null;
+  readonly outcome: EndedRuns["outcome"];
   readonly acceptedAtMs: number;
   readonly startedAtMs: number;
   readonly stopAtMs: number | null;
-  readonly endedAtMs: number | null;
+  readonly endedAtMs: number;
 };
 
 /** The transcript comes after these columns: its pages are not read. */
-const columns = `SELECT run.rowid AS at, run.driver, inbox.priority AS "trigger", run.outcome ->> 'kind' AS outcome,
-    inbox.accepted_at_ms AS acceptedAtMs, run.started_at_ms AS startedAtMs, run.stop_at_ms AS stopAtMs, run.ended_at_ms AS endedAtMs
-  FROM run JOIN inbox ON inbox.id = run.item`;
+const runs: Followed<RunRow> = {
+  ...{ table: "run", place: "run.rowid", open: "ended_at_ms IS NULL" },
+  read: (sql, which, ...values) =>
+    sql.all<RunRow>(
+      `SELECT run.rowid AS at, run.ended_at_ms IS NOT NULL AS isOver, run.driver, inbox.priority AS "trigger",
+      run.outcome ->> 'kind' AS outcome, inbox.accepted_at_ms AS acceptedAtMs, run.started_at_ms AS startedAtMs,
+      run.stop_at_ms AS stopAtMs, run.ended_at_ms AS endedAtMs
+    FROM run JOIN inbox ON inbox.id = run.item ${which}`,
+      ...values,
+    ),
+};
+
+/** Null of questions: nothing is decided by them. */
+type AskRow = Placed & { readonly decision: Decision | null };
+
+const asks: Followed<AskRow> = {
+  ...{ table: "ask", place: "ask.rowid", open: "is_open = 1" },
+  read: (sql, which, ...values) =>
+    sql.all<AskRow>(
+      `SELECT rowid AS at, is_open = 0 AS isOver,
+      CASE WHEN ask ->> 'kind' = 'questions' THEN NULL
+        WHEN state ->> 'kind' <> 'answered' THEN state ->> 'kind'
+        WHEN state ->> '$.answer.kind' = 'allow' THEN 'allowed_' || (state ->> '$.answer.scope')
+        ELSE 'denied' END AS decision
+    FROM ask ${which}`,
+      ...values,
+    ),
+};
+
+type MessageRow = Placed & { readonly isUncertain: 0 | 1 };
+
+const messages: Followed<MessageRow> = {
+  ...{ table: "outbox", place: "outbox.id", open: `state IN ${undeliveredStates}` },
+  read: (sql, which, ...values) =>
+    sql.all<MessageRow>(
+      `SELECT id AS at, state NOT IN ${undeliveredStates} AS isOver, is_uncertain AS isUncertain FROM outbox ${which}`,
+      ...values,
+    ),
+};
 
 /** A thousand take some 5 ms; a chat's day has fewer. */
 const rowsMax = 1_000;
 
-/** Before it, all are settled. */
-function firstUncounted(sql: Sql): number {
-  const found = sql.get<{ at: number }>(
-    `SELECT coalesce((SELECT min(rowid) FROM run WHERE ended_at_ms IS NULL), (SELECT max(rowid) + 1 FROM run), 1) AS at`,
-  );
-  return found?.at ?? 1;
-}
+/** What it returns calls `count` for each row that is over by then and was not when the store was opened, once. */
+function follow<Row extends Placed>(
+  sql: Sql,
+  read: Read,
+  { table, place, open, read: readRows }: Followed<Row>,
+  count: (row: Row) => void,
+): () => Promise<void> {
+  /** Seen and not over: no more than can be so at once. */
+  let unfinished = sql
+    .all<{ at: number }>(`SELECT ${place} AS at FROM ${table} WHERE ${open} ORDER BY at`)
+    .map(({ at }): number => at);
+  /** From here on no row was looked at. */
+  let next = (sql.get<{ at: number | null }>(`SELECT max(${place}) AS at FROM ${table}`)?.at ?? 0) + 1;
+  let looking: Promise<void> | null = null;
 
-function countRuns(first: number, read: Read): () => Promise<Ended> {
-  const ended = new Map<string, EndedRuns>();
-  const stops = new Map<string, StoppedRuns>();
-  /** Seen and not ended: no more than can be live at once. */
-  let open: readonly number[] = [];
-  let next = first;
-  let looking: Promise<Ended> | null = null;
-
-  async function look(): Promise<Ended> {
-    const before = open;
-    const again = await read((sql) => before.flatMap((at) => sql.all<Row>(`${columns} WHERE run.rowid = ?`, at)));
-    open = again.flatMap(take);
+  async function look(): Promise<void> {
+    const before = unfinished;
+    const again = await read((now) => before.flatMap((at) => readRows(now, `WHERE ${place} = ?`, at)));
+    unfinished = again.flatMap(take);
     for (;;) {
       const from = next;
-      const rows = await read((sql) =>
-        sql.all<Row>(`${columns} WHERE run.rowid >= ? ORDER BY run.rowid LIMIT +?`, from, rowsMax),
-      );
-      open = [...open, ...rows.flatMap(take)];
-      next = (rows.at(-1)?.at ?? from - 1) + 1;
-      if (rows.length < rowsMax) return { ended: [...ended.values()], stops: [...stops.values()] };
+      const found = await read((now) => readRows(now, `WHERE ${place} >= ? ORDER BY ${place} LIMIT +?`, from, rowsMax));
+      unfinished = [...unfinished, ...found.flatMap(take)];
+      next = (found.at(-1)?.at ?? from - 1) + 1;
+      if (found.length < rowsMax) return;
       await new Promise((resolve) => setImmediate(resolve)); // other work goes first
     }
   }
 
-  /** The row's place when it has not ended. */
-  function take({ at, driver, trigger, outcome, acceptedAtMs, startedAtMs, stopAtMs, endedAtMs }: Row): number[] {
-    if (outcome === null || endedAtMs === null) return [at];
-    const key = JSON.stringify([driver, trigger, outcome]);
-    const sum = ended.get(key) ?? { driver, trigger, outcome, runs: 0, durationMs: 0, waitMs: 0 };
-    const durationMs = sum.durationMs + Math.max(0, endedAtMs - startedAtMs);
-    const waitMs = sum.waitMs + Math.max(0, startedAtMs - acceptedAtMs);
-    ended.set(key, { ...sum, runs: sum.runs + 1, durationMs, waitMs });
-    if (stopAtMs !== null) {
-      const stopped = stops.get(driver) ?? { driver, runs: 0, toQuietMs: 0 };
-      const toQuietMs = stopped.toQuietMs + Math.max(0, endedAtMs - stopAtMs);
-      stops.set(driver, { ...stopped, runs: stopped.runs + 1, toQuietMs });
-    }
+  /** The row's place when it is not over. */
+  function take(row: Row): number[] {
+    if (row.isOver === 0) return [row.at];
+    count(row);
     return [];
   }
 
@@ -121,4 +172,19 @@ function countRuns(first: number, read: Read): () => Promise<Ended> {
     looking ??= look().finally(() => (looking = null));
     return looking;
   };
+}
+
+function addRun(ended: Map<string, EndedRuns>, row: RunRow): void {
+  const { driver, trigger, outcome, acceptedAtMs, startedAtMs, endedAtMs } = row;
+  const key = JSON.stringify([driver, trigger, outcome]);
+  const sum = ended.get(key) ?? { driver, trigger, outcome, runs: 0, durationMs: 0, waitMs: 0 };
+  const durationMs = sum.durationMs + Math.max(0, endedAtMs - startedAtMs);
+  const waitMs = sum.waitMs + Math.max(0, startedAtMs - acceptedAtMs);
+  ended.set(key, { ...sum, runs: sum.runs + 1, durationMs, waitMs });
+}
+
+function addStop(stops: Map<string, StoppedRuns>, { driver, stopAtMs, endedAtMs }: RunRow): void {
+  if (stopAtMs === null) return;
+  const sum = stops.get(driver) ?? { driver, runs: 0, toQuietMs: 0 };
+  stops.set(driver, { ...sum, runs: sum.runs + 1, toQuietMs: sum.toQuietMs + Math.max(0, endedAtMs - stopAtMs) });
 }

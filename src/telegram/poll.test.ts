@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import type { ItemKey } from "../domain/inbox-item.ts";
 import type { BotIdentity, Outcome } from "./client.ts";
+import { createTelegramCounts } from "./counts.ts";
 import { poll, type PollDeps, type PollEnd } from "./poll.ts";
 import {
   createManualClock,
@@ -91,6 +92,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
   const claims: (string | undefined)[] = [];
   const chats: number[] = [];
   const health: string[] = [];
+  const counts = createTelegramCounts();
   const end = new AbortController();
   const deps: PollDeps = {
     client: queue,
@@ -105,6 +107,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     },
     onChat: (chat) => chats.push(chat),
     onHealth: (now) => health.push(now),
+    counts,
     clock,
     random: noChance,
     log,
@@ -120,6 +123,7 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     claims,
     chats,
     health,
+    counts,
     start: (): Promise<PollEnd> => poll(deps, end.signal),
     async stop(ended: Promise<PollEnd>): Promise<PollEnd> {
       end.abort();
@@ -128,6 +132,20 @@ function createWorld(engine: RecordingEngine = createRecordingEngine()) {
     },
   };
 }
+
+it("counts what came in, and whom it refused, by kinds", async () => {
+  const world = createWorld();
+  world.queue.push(message(1), message(2, "hello", { ...owner, id: 666 }), press(3, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"));
+  const ended = world.start();
+  await world.clock.settle();
+  const { updates, denied } = world.counts.read();
+  expect(updates.map(({ labels, value }) => [labels.type, value])).toEqual([
+    ["message", 2],
+    ["callback_query", 1],
+  ]);
+  expect(denied).toEqual([{ labels: { reason: "stranger" }, value: 1 }]);
+  await world.stop(ended);
+});
 
 describe("persist, then acknowledge (I5)", () => {
   it("moves the offset only after the batch is committed", async () => {

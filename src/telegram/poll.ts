@@ -16,6 +16,7 @@ import type { Person } from "../domain/person.ts";
 import type { Clock, Engine, Log, Receipt } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import type { BotIdentity, TelegramClient } from "./client.ts";
+import type { TelegramCounts } from "./counts.ts";
 import { chatOf, type ParseContext, parseUpdate, type Reading, updateKey, updateOf } from "./parse.ts";
 import type { PressAnswers } from "./press-answers.ts";
 import type { Stranger } from "./strangers.ts";
@@ -37,6 +38,7 @@ export type PollDeps = {
   /** Something came from this chat: it can be written to again. Returns at once. */
   readonly onChat: (chat: number) => void;
   readonly onHealth: (health: PollHealth) => void;
+  readonly counts: Pick<TelegramCounts, "received" | "denied">;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -72,6 +74,7 @@ export async function poll(deps: PollDeps, signal: AbortSignal): Promise<PollEnd
         conflicts.reset();
         patience = "long";
         deps.onHealth("polling");
+        for (const update of outcome.value) deps.counts.received(update);
         const last = outcome.value.at(-1);
         if (last === undefined) {
           // Pacing: a server that answers an empty poll at once is not asked a thousand times a second.
@@ -243,6 +246,7 @@ function react(deps: PollDeps, update: Update, reading: Reading, toasts: Readonl
       return deps.presses.answer(reading.query, "This button does not work any more.");
     case "denied":
       // Anyone can cause this at any rate: it must not fill the log.
+      deps.counts.denied(reading.reason);
       deps.log.debug({ reason: reading.reason }, "an update was denied");
       if (reading.query !== null) deps.presses.answer(reading.query, "This bot is private.");
       if (reading.stranger !== null)

@@ -10,6 +10,7 @@ import type { ConversationId } from "../domain/conversation.ts";
 import type { Clock, Engine, FetchFile, Files, History, Log, OutboxQueue } from "../engine/ports.ts";
 import { createBackoff } from "./backoff.ts";
 import { type BotIdentity, createTelegramClient } from "./client.ts";
+import { countRequests, createTelegramCounts, type TelegramFigures } from "./counts.ts";
 import { createTelegramOutbox } from "./outbox.ts";
 import { createTelegramDownloads } from "./downloads.ts";
 import { poll, type PollHealth } from "./poll.ts";
@@ -57,6 +58,8 @@ export interface Telegram extends AsyncDisposable {
    */
   start(signal: AbortSignal): Promise<TelegramStart>;
   health(): TelegramHealth;
+  /** From its beginning. */
+  figures(): TelegramFigures;
   /** Downloads a file of a message. */
   readonly fetchFile: FetchFile;
   /** Stops polling, sends what is due for a few seconds at most, and waits for everything in flight. */
@@ -68,7 +71,8 @@ const startBackoff = { firstMs: 1_000, maxMs: 30_000 };
 
 export function createTelegram(deps: TelegramDeps): Telegram {
   const { engine, clock, random, log } = deps;
-  const client = createTelegramClient(deps);
+  const counts = createTelegramCounts();
+  const client = countRequests(createTelegramClient(deps), counts);
   // The Markdown parser is a good part of a start: it is loaded when the first poll is on its way, or by the first message.
   const markdown = (): Promise<RenderMarkdown> => import("./markdown.ts").then(({ renderMarkdown }) => renderMarkdown);
   const { files } = deps;
@@ -137,6 +141,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
         onStranger: (stranger) => strangers.wrote(stranger),
         onChat: (chat) => outbox.reopen(chat),
         onHealth: (now) => (health = now),
+        counts,
         clock,
         random,
         log,
@@ -180,6 +185,7 @@ export function createTelegram(deps: TelegramDeps): Telegram {
   return {
     start,
     health: () => health,
+    figures: () => counts.read(),
     fetchFile: createTelegramDownloads(client),
     async [Symbol.asyncDispose]() {
       input.abort();

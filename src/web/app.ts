@@ -18,6 +18,7 @@ import type { InboxItem, ItemKey, Request as ItemRequest } from "../domain/inbox
 import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Engine, Files, History, Log, Workspaces } from "../engine/ports.ts";
+import { createCounter } from "../lib/counter.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
 import type { Events } from "./events.ts";
 import { attachment, findSent, openFile } from "./downloads.ts";
@@ -43,6 +44,8 @@ export type AppDeps = {
   readonly engine: Pick<Engine, "accept">;
   readonly history: Pick<History, "lanes" | "messages" | "figures">;
   readonly pools: MetricsDeps["pools"];
+  readonly telegram: MetricsDeps["telegram"];
+  readonly firstOutputs: MetricsDeps["firstOutputs"];
   readonly version: string;
   readonly page: PageFiles;
   readonly files: Pick<Files, "find">;
@@ -54,6 +57,9 @@ export type AppDeps = {
   /** Where we really listen. */
   readonly listen: { readonly host: string; readonly port: number };
 };
+
+/** Why the page's door stays shut. */
+type Denial = Extract<ProblemCode, "link-invalid" | "not-signed-in" | "foreign-host" | "foreign-origin">;
 
 const keySchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{8,64}$/));
 const uploadSchema = v.strictObject({
@@ -91,7 +97,10 @@ export function createApp(deps: AppDeps): Hono {
   const cookie = cookieName(deps.listen.port);
   const isSignedIn = (c: Context): boolean => access.isCookieValid(getCookie(c, cookie) ?? "");
 
-  function deny(c: Context, reason: ProblemCode, status: 401 | 403 | 421): Response {
+  const denied = createCounter<{ readonly reason: Denial }>();
+
+  function deny(c: Context, reason: Exclude<Denial, "link-invalid">, status: 401 | 403 | 421): Response {
+    denied.add({ reason });
     log.warn({ reason, method: c.req.method, path: c.req.path.slice(0, 100) }, "the page refused a request");
     const isNavigation = c.req.method === "GET" && (c.req.header("accept") ?? "").includes("text/html");
     if (reason === "not-signed-in" && isNavigation) return gate(c, reason, status);
@@ -115,12 +124,15 @@ export function createApp(deps: AppDeps): Hono {
       ? c.json({ status: "ready" })
       : c.json({ status: "not ready", why: readiness.why }, 503);
   });
-  app.get("/metrics", async (c) => c.body(await readMetrics(deps), 200, { "Content-Type": metricsType }));
+  app.get("/metrics", async (c) =>
+    c.body(await readMetrics({ ...deps, denied: denied.read }), 200, { "Content-Type": metricsType }),
+  );
   app.get("/gate.css", (c) => c.body(gateStyle, 200, { "Content-Type": "text/css; charset=utf-8" }));
   app.get("/enter", (c) => {
     // A HEAD request is routed here as well: a preview of the link must not use it up.
     const isOpened = c.req.method === "GET" && access.openLink(c.req.query("token") ?? "") === "opened";
     if (!isOpened && !isSignedIn(c)) {
+      denied.add({ reason: "link-invalid" });
       log.warn({ reason: "link-invalid" }, "the page refused a link");
       return gate(c, "link-invalid", 401);
     }

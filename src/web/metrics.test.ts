@@ -1,17 +1,22 @@
 import { get } from "node:http";
 import { expect, it } from "vitest";
 
+import { webConversation } from "../domain/conversation.ts";
+import type { ItemKey } from "../domain/inbox-item.ts";
+import { readText } from "../domain/typed-text.ts";
 import type { Figures } from "../engine/ports.ts";
-import { readMetrics } from "./metrics.ts";
+import { type MetricsDeps, readMetrics } from "./metrics.ts";
 import { startWebKit } from "./web.test-kit.ts";
 
 const nothing: Figures = {
   ...{ pending: 0, oldestPendingAtMs: null, live: [], undelivered: [], used: [], ended: [], stops: [] },
+  ...{ decisions: [], uncertain: 0 },
 };
 
-async function lines(figures: Partial<Figures>, pools: Parameters<typeof readMetrics>[0]["pools"] = () => []) {
+async function lines(figures: Partial<Figures>, counted: Partial<MetricsDeps> = {}) {
   const history = { figures: async () => ({ ...nothing, ...figures }) };
-  const text = await readMetrics({ history, pools, version: '1.0"\\\n', now: () => 10_000 });
+  const nobody = { pools: () => [], telegram: () => null, denied: () => [], firstOutputs: () => [] };
+  const text = await readMetrics({ history, version: '1.0"\\\n', now: () => 10_000, ...nobody, ...counted });
   return { text, samples: text.split("\n").filter((line) => line !== "" && !line.startsWith("#")) };
 }
 
@@ -41,13 +46,29 @@ it("tells every figure by its name, in base units, with the words of Prometheus"
         { ...run, outcome: "stopped", runs: 1, durationMs: 1_000, waitMs: 0 },
       ],
       stops: [{ driver: "claude", runs: 1, toQuietMs: 120 }],
+      decisions: [
+        { labels: { decision: "allowed_once" }, value: 4 },
+        { labels: { decision: "denied" }, value: 1 },
+      ],
+      uncertain: 2,
     },
-    () => [{ driver: "claude", live: 3, idle: 2, takenWarm: 5, takenPrepared: 1, started: 4 }],
+    {
+      pools: () => [{ driver: "claude", live: 3, idle: 2, takenWarm: 5, takenPrepared: 1, started: 4 }],
+      firstOutputs: () => [{ driver: "claude", runs: 2, toFirstOutputMs: 900 }],
+      telegram: () => ({
+        updates: [{ labels: { type: "message" }, value: 7 }],
+        requests: [{ labels: { method: "sendMessage", outcome: "done" }, value: 6 }],
+        retryAfterMs: 2_500,
+        denied: [{ labels: { reason: "stranger" }, value: 3 }],
+      }),
+      denied: () => [{ labels: { reason: "foreign-host" }, value: 1 }],
+    },
   );
   expect(samples.slice(1)).toEqual([
     "signalbox_inbox_pending 3",
     "signalbox_inbox_oldest_age_seconds 2.5",
     'signalbox_outbox_pending{channel="telegram"} 2',
+    "signalbox_outbox_uncertain_total 2",
     'signalbox_runs_active{driver="claude"} 2',
     "signalbox_quarantined 1",
     'signalbox_runs_total{driver="claude",trigger="interactive",outcome="finished"} 2',
@@ -56,8 +77,17 @@ it("tells every figure by its name, in base units, with the words of Prometheus"
     'signalbox_run_duration_seconds_count{driver="claude"} 3',
     'signalbox_queue_wait_seconds_sum{driver="claude"} 0.5',
     'signalbox_queue_wait_seconds_count{driver="claude"} 3',
+    'signalbox_run_time_to_first_output_seconds_sum{driver="claude"} 0.9',
+    'signalbox_run_time_to_first_output_seconds_count{driver="claude"} 2',
     'signalbox_stop_to_quiet_seconds_sum{driver="claude"} 0.12',
     'signalbox_stop_to_quiet_seconds_count{driver="claude"} 1',
+    'signalbox_approvals_total{decision="allowed_once"} 4',
+    'signalbox_approvals_total{decision="denied"} 1',
+    'signalbox_updates_received_total{type="message"} 7',
+    'signalbox_telegram_requests_total{method="sendMessage",outcome="done"} 6',
+    "signalbox_telegram_retry_after_seconds_total 2.5",
+    'signalbox_auth_denied_total{surface="telegram",reason="stranger"} 3',
+    'signalbox_auth_denied_total{surface="web",reason="foreign-host"} 1',
     'signalbox_tokens_total{driver="codex",kind="input"} 10',
     'signalbox_tokens_total{driver="codex",kind="output"} 20',
     'signalbox_tokens_total{driver="codex",kind="cache_read"} 30',
@@ -99,6 +129,35 @@ it("is answered without a cookie, and like everything only under our own name", 
   ]);
   expect(await answer.text()).toContain('signalbox_pool_processes{driver="fake",state="idle"} 0');
   expect(await statusAs("example.org", Number(new URL(url).port))).toBe(421);
+});
+
+it("counts whom the page refused, and why", async () => {
+  await using kit = await startWebKit();
+  const { url } = kit.listening;
+  await fetch(`${url}/api/overview`);
+  await fetch(`${url}/api/overview`);
+  await fetch(`${url}/enter?token=guessed`);
+  await fetch(`${url}/api/uploads`, { method: "POST", headers: { origin: "http://evil.example" }, body: "x" });
+  await statusAs("evil.example", Number(new URL(url).port));
+  const text = await (await fetch(`${url}/metrics`)).text();
+  expect(text.match(/^signalbox_auth_denied_total.*$/gm)).toEqual([
+    'signalbox_auth_denied_total{surface="web",reason="not-signed-in"} 2',
+    'signalbox_auth_denied_total{surface="web",reason="link-invalid"} 1',
+    'signalbox_auth_denied_total{surface="web",reason="foreign-origin"} 1',
+    'signalbox_auth_denied_total{surface="web",reason="foreign-host"} 1',
+  ]);
+});
+
+it("measures how long a run took to say something", async () => {
+  await using kit = await startWebKit();
+  const conversation = webConversation("one");
+  const request = readText("hello");
+  const item = { key: "web:1" as ItemKey, user: "web", message: "1", priority: "interactive", sentAtMs: 0 } as const;
+  await kit.engine.accept([{ ...item, conversation, request }]);
+  kit.clock.advance(1_250);
+  kit.engine.event(conversation, { kind: "text", delta: "Hello" });
+  const text = await (await fetch(`${kit.listening.url}/metrics`)).text();
+  expect(text).toMatch(/^signalbox_run_time_to_first_output_seconds_sum\{driver="\w+"\} 1.25$/m);
 });
 
 const noTakes = { live: 0, idle: 0, takenWarm: 0, takenPrepared: 0, started: 0 };

@@ -1,17 +1,33 @@
 /**
  * What Signalbox does, in numbers, as Prometheus reads them (text format 0.0.4).
  *
- * 1. Every figure is looked up when it is asked for: nothing is kept for a scrape that may never come.
+ * 1. What the database knows is looked up when it is asked for. What it does not know is counted as it happens, a number for each word of
+ *    a closed list: nothing else is kept for a scrape that may never come.
  * 2. Open to whoever may reach the page, so no name of a person, a conversation or a directory is a label.
  */
 import type { Figures, History, PoolCounts } from "../engine/ports.ts";
+import type { Count, Labels } from "../lib/counter.ts";
+import type { FirstOutputs } from "./first-outputs.ts";
 
 export type DriverPool = PoolCounts & { readonly driver: string };
+
+/** What the Telegram channel has counted since it began. */
+export type ChannelFigures = {
+  readonly updates: readonly Count<{ readonly type: string }>[];
+  readonly requests: readonly Count<{ readonly method: string; readonly outcome: string }>[];
+  readonly retryAfterMs: number;
+  readonly denied: readonly Count<{ readonly reason: string }>[];
+};
 
 export type MetricsDeps = {
   readonly history: Pick<History, "figures">;
   /** Of every agent that was loaded. */
   readonly pools: () => readonly DriverPool[];
+  /** Null without Telegram. */
+  readonly telegram: () => ChannelFigures | null;
+  /** Requests that this page refused. */
+  readonly denied: () => readonly Count<{ readonly reason: string }>[];
+  readonly firstOutputs: () => readonly FirstOutputs[];
   readonly version: string;
   readonly now: () => number;
 };
@@ -19,21 +35,23 @@ export type MetricsDeps = {
 export const metricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Rejects when the store cannot be read. */
-export async function readMetrics({ history, pools, version, now }: MetricsDeps): Promise<string> {
+export async function readMetrics(deps: MetricsDeps): Promise<string> {
+  const { history, pools, version, now } = deps;
   const figures = await history.figures();
   const families = [
     family("build_info", "gauge", "1, with the version as a label.", [
       { labels: { version, node: process.versions.node }, value: 1 },
     ]),
     ...inboxOf(figures, now()),
-    ...runsOf(figures),
+    ...runsOf(figures, deps.firstOutputs()),
+    ...doorsOf(deps.telegram(), deps.denied()),
     ...usedOf(figures),
     ...poolsOf(pools()),
   ];
   return `${families.join("\n")}\n`;
 }
 
-function inboxOf({ pending, oldestPendingAtMs, undelivered }: Figures, nowMs: number): string[] {
+function inboxOf({ pending, oldestPendingAtMs, undelivered, uncertain }: Figures, nowMs: number): string[] {
   const age = oldestPendingAtMs === null ? 0 : Math.max(0, nowMs - oldestPendingAtMs);
   return [
     family("inbox_pending", "gauge", "Messages that wait or are on hold.", [{ value: pending }]),
@@ -46,10 +64,13 @@ function inboxOf({ pending, oldestPendingAtMs, undelivered }: Figures, nowMs: nu
       "Messages to people that are not delivered yet.",
       undelivered.map(({ channel, count }) => ({ labels: { channel }, value: count })),
     ),
+    family("outbox_uncertain_total", "counter", "Messages of which it was not known for a time whether they arrived.", [
+      { value: uncertain },
+    ]),
   ];
 }
 
-function runsOf({ live, ended, stops }: Figures): string[] {
+function runsOf({ live, ended, stops, decisions }: Figures, firstOutputs: readonly FirstOutputs[]): string[] {
   const quarantined = live.filter(({ state }) => state === "quarantined");
   const active = live.filter(({ state }) => state !== "quarantined");
   return [
@@ -81,7 +102,35 @@ function runsOf({ live, ended, stops }: Figures): string[] {
       ended,
       ({ waitMs }) => waitMs,
     ),
+    summary(
+      "run_time_to_first_output_seconds",
+      "From the start of a run to the first word, thought or tool of its agent.",
+      firstOutputs,
+      ({ toFirstOutputMs }) => toFirstOutputMs,
+    ),
     summary("stop_to_quiet_seconds", "From the order to stop to the proof.", stops, ({ toQuietMs }) => toQuietMs),
+    family(
+      "approvals_total",
+      "counter",
+      "Approvals and plans that agents asked for, by what became of them.",
+      decisions,
+    ),
+  ];
+}
+
+function doorsOf(telegram: ChannelFigures | null, page: ReturnType<MetricsDeps["denied"]>): string[] {
+  const deniedAt = (surface: string, denied: readonly Count<{ readonly reason: string }>[]): Sample[] =>
+    denied.map(({ labels, value }) => ({ labels: { surface, ...labels }, value }));
+  return [
+    family("updates_received_total", "counter", "Updates that Telegram has delivered.", telegram?.updates ?? []),
+    family("telegram_requests_total", "counter", "Requests to Telegram.", telegram?.requests ?? []),
+    family("telegram_retry_after_seconds_total", "counter", "Waits that Telegram has asked for.", [
+      { value: seconds(telegram?.retryAfterMs ?? 0) },
+    ]),
+    family("auth_denied_total", "counter", "What was refused at a door, by whose door and why.", [
+      ...deniedAt("telegram", telegram?.denied ?? []),
+      ...deniedAt("web", page),
+    ]),
   ];
 }
 
@@ -133,7 +182,6 @@ function poolsOf(pools: readonly DriverPool[]): string[] {
 
 // ---- the format
 
-type Labels = Readonly<Record<string, string>>;
 type Sample = { readonly suffix?: string; readonly labels?: Labels; readonly value: number };
 
 function family(name: string, type: string, help: string, samples: readonly Sample[]): string {

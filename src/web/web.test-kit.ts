@@ -59,6 +59,7 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     version: "0.1.0",
     agent: { name: "fake", version: null, isDemo: false },
     pools: () => [],
+    telegram: () => null,
     ready: async () => kit.readiness,
     ...changes,
   });

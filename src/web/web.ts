@@ -12,6 +12,7 @@ import type { Clock, Engine, Files, History, Log, NewId, Workspaces } from "../e
 import { createAccess, isEveryAddress } from "./access.ts";
 import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
+import { createFirstOutputs } from "./first-outputs.ts";
 import { readPageFiles } from "./page-files.ts";
 import type { Uploads } from "./uploads.ts";
 import { createViews } from "./views.ts";
@@ -47,6 +48,8 @@ export type WebDeps = {
   readonly agent: Agent;
   /** Of every agent that was loaded. */
   readonly pools: AppDeps["pools"];
+  /** What the Telegram channel has counted; null without one. */
+  readonly telegram: AppDeps["telegram"];
   /** Whether the program can do its work now: database writable, last poll young. Must resolve soon. */
   readonly ready: () => Promise<Readiness>;
 };
@@ -75,6 +78,8 @@ export function createWeb(deps: WebDeps): Web {
   const events = createEvents({ clock, engine, life: deps.newId() });
   const cleanup = new AsyncDisposableStack();
   cleanup.use(engine.watch(events.listener));
+  const firstOutputs = createFirstOutputs({ engine, clock });
+  cleanup.use(engine.watch(firstOutputs.listener));
 
   return {
     async start() {
@@ -89,7 +94,8 @@ export function createWeb(deps: WebDeps): Web {
       const access = createAccess({ secret: deps.secret, newId: deps.newId, now });
       const views = createViews({ ...deps, now });
       // Requests come in from the next turn of the event loop on, so none is missed between listening and this line.
-      server.on("request", createListener({ ...deps, access, events, views, page, now, listen: listening }));
+      const counted = { ...deps, firstOutputs: firstOutputs.read };
+      server.on("request", createListener({ ...counted, access, events, views, page, now, listen: listening }));
       const url = urlOf(listening);
       log.info({ url, isBuilt: page.has("/index.html") }, "the page is open");
       return { kind: "listening", url, newLink: () => `${url}/enter?token=${access.newLink()}` };

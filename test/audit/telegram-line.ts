@@ -9,6 +9,7 @@ import type { ButtonId } from "../../src/domain/button.ts";
 import { telegramConversation } from "../../src/domain/conversation.ts";
 import type { Clock, Log } from "../../src/engine/ports.ts";
 import type { Outcome } from "../../src/telegram/client.ts";
+import { createTelegramCounts } from "../../src/telegram/counts.ts";
 import { renderMarkdown } from "../../src/telegram/markdown.ts";
 import { createTelegramOutbox } from "../../src/telegram/outbox.ts";
 import { poll, type PollEnd } from "../../src/telegram/poll.ts";
@@ -106,6 +107,7 @@ export function startPolling(house: House, queue: UpdateQueue): Polling {
       onStranger: () => undefined,
       onChat: () => undefined,
       onHealth: () => undefined,
+      counts: createTelegramCounts(),
       clock: house.clock,
       random: noChance,
       log: silentLog,
