@@ -149,6 +149,30 @@ test("a session to which its conversation will come back from another agent is n
   expect(await lastNotice(house)).toMatchObject({ kind: "session-held" });
 });
 
+test("a session that may be the new one of another conversation's run, which has not said so yet, is not taken either", async () => {
+  const { house } = await twoAgents();
+  await using _house = house;
+  const workspace = "/projects/shared";
+  const sessions = ["older", "s1"].map((resume) => ({ resume, workspace, title: null, preview: null, updatedAtMs: 0 }));
+  house.driver.setSessions(sessions);
+  await house.send("a", "before", { workspace });
+  house.driver.turns[0]?.emit({ kind: "session", resume: "older" });
+  house.driver.turns[0]?.finish("0");
+  await house.settled();
+  await house.command("a", { name: "new", title: null });
+  await house.send("b", "one", { workspace });
+  const take = async (resume: string): Promise<Notice> => {
+    await house.command("a", { name: "resume", search: resume });
+    await house.press("a", "resume");
+    return lastNotice(house);
+  };
+  expect(await take("s1")).toMatchObject({ kind: "session-held" });
+  expect(await take("older")).toMatchObject({ kind: "session-taken" });
+  house.driver.turns[1]?.emit({ kind: "session", resume: "s1" });
+  await house.settled();
+  expect(await take("s1")).toMatchObject({ kind: "session-held" });
+});
+
 test("/fork copies the present session; without a memory there is nothing to copy", async () => {
   const { house } = await twoAgents();
   await using _house = house;

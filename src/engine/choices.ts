@@ -107,7 +107,7 @@ export async function setModel(
   return reply(work, to, { kind: "model-chosen", driver, model, isRunActive: isRunActive(lane) });
 }
 
-/** One writer per memory: what another conversation works in can only be copied. */
+/** One writer per memory: what another conversation works in, or may work in, can only be copied. */
 export async function takeSession(
   work: Work,
   to: Addressee,
@@ -115,7 +115,8 @@ export async function takeSession(
   session: { readonly driver: string; readonly resume: string; readonly title: string | null },
 ): Promise<Notice> {
   const { driver, resume, title } = session;
-  const holder = await work.tx.holderOf(driver, resume);
+  const holder =
+    (await work.tx.holderOf(driver, resume)) ?? (await work.tx.possibleHolderOf(driver, resume, lane.workspace));
   if (holder !== null && holder !== lane.conversation) {
     const other = await work.tx.lane(holder);
     const copy = await addButton(work, lane.conversation, { kind: "fork", driver, resume, title });

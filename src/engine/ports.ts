@@ -504,6 +504,8 @@ export interface Tx extends ScheduleVerbs {
   sessionFor(conversation: ConversationId, driver: string, fresh: string): Promise<Lane>;
   /** The conversation whose present session has this memory; null when there is none. */
   holderOf(driver: string, resume: string): Promise<ConversationId | null>;
+  /** The conversation whose live run in this directory has not said yet which memory is its, where no session is known to have this one. */
+  possibleHolderOf(driver: string, resume: string, workspace: string): Promise<ConversationId | null>;
   /** The lane's next run works there (a real path), in a new session of the same agent: an agent's memory belongs to its directory. */
   chooseWorkspace(conversation: ConversationId, workspace: string, session: string): Promise<void>;
   chooseDriver(conversation: ConversationId, driver: string): Promise<void>;

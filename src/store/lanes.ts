@@ -25,6 +25,7 @@ type LaneVerbs = Pick<
   | "takeSession"
   | "sessionFor"
   | "holderOf"
+  | "possibleHolderOf"
   | "chooseWorkspace"
   | "chooseDriver"
   | "choosePermissions"
@@ -44,6 +45,7 @@ export function laneVerbs(sql: Sql, now: () => number): LaneVerbs {
     takeSession: async (conversation, session) => takeSession(sql, conversation, session, now()),
     sessionFor: async (conversation, driver, fresh) => sessionFor(sql, conversation, driver, fresh, now()),
     holderOf: async (driver, resume) => holderOf(sql, driver, resume),
+    possibleHolderOf: async (driver, resume, workspace) => possibleHolderOf(sql, driver, resume, workspace),
     chooseWorkspace: async (conversation, workspace, session) => {
       addWorkspace(sql, workspace);
       sql.run("UPDATE lane SET workspace = ?, is_chosen = 1 WHERE conversation = ?", workspace, conversation);
@@ -213,6 +215,19 @@ function holderOf(sql: Sql, driver: string, resume: string): ConversationId | nu
        (SELECT max(newest.rowid) FROM session AS newest WHERE newest.conversation = session.conversation AND newest.driver = ?1)`,
     driver,
     resume,
+  );
+  return holder?.conversation ?? null;
+}
+
+/** A run's new memory is in its agent's own list before the run says that it is its. */
+function possibleHolderOf(sql: Sql, driver: string, resume: string, workspace: string): ConversationId | null {
+  const holder = sql.get<{ conversation: ConversationId }>(
+    `SELECT run.conversation FROM run JOIN session ON session.id = run.session
+     WHERE ${isLive} AND run.workspace = ?3 AND run.driver = ?1 AND session.resume IS NULL
+       AND NOT EXISTS (SELECT 1 FROM session AS known WHERE known.driver = ?1 AND known.resume = ?2)`,
+    driver,
+    resume,
+    workspace,
   );
   return holder?.conversation ?? null;
 }
