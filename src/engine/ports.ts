@@ -378,6 +378,9 @@ export type RunSummary = {
   readonly transcript: Transcript;
 };
 
+/** What a run came to, on one line. */
+export type RunLine = Pick<RunSummary, "durationMs"> & Pick<Transcript, "toolCount" | "usage">;
+
 /**
  * A message on its way to a conversation. `status` is the live status message of a run: the sender draws the newest snapshot;
  * `summary` replaces it with its last state; `answer` is the agent's final text (Markdown).
@@ -394,7 +397,15 @@ export type Outgoing =
     }
   /** No `buttons` in what older versions stored. */
   | { readonly kind: "summary"; readonly summary: RunSummary; readonly buttons?: readonly (readonly Button[])[] }
-  | { readonly kind: "answer"; readonly run: RunId; readonly text: string; readonly about?: string | null }
+  /** `line` and `buttons` where the run has no last line of its own: nothing that could be drawn over was shown of it. */
+  | {
+      readonly kind: "answer";
+      readonly run: RunId;
+      readonly text: string;
+      readonly about?: string | null;
+      readonly line?: RunLine | null;
+      readonly buttons?: readonly (readonly Button[])[];
+    }
   | { readonly kind: "file"; readonly run: RunId; readonly file: OutgoingFile; readonly caption: string | null }
   /** What the agent asks, as it stands. The first of an ask is a message; each further one replaces it (`replaces`). */
   | {

@@ -7,13 +7,14 @@
  */
 import type { TurnEnd } from "../domain/agent-event.ts";
 import type { Button } from "../domain/button.ts";
+import type { ConversationSettings } from "../domain/conversation-settings.ts";
 import type { ItemState } from "../domain/inbox-item.ts";
 import { decide, type LaneDecision, type LaneInput } from "../domain/lane-machine.ts";
 import type { Fault } from "../domain/faults.ts";
 import type { Evidence, RunOutcome, RunOwner } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
 import { expireAsks } from "./asks.ts";
-import type { LiveRun, RunSummary, StoredItem } from "./ports.ts";
+import type { LiveRun, RunLine, RunSummary, StoredItem } from "./ports.ts";
 import { dayOf } from "./reports.ts";
 import { detailButtons } from "./run-details.ts";
 import { occurrenceEnded } from "./occurrences.ts";
@@ -66,7 +67,7 @@ async function settleBy(
   transcript: Transcript,
 ): Promise<void> {
   const live = await liveRun(work, owner);
-  const { decision, session } = await decideFor(work, owner, input);
+  const { decision, session, settings } = await decideFor(work, owner, input);
   const effect = decision.effects.find((candidate) => candidate.kind === "settle");
   if (effect === undefined) throw new Deposed(owner);
   if (!(await work.tx.settleRun(owner, effect.outcome, transcript, work.atMs))) throw new Deposed(owner);
@@ -74,9 +75,10 @@ async function settleBy(
   if (transcript.usage !== null) await work.tx.addUsage(live.session, dayOf(work.atMs), live.driver, transcript.usage);
   const unanswered = await holdUnansweredSteers(work, owner);
   await expireAsks(work, owner);
-  await addSummary(work, live, effect.outcome, transcript);
+  const isSummed = await addSummary(work, live, effect.outcome, transcript);
+  const unsummed = isSummed ? null : { transcript, hasLine: settings.stream === "drafts" && settings.view !== "quiet" };
   if ((await occurrenceEnded(work, item, effect.outcome)) === "told")
-    await tellOutcome(work, live, item, effect.outcome, end, effect.forced);
+    await tellOutcome(work, live, item, effect.outcome, end, effect.forced, unsummed);
   if (unanswered > 0 && effect.outcome.kind !== "stopped") await offerHeld(work, owner.conversation, "steer");
   await endStopWaits(work, owner, "stopped");
   // `/new` during the run left the old session to it; now nothing uses it.
@@ -94,10 +96,14 @@ async function decideFor(
   work: Work,
   owner: RunOwner,
   input: LaneInput,
-): Promise<{ decision: LaneDecision; session: string }> {
+): Promise<{ decision: LaneDecision; session: string; settings: ConversationSettings }> {
   const lane = await work.tx.lane(owner.conversation);
   if (lane === null) throw new Deposed(owner);
-  return { decision: decide(lane.state, input, { queued: 0, capacity: 0 }), session: lane.session.id };
+  return {
+    decision: decide(lane.state, input, { queued: 0, capacity: 0 }),
+    session: lane.session.id,
+    settings: lane.settings,
+  };
 }
 
 async function moveOwnItem(work: Work, live: LiveRun, outcome: RunOutcome): Promise<StoredItem> {
@@ -136,15 +142,15 @@ function itemStateAfter(outcome: RunOutcome): ItemState {
   }
 }
 
-/** The live status message gets its last state, if it was ever shown. */
+/** The live status message gets its last state, if it was ever shown; false when it was not. */
 async function addSummary(
   work: Work,
   live: LiveRun,
   outcome: RunSummary["outcome"],
   transcript: Transcript,
-): Promise<void> {
+): Promise<boolean> {
   const { owner } = live;
-  if (!(await work.tx.endStatus(owner.run))) return;
+  if (!(await work.tx.endStatus(owner.run))) return false;
   // What was asked and answered in detail is kept once, with the run.
   const shown = { ...transcript, details: [] };
   const summary: RunSummary = { run: owner.run, outcome, durationMs: work.atMs - live.startedAtMs, transcript: shown };
@@ -156,7 +162,11 @@ async function addSummary(
     notBeforeMs: 0,
   };
   await work.tx.addOutgoing({ ...row, dedupe: `run:${owner.run}:summary:${outcome.kind}` }, work.atMs);
+  return true;
 }
+
+/** A run without a summary: what that would have shown stands under its last words. A draft is gone with them, and so has its line there. */
+type Unsummed = { readonly transcript: Transcript; readonly hasLine: boolean };
 
 async function tellOutcome(
   work: Work,
@@ -165,14 +175,18 @@ async function tellOutcome(
   outcome: RunOutcome,
   end: TurnEnd,
   forced: boolean,
+  unsummed: Unsummed | null,
 ): Promise<void> {
   const { conversation, run } = live.owner;
   const said = { dedupe: `run:${run}:outcome`, run, replyTo: item.message };
+  const below = async () =>
+    unsummed === null ? [] : await detailButtons(work, conversation, run, unsummed.transcript);
   switch (outcome.kind) {
     case "finished": {
       const text =
         end.kind === "completed" && end.answer.trim() !== "" ? end.answer : "(The agent finished without a text.)";
-      const body = { kind: "answer" as const, run, text, about: item.message };
+      const line = unsummed?.hasLine === true ? lineOf(work, live, unsummed.transcript) : null;
+      const body = { kind: "answer" as const, run, text, about: item.message, line, buttons: await below() };
       await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);
       return;
     }
@@ -181,23 +195,27 @@ async function tellOutcome(
         work,
         conversation,
         { kind: "failed", fault: outcome.fault },
-        { ...said, buttons: await afterFailure(work, live, item, outcome.fault) },
+        { ...said, buttons: [...(await afterFailure(work, live, item, outcome.fault)), ...(await below())] },
       );
       return;
     case "stopped": {
       const { held } = await work.tx.waiting(conversation);
-      const buttons = held > 0 ? await heldButtons(work, conversation) : [];
+      const buttons = [...(held > 0 ? await heldButtons(work, conversation) : []), ...(await below())];
       await say(work, conversation, { kind: "stopped", why: outcome.why, held, forced }, { ...said, buttons });
       return;
     }
     case "preempted":
       return; // the message is back in the queue and will speak when it ends
     case "interrupted":
-      await tellInterrupted(work, live, item, forced, said);
+      await tellInterrupted(work, live, item, forced, said, await below());
       return;
     default:
       outcome satisfies never;
   }
+}
+
+function lineOf(work: Work, live: LiveRun, { toolCount, usage }: Transcript): RunLine {
+  return { durationMs: work.atMs - live.startedAtMs, toolCount, usage };
 }
 
 /** I6: told, and offered again; never repeated by itself. */
@@ -207,9 +225,10 @@ async function tellInterrupted(
   item: StoredItem,
   forced: boolean,
   said: { dedupe: string; run: RunOwner["run"]; replyTo: string | null },
+  below: readonly (readonly Button[])[],
 ): Promise<void> {
   const { conversation } = live.owner;
-  const buttons = await runAgain(work, item);
+  const buttons = [...(await runAgain(work, item)), ...below];
   if (forced) {
     await say(work, conversation, { kind: "stopped", why: "user", held: 0, forced }, { ...said, buttons });
     return;

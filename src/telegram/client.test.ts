@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 const here = () => ({ chat: emulator.owner.chatId, thread: null });
-const file = { name: "answer \u00E9;.md", shownAs: "document", caption: plain("beginning") } as const;
+const file = { name: "answer \u00E9;.md", shownAs: "document", caption: plain("beginning"), keyboard: [] } as const;
 const text = (words: string) => ({ text: plain(words), keyboard: [], replyTo: null });
 const send = (words = "hi"): Promise<Outcome<number>> =>
   client.sendText({ chat: emulator.owner.chatId, thread: null }, text(words), signal);

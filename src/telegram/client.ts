@@ -57,6 +57,8 @@ export type FileMessage = {
   /** Photos and videos are shown in the chat, a photo smaller than it is; Telegram may refuse one for its shape. */
   readonly shownAs: "document" | "photo" | "video";
   readonly caption: FormattedText;
+  /** An album has none. */
+  readonly keyboard: Keyboard;
 };
 
 /** `path` is read while it is sent. */
@@ -154,7 +156,7 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
 
   function upload(to: ReturnType<typeof addressed>, file: FileMessage, signal: AbortSignal) {
     const content = contentOf(file);
-    const caption = captionOf(file);
+    const caption = { ...captionOf(file), ...markup(file.keyboard) };
     switch (file.shownAs) {
       case "photo":
         return uploads.sendPhoto({ ...to, photo: content, ...caption }, foreign(signal));

@@ -21,7 +21,7 @@ import {
   split,
   styled,
 } from "./formatted-text.ts";
-import { clip, type RenderMarkdown, renderStatus } from "./render.ts";
+import { clip, renderLine, type RenderMarkdown, renderStatus } from "./render.ts";
 import { readable } from "./visible.ts";
 
 export type Part =
@@ -68,7 +68,7 @@ export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: D
         ]
       );
     case "answer":
-      return answerParts(body.text, renderMarkdown);
+      return answerParts(body, renderMarkdown);
     case "notice":
       return noticeParts(body);
     case "ask":
@@ -80,14 +80,22 @@ export function compose(body: Sendable, { live, copy, nowMs, renderMarkdown }: D
   }
 }
 
-function answerParts(text: string, renderMarkdown: RenderMarkdown): Part[] {
-  const parts = text.length > answerCharsMax ? null : split(renderMarkdown(text));
-  if (parts === null || parts.length > answerPartsMax) return summarised(text, renderMarkdown);
-  return parts.length === 0 ? [textPart(plain("The turn ended without a text."))] : parts.map((part) => textPart(part));
+/** What the run came to, and its buttons, stand under all of it. */
+function answerParts(body: Outgoing & { kind: "answer" }, renderMarkdown: RenderMarkdown): Part[] {
+  const { text, line = null, buttons = [] } = body;
+  const end = { line: line === null ? [] : [plain("\n\n"), renderLine(line)], keyboard: keyboardOf(buttons) };
+  if (text.length > answerCharsMax) return summarised(text, end, renderMarkdown);
+  const drawn = renderMarkdown(text);
+  const said = drawn.text.trim() === "" ? plain("The turn ended without a text.") : drawn;
+  const parts = split(concat(said, ...end.line));
+  if (parts.length > answerPartsMax) return summarised(text, end, renderMarkdown);
+  return parts.map((part, index) => textPart(part, index === parts.length - 1 ? end.keyboard : []));
 }
 
+type AnswerEnd = { readonly line: readonly FormattedText[]; readonly keyboard: Keyboard };
+
 /** How it begins, what comes after that, and the whole of it as a file. */
-function summarised(text: string, renderMarkdown: RenderMarkdown): Part[] {
+function summarised(text: string, end: AnswerEnd, renderMarkdown: RenderMarkdown): Part[] {
   const source = beginningOf(text.trimStart());
   const beginning = head(renderMarkdown(source), beginningCharsMax);
   const follows = headingsOf(text.trimStart(), source.length);
@@ -99,7 +107,7 @@ function summarised(text: string, renderMarkdown: RenderMarkdown): Part[] {
   const opening = { ...beginning, entities: beginning.entities.slice(0, entitiesMax - 2) };
   return [
     textPart(concat(opening, plain("\n\n"), ...what, styled("italic", `The whole answer is in the file (${size}).`))),
-    writtenFilePart("answer.md", text, plain("The whole answer.")),
+    writtenFilePart("answer.md", text, concat(plain("The whole answer."), ...end.line), end.keyboard),
   ];
 }
 
@@ -136,7 +144,7 @@ const photoBytesMax = 10 * 1024 * 1024;
 
 export function storedFile({ file, caption }: Outgoing & { kind: "file" }, path: string): FileMessage {
   const words = head(plain(readable(caption ?? "")), captionCharsMax);
-  return { name: file.name, content: { kind: "stored", path }, shownAs: shownAs(file), caption: words };
+  return { name: file.name, content: { kind: "stored", path }, shownAs: shownAs(file), caption: words, keyboard: [] };
 }
 
 function shownAs({ name, bytes }: OutgoingFile): FileMessage["shownAs"] {
@@ -144,8 +152,8 @@ function shownAs({ name, bytes }: OutgoingFile): FileMessage["shownAs"] {
   return videoNames.test(name) ? "video" : "document";
 }
 
-function writtenFilePart(name: string, text: string, caption: FormattedText): Part {
-  return { kind: "file", file: { name, content: { kind: "text", text }, shownAs: "document", caption } };
+function writtenFilePart(name: string, text: string, caption: FormattedText, keyboard: Keyboard = []): Part {
+  return { kind: "file", file: { name, content: { kind: "text", text }, shownAs: "document", caption, keyboard } };
 }
 
 function noticeParts({ notice, buttons, replyTo }: Outgoing & { kind: "notice" }): Part[] {

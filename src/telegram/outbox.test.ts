@@ -795,6 +795,30 @@ describe("answers", () => {
     ]);
   });
 
+  it("have the line of their run and its details under all of them, when nothing else shows these", async () => {
+    const world = createWorld();
+    const id = "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCC" as ButtonId;
+    const ended = {
+      line: { durationMs: 34_000, toolCount: 12, usage: null },
+      buttons: [[{ id, action: { kind: "details", run, page: 0 } } as const]],
+    };
+    for (const text of ["done", "words ".repeat(1_000), "word ".repeat(5_000), ""])
+      await world.say({ kind: "answer", run, text, ...ended });
+    await world.clock.advance(20_000);
+    const ends = world.telegram.calls.map(({ method, text, labels: [label] }) => [method, text.slice(-17), label]);
+    const line = "\u2714 34 s \u00B7 12 tools";
+    expect(ends).toEqual([
+      ["text", line, "Details"],
+      ["text", expect.not.stringContaining("tools"), undefined],
+      ["text", line, "Details"],
+      ["text", expect.not.stringContaining("tools"), undefined],
+      ["file", line, "Details"],
+      ["text", line, "Details"],
+    ]);
+    expect(world.telegram.seen[0]).toBe(`text 1: done\n\n${line}`);
+    expect(world.telegram.calls[0]?.entities).toBe(1);
+  });
+
   it("says what follows on the beginning of a long answer, by its headings outside of code", async () => {
     const world = createWorld();
     const section = (name: string) => `## ${name}\n\n\`\`\`sh\n# not a heading\n\`\`\`\n\n${"text ".repeat(1_200)}\n\n`;

@@ -6,7 +6,7 @@ import type { Usage } from "../domain/agent-event.ts";
 import { toolMarks } from "../domain/notices/runs.ts";
 import { duration, plural } from "../domain/wording.ts";
 import type { Transcript } from "../domain/transcript.ts";
-import type { RunSnapshot, RunSummary } from "../engine/ports.ts";
+import type { RunLine, RunSnapshot, RunSummary } from "../engine/ports.ts";
 import { code, concat, type FormattedText, head, plain, styled, tail } from "./formatted-text.ts";
 import { readable, visibleLine } from "./visible.ts";
 
@@ -62,6 +62,11 @@ export function renderSummary(summary: RunSummary): FormattedText {
   return plain(`${outcomeWord(summary.outcome)}${facts(summary.durationMs, summary.transcript)}`);
 }
 
+/** The line of a finished run that stands under its answer. */
+export function renderLine(line: RunLine): FormattedText {
+  return styled("italic", `${outcomeWord({ kind: "finished" })}${facts(line.durationMs, line)}`);
+}
+
 function phaseLine({ state, transcript }: RunSnapshot): FormattedText {
   if (state === "stopping") return plain("\u25A0 Stopping\u2026");
   if (state === "quarantined") return plain("\u26A0 Told to stop; not proven that it ended.");
@@ -108,7 +113,7 @@ function outcomeWord(outcome: RunSummary["outcome"]): string {
   }
 }
 
-function facts(elapsedMs: number, { toolCount, usage }: Transcript): string {
+function facts(elapsedMs: number, { toolCount, usage }: Pick<Transcript, "toolCount" | "usage">): string {
   const parts = [duration(elapsedMs)];
   if (toolCount > 0) parts.push(plural(toolCount, "tool"));
   if (usage !== null && tokensOf(usage) > 0) parts.push(`${short(tokensOf(usage))} tokens`);

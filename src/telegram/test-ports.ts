@@ -356,7 +356,8 @@ export function createScriptedTelegram(): ScriptedTelegram {
       ),
     sendFile(to, file) {
       files.push(file);
-      return met({ method: "file", ...to, text: file.caption.text }, () => nextMessage++);
+      const words = { text: file.caption.text, labels: labels(file.keyboard) };
+      return met({ method: "file", ...to, ...words }, () => nextMessage++);
     },
     async sendAlbum(to, album) {
       files.push(...album);

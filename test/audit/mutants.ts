@@ -334,9 +334,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/settlement.ts",
-        find: "await addSummary(work, live, effect.outcome, transcript);",
+        find: "const isSummed = await addSummary(work, live, effect.outcome, transcript);",
         replace:
-          'if (effect.outcome.kind !== "finished") await work.tx.newSession(owner.conversation, work.newId(), null);\n  await addSummary(work, live, effect.outcome, transcript);',
+          'if (effect.outcome.kind !== "finished") await work.tx.newSession(owner.conversation, work.newId(), null);\n  const isSummed = await addSummary(work, live, effect.outcome, transcript);',
       },
     ],
   },
