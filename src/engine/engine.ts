@@ -158,7 +158,10 @@ export function createEngine(deps: EngineDeps): Engine {
       });
       for (const run of claimed) own(seeThrough(run));
       for (const effect of work.after) carryOut(effect);
-      for (const conversation of work.touched) tellChanged(conversation);
+      for (const conversation of work.touched) {
+        intake.changed(conversation);
+        tellChanged(conversation);
+      }
       return value;
     } catch (error) {
       for (const run of claimed) runs.delete(run.owner.run);

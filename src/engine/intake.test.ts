@@ -118,6 +118,21 @@ describe("what comes in several messages", () => {
     expect(await house.items("a")).toEqual(["done", "done", "merged", "running"]);
   });
 
+  test("a late picture that was sent before the others stands before them, and nobody is told a second time that they wait", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.send("a", "busy");
+    for (const message of ["3", "1", "2"]) {
+      await picture(house, message);
+      await house.clock.advance(quietMs);
+      await arriveAll(house, files);
+    }
+    expect((await house.notices("a")).filter((kind) => kind === "queued")).toHaveLength(1);
+    house.driver.turns[0]?.finish("1");
+    await house.settled();
+    expect(filesGiven(house)).toEqual(["1", "2", "3"]);
+  });
+
   test("the pieces of a text are joined in the order of their messages; what is written later is not", async () => {
     const { house } = await housed();
     await using _house = house;
@@ -235,15 +250,80 @@ describe("a message whose files are on their way", () => {
     expect(files.fetches).toHaveLength(1);
   });
 
-  test("is cancelled meanwhile, and what arrives afterwards changes nothing", async () => {
+  test("has a few of them fetched at a time, and all in their order whichever comes first", async () => {
     const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("read", ["a", "b", "c", "d", "e"], "document"));
+    const under = (): string[] => files.fetches.flatMap(({ file, isOver }) => (isOver ? [] : [file.source]));
+    expect(under()).toEqual(["a", "b", "c"]);
+    files.fetch("c").arrive();
+    files.fetch("b").arrive();
+    await house.settled();
+    expect(under()).toEqual(["a", "d", "e"]);
+    for (const source of ["e", "a", "d"]) files.fetch(source).arrive();
+    await house.settled();
+    expect(filesGiven(house)).toEqual(["a", "b", "c", "d", "e"]);
+    expect(files.fetches).toHaveLength(5);
+  });
+
+  test("tells what is wrong with them in their order, whichever ends first", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("read", ["a", "b"], "document"));
+    files.fetch("b").fail("for-good", "b is empty.");
+    await house.settled();
+    files.fetch("a").fail("for-good", "a is empty.");
+    await house.settled();
+    expect(await lastNotice(house)).toMatchObject({ kind: "files-left-out", reasons: ["a is empty.", "b is empty."] });
+  });
+
+  test("is cancelled meanwhile: its fetches end, and no further one begins", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("read", ["a", "b", "c", "d", "e"], "document"));
+    files.fetch("b").arrive();
+    await house.settled();
+    await house.command("a", { name: "queue" });
+    expect(files.fetches.map(({ isOver }) => isOver)).toEqual([false, true, false, false]);
+    await house.press("a", "cancel", { how: "Cancel 1" });
+    await house.settled();
+    expect(files.fetches.map(({ isOver }) => isOver)).toEqual([true, true, true, true]);
+    expect(await house.items("a")).toEqual(["cancelled", "done", "done"]);
+  });
+
+  test("is joined as one with another meanwhile: its files are fetched for that one", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("one", ["x"], "document"), { message: "1" });
+    await house.give("a", withFiles("two", ["y"], "document"), { message: "2" });
+    await house.send("a", "stop");
+    const [x, y] = [files.fetch("x"), files.fetch("y")];
+    await house.press("a", "held", { how: "run-as-one" });
+    expect([x.isOver, y.isOver]).toEqual([false, true]);
+    x.arrive();
+    await house.settled();
+    files.fetch("y").arrive();
+    await house.settled();
+    expect(filesGiven(house)).toEqual(["x", "y"]);
+  });
+
+  test("is not given up because something else of its conversation changes", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("read", ["x"], "document"));
+    for (const text of ["one", "two"]) await house.send("a", text);
+    await house.send("a", "stop");
+    expect(files.fetches.map(({ isOver }) => isOver)).toEqual([false]);
+  });
+
+  test("is cancelled meanwhile, and what arrives afterwards changes nothing", async () => {
+    const { house } = await housed();
     await using _house = house;
     await house.give("a", withFiles("read", ["x"], "document"));
     await house.send("a", "second");
     await house.command("a", { name: "queue" });
     await house.press("a", "cancel", { how: "Cancel 1" });
     expect(asked(house)).toEqual(["second"]);
-    files.fetch("x").arrive();
     await house.settled();
     expect(await house.items("a")).toEqual(["cancelled", "running", "done", "done"]);
     expect(asked(house)).toEqual(["second"]);

@@ -123,7 +123,12 @@ async function interruptFor(work: Work, item: InboxItem, id: ItemId, lane: Lane)
 export interface Intake {
   /** Brings what the item lacks; returns at once. Asked again meanwhile, it looks again afterwards. */
   complete(item: ItemId): void;
+  /** Something of the conversation changed: what waits no longer is not fetched any further. Returns at once. */
+  changed(conversation: ConversationId): void;
 }
+
+/** Files of one message that are fetched at a time. One hides the pauses of another; more would only share the same line. */
+const fetchedAtOnceMax = 3;
 
 export type IntakeDeps = {
   readonly commit: Commit;
@@ -140,6 +145,8 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { clock, incoming, log, closed } = deps;
   /** The last task of each item: one brings what it lacks, and the next looks again. */
   const tasks = new Map<ItemId, Promise<void>>();
+  /** Items whose files are on their way. */
+  const fetching = new Map<ItemId, Fetching>();
 
   function complete(id: ItemId): void {
     const before = tasks.get(id) ?? Promise.resolve();
@@ -170,13 +177,59 @@ export function createIntake(deps: IntakeDeps): Intake {
         continue;
       }
       parts = joined.length;
-      for (const file of filesOf(item, joined)) {
-        if (file.state !== "sent" || fetched.has(file.file.source)) continue;
-        fetched.set(file.file.source, await incoming.read(file.file, item.conversation, closed));
-      }
+      const wanted = filesOf(item, joined).flatMap((file) => (file.state === "sent" ? [file.file] : []));
+      await fetchAll(
+        item,
+        wanted.filter(({ source }) => !fetched.has(source)),
+        fetched,
+      );
       if (closed.aborted) return;
       const end = await persist(deps, (work) => settleWhole(work, id, parts, fetched), closed);
       if (end === "whole") return;
+    }
+  }
+
+  /** Adds to `fetched` in the order of the files, whichever of them is there first. */
+  async function fetchAll(
+    { id, conversation }: StoredItem,
+    wanted: readonly SentFile[],
+    fetched: Map<string, FetchedFile>,
+  ): Promise<void> {
+    const here = { conversation, over: new AbortController() };
+    const signal = AbortSignal.any([closed, here.over.signal]);
+    const arrived = new Map<string, FetchedFile>();
+    const line = [...new Map(wanted.map((file) => [file.source, file])).values()];
+    const next = line.values();
+    const fetchOn = async (): Promise<void> => {
+      for (const file of next) {
+        if (signal.aborted) return;
+        arrived.set(file.source, await incoming.read(file, conversation, signal));
+      }
+    };
+    fetching.set(id, here);
+    try {
+      await Promise.all(Array.from({ length: fetchedAtOnceMax }, fetchOn));
+    } finally {
+      fetching.delete(id);
+    }
+    for (const { source } of line) {
+      const one = arrived.get(source);
+      if (one !== undefined) fetched.set(source, one);
+    }
+  }
+
+  function changed(conversation: ConversationId): void {
+    for (const [id, here] of fetching) if (here.conversation === conversation) deps.own(endUnwanted(id, here));
+  }
+
+  async function endUnwanted(id: ItemId, { over }: Fetching): Promise<void> {
+    try {
+      const item = await persist(deps, ({ tx }) => tx.item(id), closed);
+      if (item === null || !isIncomplete(item)) over.abort();
+    } catch (error) {
+      // It is fetched to its end then, for nothing.
+      if (!closed.aborted)
+        log.warn({ error, item: id }, "whether a message still waits for its files could not be seen");
     }
   }
 
@@ -187,8 +240,10 @@ export function createIntake(deps: IntakeDeps): Intake {
     await persist(deps, (work) => endBroken(work, id), closed);
   }
 
-  return { complete };
+  return { complete, changed };
 }
+
+type Fetching = { readonly conversation: ConversationId; readonly over: AbortController };
 
 async function endBroken(work: Work, id: ItemId): Promise<void> {
   const item = await work.tx.item(id);
@@ -286,7 +341,7 @@ async function settleFiles(
     return;
   }
   const heard = prompt.text === "" ? heardIn(prompt) : null;
-  if (heard === null) return ready(work, item);
+  if (heard === null) return ready(work, item, wasWhole(item) ? "known" : "new");
   // Beside anything else it is words among words: a stop would end what came with it, unread.
   const isAlone = prompt.files?.length === 1 && prompt.isJoined !== true;
   const request: Request = isAlone
@@ -337,14 +392,27 @@ async function tellHeard(work: Work, item: StoredItem, text: string, isAsked: bo
   await reply(work, item, notice, buttons.length === 0 ? [] : [buttons]);
 }
 
-async function ready(work: Work, item: StoredItem): Promise<void> {
+/** `known`: its person was told its place already. */
+async function ready(work: Work, item: StoredItem, place: "new" | "known" = "new"): Promise<void> {
   await work.tx.setReady(item.id, true);
-  if (item.state === "queued" && item.request.kind === "prompt") await inLine(work, item, item.request.placement);
+  if (item.state === "queued" && item.request.kind === "prompt")
+    await inLine(work, item, item.request.placement, place);
+}
+
+/** What comes late finds that everything before it was fetched. */
+function wasWhole({ request }: StoredItem): boolean {
+  const files = request.kind === "prompt" ? (request.prompt.files ?? []) : [];
+  return files.length > 0 && files.every(({ state }) => state !== "sent");
 }
 
 /** L4: what came whole was handed to the running turn as it came, where the conversation is set to it. */
-async function inLine(work: Work, item: StoredItem, placement: "queue" | "interrupt"): Promise<void> {
-  work.waiting.push(item.id);
+async function inLine(
+  work: Work,
+  item: StoredItem,
+  placement: "queue" | "interrupt",
+  place: "new" | "known" = "new",
+): Promise<void> {
+  if (place === "new") work.waiting.push(item.id);
   const lane = await work.tx.lane(item.conversation);
   if (lane === null || policyFor(item, lane) !== "steer" || placement !== "queue") return;
   await steerNow(work, item.conversation, item.id);

@@ -111,10 +111,10 @@ async function actOn(work: Work, to: Asking, schedule: Schedule, how: ScheduleWa
 }
 
 async function pause(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
+  await endWaiting(work, schedule);
   if (schedule.state !== "active") return show(work, to, schedule, "shown");
   const paused: Schedule = { ...schedule, state: "paused", nextAtMs: null };
   await work.tx.changeSchedule(schedule.id, paused);
-  await endWaiting(work, schedule);
   work.after.push({ kind: "rescheduled" });
   return show(work, to, paused, "paused");
 }
@@ -199,13 +199,14 @@ async function editSchedule(
     return sayWrong(work, to, plan.zone, "A schedule keeps its name.");
   const refusal = refusedOptions(work, options);
   if (refusal !== null) return sayWrong(work, to, plan.zone, refusal);
+  const isTimed = when !== null || zone !== plan.zone;
   const timing = when === null ? againIn(work, plan.timing, zone) : readTiming(work, zone, when);
-  if (timing.kind === "wrong") return sayWrong(work, to, plan.zone, timing.what);
+  if (isTimed && timing.kind === "wrong") return sayWrong(work, to, plan.zone, timing.what);
   const workNow = workFor(options.work ?? plan.work.kind, text ?? (plan.work.kind === "digest" ? "" : plan.work.text));
   if (workNow.kind !== "digest" && workNow.text === "") return sayWrong(work, to, zone, "It needs a text.");
   const now: SchedulePlan = {
     ...plan,
-    timing: timing.timing,
+    timing: isTimed && timing.kind === "timing" ? timing.timing : plan.timing,
     zone,
     work: workNow,
     missed: options.missed ?? plan.missed,
@@ -219,13 +220,12 @@ async function editSchedule(
   if (where === home && choosesAgent(options)) return sayWrong(work, to, zone, ownSessionOnly);
   if (where !== home && (where !== schedule.lane || choosesAgent(options)))
     await openSide(work, lane, where, options, workspace);
-  const isOn = schedule.state === "active" || (schedule.state === "over" && when !== null);
+  const isOn = isTimed && (schedule.state === "active" || schedule.state === "over") && timing.kind === "timing";
   const edited: Schedule = {
     ...schedule,
     lane: where,
     plan: now,
-    state: isOn ? "active" : schedule.state,
-    nextAtMs: isOn ? timing.nextAtMs : null,
+    ...(isOn ? { state: "active", nextAtMs: timing.nextAtMs } : {}),
   };
   if (where !== schedule.lane) await endWaiting(work, schedule);
   await work.tx.changeSchedule(schedule.id, edited);

@@ -3,7 +3,7 @@
  *
  * I7: decided at once; nothing here waits for the run. I8: "Stopped" is not said here, but by the settlement.
  */
-import type { ConversationId } from "../domain/conversation.ts";
+import { type ConversationId, homeOf } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, Priority } from "../domain/inbox-item.ts";
 import { decide, type LaneEffect } from "../domain/lane-machine.ts";
 import { type RunOwner, sameOwner, type StopWhy } from "../domain/run.ts";
@@ -13,14 +13,29 @@ import { endStopWaits, sayQuarantined, settleForced } from "./settlement.ts";
 import { holdQueue, laneCapacity, offerHeld } from "./waiting-line.ts";
 import { heldButtons, reply, say, type Work } from "./work.ts";
 
+/** With what schedules run beside it: a person who says stop means what they see. */
 export async function stopConversation(work: Work, item: InboxItem, id: ItemId, lane: Lane): Promise<void> {
   const { queued } = await work.tx.waiting(lane.conversation);
+  const isStoppedBeside = await stopBeside(work, item, id, lane.conversation);
+  if (isStoppedBeside && lane.state.kind === "idle" && queued === 0) return;
   const decision = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   if (lane.state.kind === "quarantined") {
     await sayQuarantined(work, lane.state.owner, lane.state.evidence, `item:${item.key}:quarantined`);
     if (queued > 0) await offerHeld(work, lane.conversation, "stop");
   }
+}
+
+/** Resolves with whether something is being stopped in a side conversation of this one. */
+async function stopBeside(work: Work, item: InboxItem, id: ItemId, home: ConversationId): Promise<boolean> {
+  const beside = (await work.tx.liveRuns()).filter(
+    ({ owner, state }) => owner.conversation !== home && homeOf(owner.conversation) === home && state !== "quarantined",
+  );
+  for (const { owner } of beside) {
+    const lane = await work.tx.lane(owner.conversation);
+    if (lane !== null) await stopConversation(work, { ...item, conversation: owner.conversation }, id, lane);
+  }
+  return beside.length > 0;
 }
 
 /** S5: every conversation. The command's row stays `running` until each run that it stopped is proven gone, or quarantined. */
