@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { expect } from "vitest";
 import type { Person } from "../emulator/people.ts";
-import { labels } from "./look.ts";
+import { asked, labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
 import { ownSceneTest } from "./scene-test.ts";
 
@@ -22,14 +22,6 @@ function sentBefore(scene: Scene, person: Person, minutes: number, text: string)
     text,
   };
   expect(scene.emulator.pushUpdate({ message })).toBeDefined();
-}
-
-/** What the demo agent was asked, as its answers tell, oldest first. */
-function asked(person: Person): string[] {
-  return person.chat().fromBot.flatMap(({ text, buttons }) => {
-    const found = buttons.length === 0 ? /^You wrote: “(.*)”$/m.exec(text) : null;
-    return found?.[1] === undefined ? [] : [found[1]];
-  });
 }
 
 async function off(scene: Scene): Promise<void> {

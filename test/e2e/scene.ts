@@ -9,6 +9,7 @@ import type { Person } from "../emulator/people.ts";
 import { createModelServer, type Gate, type ModelServer } from "../model/model-server.ts";
 import { scripted } from "../model/script.ts";
 import { type Bridge, startBridge } from "./bridge.ts";
+import { isLive } from "./look.ts";
 import { createHome, type Home } from "./home.ts";
 import { assertBooksBalance, assertDelivered, assertStoppedIsStopped } from "./house-rules.ts";
 import { type ChildKind, shellChild, type ShellChild } from "./shell-child.ts";
@@ -115,9 +116,7 @@ export async function openScene({ driver, env, before, emulator: options }: Scen
       const look = () =>
         person
           .chat()
-          .fromBot.findLast(
-            (message) => message.id > (after?.id ?? 0) && message.buttons.length === 0 && matches(message.text),
-          );
+          .fromBot.findLast((message) => message.id > (after?.id ?? 0) && !isLive(message) && matches(message.text));
       return bridge.until(look, `the answer ${String(wanted)} in ${person.user.first_name}'s chat`, withinMs);
     },
     async aboutToSay(person, text) {

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { MessageView } from "../emulator/chat-view.ts";
 import type { Person } from "../emulator/people.ts";
 import { openDatabase } from "./house-rules.ts";
-import { labels } from "./look.ts";
+import { asked, labels } from "./look.ts";
 import type { Scene } from "./scene.ts";
 import { ownSceneTest } from "./scene-test.ts";
 
@@ -19,14 +19,6 @@ async function stoppedWithTwoWaiting(scene: Scene, person: Person): Promise<Mess
   await scene.said(person, "number 2 in line");
   person.sends("/stop");
   return scene.said(person, "Stopped. 2 messages on hold.");
-}
-
-/** What the demo agent was asked, as its answers tell, oldest first. */
-function asked(person: Person): string[] {
-  return person.chat().fromBot.flatMap(({ text, buttons }) => {
-    const found = buttons.length === 0 ? /^You wrote: “(.*)”$/m.exec(text) : null;
-    return found?.[1] === undefined ? [] : [found[1]];
-  });
 }
 
 test.concurrent("the queue is held and offered back; Run each runs it in its order", async ({ scene, person }) => {
