@@ -189,6 +189,47 @@ export const mutants: readonly Mutant[] = [
     edits: [{ file: "engine/run.ts", find: "if (over.signal.aborted) break;", replace: "" }],
   },
   {
+    rows: ["ST-1"],
+    name: "what is heard after a stop puts its message back in line",
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'if (isAsked) await work.tx.moveItem(item.id, "queued", "held");',
+        replace:
+          'if (item.state === "held") await work.tx.moveItem(item.id, "held", "queued");\n  if (isAsked) await work.tx.moveItem(item.id, "queued", "held");',
+      },
+    ],
+  },
+  {
+    rows: ["ST-1"],
+    name: "what comes of a file is told, whatever became of its message",
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'if (item === null || !isIncomplete(item) || item.request.kind !== "prompt") return "whole";',
+        replace: 'if (item === null || item.request.kind !== "prompt") return "whole";',
+      },
+    ],
+  },
+  {
+    rows: ["ST-1"],
+    name: "what a run says of its memory is written to the session that its conversation has now",
+    edits: [
+      {
+        file: "store/runs.ts",
+        find: '(SELECT session FROM run WHERE id = ?)", resume, owner.run)',
+        replace: '(SELECT session FROM lane WHERE conversation = ?)", resume, owner.conversation)',
+      },
+    ],
+  },
+  {
+    rows: ["ST-1"],
+    name: "an album that was whole begins without the picture that has come since",
+    edits: [
+      { file: "engine/intake.ts", find: "if (whole.isReady) await work.tx.setReady(whole.id, false);", replace: "" },
+    ],
+  },
+  {
     rows: ["VC-1", "N-1", "N-2", "FLD-12"],
     name: "nothing asks whether a run is live in the conversation or its directory",
     edits: [...laneNeverTaken, ...workspaceNeverTaken],
@@ -258,6 +299,29 @@ export const mutants: readonly Mutant[] = [
         find: "await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);",
         replace:
           "if (text.length > 20) await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);",
+      },
+    ],
+  },
+  {
+    rows: ["N-6"],
+    name: "the answer to what came with files is left to the live message",
+    edits: [
+      {
+        file: "engine/settlement.ts",
+        find: "await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);",
+        replace:
+          'if (item.request.kind !== "prompt" || item.request.prompt.files === undefined) await work.tx.addOutgoing({ conversation, run, dedupe: said.dedupe, body, notBeforeMs: 0 }, work.atMs);',
+      },
+    ],
+  },
+  {
+    rows: ["N-6"],
+    name: "a short word that is spoken is taken for noise",
+    edits: [
+      {
+        file: "engine/intake.ts",
+        find: 'return said.length === 0 ? null : said.join("\\n\\n");',
+        replace: 'return said.join("").length < 5 ? null : said.join("\\n\\n");',
       },
     ],
   },

@@ -28,6 +28,8 @@ export type UpdateQueue = {
   readonly pending: readonly Update[];
   readonly offsets: readonly (number | null)[];
   message(text: string, from?: User, chat?: number): void;
+  /** A voice message of Ada's, its file by this name. */
+  voice(file: string): void;
   press(button: ButtonId, from?: User, chat?: number): void;
   getUpdates(
     offset: number | null,
@@ -56,6 +58,11 @@ export function createUpdateQueue(clock: Clock): UpdateQueue {
     message(text, from = ada, chat = from.id) {
       const date = Math.trunc(clock.now() / 1000);
       push({ message: { message_id: nextId, date, chat: chatOf(from, chat), from, text } });
+    },
+    voice(file) {
+      const voice = { file_id: file, file_unique_id: file, duration: 1 };
+      const date = Math.trunc(clock.now() / 1000);
+      push({ message: { message_id: nextId, date, chat: chatOf(ada, ada.id), from: ada, voice } });
     },
     press(data, from = ada, chat = from.id) {
       const message = { message_id: 5, date: 1, chat: chatOf(from, chat), text: "card" };
