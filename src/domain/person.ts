@@ -9,6 +9,9 @@ import type { Command, ItemKey, Request } from "./inbox-item.ts";
 import { parsePermissionMode } from "./permission-mode.ts";
 import { readScheduleCommand } from "./schedule-words.ts";
 
+/** Who sits at the page. There is one: whoever opened the printed link; they own it all. No channel gives a person this id. */
+export const pageUser = "web";
+
 /** From the least to the most: each may do what those before it may. */
 export const roles = ["viewer", "operator", "owner"] as const;
 

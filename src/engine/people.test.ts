@@ -5,7 +5,7 @@ import type { ButtonAction, ButtonId } from "../domain/button.ts";
 import { type ConversationId, telegramConversation, webConversation } from "../domain/conversation.ts";
 import type { ItemKey, Request } from "../domain/inbox-item.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
-import { cleanName, type PairedRole } from "../domain/person.ts";
+import { cleanName, type PairedRole, pageUser } from "../domain/person.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Receipt } from "./ports.ts";
 
@@ -232,6 +232,16 @@ test("the page is its owner's", async () => {
   await world.gives("page", readText("/people"), webConversation("a"));
   expect(await world.states(webConversation("a"))).toEqual(["running", "done"]);
   world.house.driver.turns[0]?.finish("done");
+});
+
+test("the owner at the page acts in a conversation of Telegram as in one of the page", async () => {
+  await using world = await withPeople();
+  await world.gives(pageUser, readText("/cron add daily 7:00 Look at the news"), own(otto));
+  expect(await world.states(own(otto))).toEqual(["done"]);
+  // In their name it fires as well.
+  world.house.clock.advance(24 * 3_600_000);
+  await world.house.engine.fire();
+  expect(await world.house.store.history.schedules()).toMatchObject([{ user: pageUser, state: "active" }]);
 });
 
 describe("being let in (C6, T1)", () => {

@@ -3,7 +3,7 @@
  * here and nowhere else, in the transaction that stores what they sent.
  *
  * 1. The role is that of the item's `user` at the moment of its admission: somebody who was removed is out at once, also for buttons
- *    that are shown already (T4). The page is its owner's.
+ *    that are shown already (T4). The page is its owner's, also where they act from it in a conversation of another channel.
  * 2. A refusal is a row and a text (I4), and changes nothing else: a button that was not theirs to press stays as it was.
  * 3. A stranger is told one code an hour; at most `pairingsMax` wait; a code works once (T1).
  * 4. Where no owner is known, the first is who sends the code that only the terminal shows: never who comes first.
@@ -16,6 +16,7 @@ import {
   cleanName,
   describeRefusal,
   mayAct,
+  pageUser,
   type PairedRole,
   pairedRoles,
   type Pairing,
@@ -55,7 +56,7 @@ export async function roleOfUser(
   conversation: ConversationId,
   user: string,
 ): Promise<Role | null> {
-  if (channelOf(conversation) === "web" || settings.owners.has(user)) return "owner";
+  if (channelOf(conversation) === "web" || user === pageUser || settings.owners.has(user)) return "owner";
   return (await tx.person(user))?.role ?? null;
 }
 

@@ -15,6 +15,7 @@ import { channelOf, type ConversationId, parseConversationId } from "../domain/c
 import type { AskId } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import type { InboxItem, ItemKey, Request as ItemRequest } from "../domain/inbox-item.ts";
+import { pageUser } from "../domain/person.ts";
 import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Engine, Files, History, Log, Workspaces } from "../engine/ports.ts";
@@ -31,9 +32,6 @@ import type { Accepted, Problem, ProblemCode, SentUpload, Uploaded } from "./wir
 
 /** The longest prompt with every character escaped as JSON (six bytes each), and room for the rest. */
 export const bodyBytesMax = promptCharsMax * 6 + 10_000;
-
-/** The person at the page. There is one: whoever opened the printed link. */
-const pageUser = "web";
 
 export type Readiness = { readonly kind: "ready" } | { readonly kind: "not-ready"; readonly why: string };
 
@@ -277,7 +275,8 @@ export function createApp(deps: AppDeps): Hono {
       key: `web:${key}` as ItemKey,
       conversation,
       user: pageUser,
-      message: key,
+      // To another channel it is the id of no message, and nothing can reply to it there.
+      message: channelOf(conversation) === "web" ? key : null,
       priority: "interactive",
       request,
       sentAtMs: deps.now(),
