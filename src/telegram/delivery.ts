@@ -14,10 +14,10 @@ import { createAlbums } from "./album.ts";
 import { renderAsk } from "./ask-card.ts";
 import type { Chats, Delivered } from "./chats.ts";
 import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
-import { type FormattedText, plain } from "./formatted-text.ts";
+import { type FormattedText, ofOrigin, plain } from "./formatted-text.ts";
 import { createLedger } from "./ledger.ts";
 import type { LiveStatuses } from "./live-status.ts";
-import { compose, keyboardOf, marked, type Part, plainer, type Sendable } from "./message-parts.ts";
+import { compose, keyboardOf, marked, type Part, partsOfOrigin, plainer, type Sendable } from "./message-parts.ts";
 import type { ChatPace } from "./pacing.ts";
 import type { Receipt, Receipts } from "./receipts.ts";
 import { type RenderMarkdown, renderSummary } from "./render.ts";
@@ -73,14 +73,15 @@ export function createDelivery(
       live.forget(body.summary.run); // I8: from here on nothing but this is drawn of the run
       const summary = {
         first: `run:${body.summary.run}:status`,
-        text: renderSummary(body.summary),
+        text: ofOrigin(row.origin, renderSummary(body.summary)),
         keyboard: keyboardOf(body.buttons ?? []),
       };
       return redraw(row, summary, address);
     }
     if (body.kind === "ask" && body.replaces !== null) {
       const { text } = renderAsk(body.ask, body.state, await deps.markdown());
-      return redraw(row, { first: body.replaces, text, keyboard: keyboardOf(body.buttons) }, address);
+      const card = { first: body.replaces, text: ofOrigin(row.origin, text), keyboard: keyboardOf(body.buttons) };
+      return redraw(row, card, address);
     }
     if (body.kind === "status" && body.view === "quiet") {
       receipts.want(row.conversation, address.chat, body.about, "running");
@@ -88,7 +89,7 @@ export function createDelivery(
     }
     if (body.kind === "status" && body.stream === "drafts") {
       const view = body.view ?? "normal";
-      if (live.draft({ run: body.run, address, view })) {
+      if (live.draft({ run: body.run, address, view, origin: row.origin })) {
         receipts.want(row.conversation, address.chat, body.about, "running");
         return end(row, "superseded");
       }
@@ -135,8 +136,9 @@ export function createDelivery(
     }
     // A status shows the newest there is (I12).
     const snapshot = body.kind === "status" ? engine.snapshot(body.run) : null;
-    const parts = compose(body, { live: snapshot, copy, nowMs: clock.now(), renderMarkdown });
-    if (parts === null) return end(row, "superseded");
+    const composed = compose(body, { live: snapshot, copy, nowMs: clock.now(), renderMarkdown });
+    if (composed === null) return end(row, "superseded");
+    const parts = partsOfOrigin(row.origin, composed);
     if (!(await outbox.begin(row.id))) return { kind: "free" };
     const result = await sendParts(row, parts, address, pace);
     if (result.kind !== "sent") return result;
@@ -147,7 +149,7 @@ export function createDelivery(
       const keyboard = keyboardOf([[body.stop]]);
       const surface = { kind: "message" as const, message: result.message, keyboard };
       const sent = { run: body.run, address: chats.addressNow(address), surface, shown: snapshot };
-      live.add({ ...sent, view: body.view ?? "normal" }, pace);
+      live.add({ ...sent, view: body.view ?? "normal", origin: row.origin }, pace);
     }
     return { kind: "free" };
   }

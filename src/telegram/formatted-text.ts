@@ -12,8 +12,12 @@ export type FormattedText = { readonly text: string; readonly entities: readonly
 /** Put before a message whose first sending has an unknown outcome (I6). */
 export const repetitionMark = "(possibly repeated) ";
 
-/** Telegram's 4,096 units, less the room for the mark, so that a repeated part is cut where the first one was. */
-export const partCharsMax = 4096 - repetitionMark.length;
+/** The line before what a schedule's run says (T16): whose it is. A name has at most 32 characters. */
+const originLine = (name: string): string => `\u23F0 ${name}\n`;
+const originCharsMax = originLine("").length + 32;
+
+/** Telegram's 4,096 units, less the room for what may come before them, so that a repeated part is cut where the first one was. */
+export const partCharsMax = 4096 - repetitionMark.length - originCharsMax;
 /** Telegram drops what goes beyond, without a word. */
 export const entitiesMax = 100;
 
@@ -44,6 +48,11 @@ export function concat(...pieces: readonly FormattedText[]): FormattedText {
     text += piece.text;
   }
   return { text, entities };
+}
+
+/** Says of which schedule it is; null: of none. */
+export function ofOrigin(origin: string | null, text: FormattedText): FormattedText {
+  return origin === null ? text : concat(plain(originLine(origin)), text);
 }
 
 /** Cuts at a blank line, else a line, else a space, else anywhere but inside a surrogate pair. No part is blank. */

@@ -10,7 +10,7 @@ import type { RunId } from "../domain/run.ts";
 import type { Clock, Engine, Log, RunSnapshot } from "../engine/ports.ts";
 import type { Chats, Delivered } from "./chats.ts";
 import type { Address, Keyboard, Outcome, TelegramClient } from "./client.ts";
-import type { FormattedText } from "./formatted-text.ts";
+import { type FormattedText, ofOrigin } from "./formatted-text.ts";
 import type { ChatPace } from "./pacing.ts";
 import { type RenderMarkdown, renderStatus, type StatusView } from "./render.ts";
 
@@ -36,6 +36,8 @@ export type LiveStatus = {
   readonly address: Address;
   readonly surface: Surface;
   readonly view: StatusView;
+  /** The schedule that it is of. */
+  readonly origin: string | null;
   shown: RunSnapshot;
   shownText: string;
   notBeforeMs: number;
@@ -44,9 +46,9 @@ export type LiveStatus = {
 export interface LiveStatuses {
   readonly all: ReadonlyMap<RunId, LiveStatus>;
   /** It was sent, and shows `shown`. */
-  add(sent: Pick<LiveStatus, "run" | "address" | "surface" | "shown" | "view">, pace: ChatPace): void;
+  add(sent: Pick<LiveStatus, "run" | "address" | "surface" | "shown" | "view" | "origin">, pace: ChatPace): void;
   /** Shows the run as a draft from now on. False where drafts are not possible: a message is to be sent then. */
-  draft(opened: Pick<LiveStatus, "run" | "address" | "view">): boolean;
+  draft(opened: Pick<LiveStatus, "run" | "address" | "view" | "origin">): boolean;
   /** Draws the newest snapshot of a live run. Never rejects for Telegram's sake. */
   edit(status: LiveStatus, pace: ChatPace): Promise<Delivered>;
   /** Nothing more is drawn of this run. */
@@ -85,7 +87,8 @@ export function createLiveStatuses(deps: LiveStatusDeps, chats: Chats, signal: A
       all.delete(status.run);
       return { kind: "free" };
     }
-    const text = renderStatus(snapshot, clock.now(), renderMarkdown, { view: status.view, waiting });
+    const drawn = renderStatus(snapshot, clock.now(), renderMarkdown, { view: status.view, waiting });
+    const text = ofOrigin(status.origin, drawn);
     // I8: from the look at the live run to the request nothing is awaited.
     const outcome: Outcome<null> =
       text.text === status.shownText ? { kind: "done", value: null } : await draw(status, text);
@@ -123,12 +126,12 @@ export function createLiveStatuses(deps: LiveStatusDeps, chats: Chats, signal: A
     add(sent, pace) {
       all.set(sent.run, { ...sent, shownText: "", notBeforeMs: clock.now() + pace.editEveryMs });
     },
-    draft({ run, address, view }) {
+    draft({ run, address, view, origin }) {
       const snapshot = engine.snapshot(run);
       if (address.chat < 0 || draftless.has(address.chat) || snapshot === null) return false;
       const shown = { ...snapshot, transcript: { ...snapshot.transcript } }; // nothing of it is shown yet: all is news
       const surface = { kind: "draft" as const, draft: draftOf(run) };
-      all.set(run, { run, address, view, surface, shown, shownText: "", notBeforeMs: clock.now() });
+      all.set(run, { run, address, view, origin, surface, shown, shownText: "", notBeforeMs: clock.now() });
       return true;
     },
     edit,

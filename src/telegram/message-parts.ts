@@ -17,6 +17,7 @@ import {
   type FormattedText,
   head,
   plain,
+  ofOrigin,
   repetitionMark,
   split,
   styled,
@@ -187,6 +188,11 @@ export function keyboardOf(rows: readonly (readonly Button[])[]): Keyboard {
 
 function label({ action }: Button): string {
   return clip(readable(buttonLabel(action)).replace(/\s+/g, " ").trim(), labelCharsMax) || "\u2026";
+}
+
+/** The first says of which schedule they are. */
+export function partsOfOrigin(origin: string | null, parts: readonly Part[]): Part[] {
+  return parts.map((part, index) => (index === 0 ? mapText(part, (text) => ofOrigin(origin, text)) : part));
 }
 
 /** The same, saying that it may have been said before (I6). */

@@ -866,3 +866,26 @@ describe("the end", () => {
     expect(world.telegram.seen).toEqual(["text 9: private"]);
   });
 });
+
+describe("what a schedule's run says (T16)", () => {
+  it("names the schedule in its status, in every edit of it, and before its answer", async () => {
+    const { outbox, engine, telegram, clock, stop: end } = createWorld();
+    engine.show(run, alice);
+    outbox.add(alice, status, { origin: "nightly" });
+    engine.changed(alice);
+    await clock.settle();
+    engine.show(run, alice, { transcript: { ...emptyTranscript, text: "Half of it is done" } });
+    await clock.advance(5_000);
+    engine.settle(run);
+    outbox.endStatus(run);
+    outbox.add(alice, summary({ kind: "finished" }), { origin: "nightly" });
+    outbox.add(alice, answer("Done"), { origin: "nightly" });
+    outbox.add(alice, answer("Yours"));
+    engine.changed(alice);
+    await clock.advance(20_000);
+    await end();
+    const words = telegram.calls.flatMap(({ method, text }) => (method === "text" || method === "edit" ? [text] : []));
+    expect(words.length).toBeGreaterThan(3);
+    expect(words.filter((text) => !text.startsWith("\u23F0 nightly\n"))).toEqual(["Yours"]);
+  });
+});

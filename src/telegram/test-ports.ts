@@ -109,7 +109,11 @@ export function createRecordedLog(): RecordedLog {
 // ---------------------------------------------------------------- outbox
 
 export type MemoryOutbox = OutboxQueue & {
-  add(conversation: ConversationId, body: Outgoing, options?: { readonly notBeforeMs?: number }): OutboxId;
+  add(
+    conversation: ConversationId,
+    body: Outgoing,
+    options?: { readonly notBeforeMs?: number; readonly origin?: string },
+  ): OutboxId;
   row(id: OutboxId): OutboxRow;
   /** The run is over: see `Tx.endStatus`. */
   endStatus(run: RunId): boolean;
@@ -186,7 +190,7 @@ export function createMemoryOutbox(clock: Clock): MemoryOutbox {
         id,
         conversation,
         run: "run" in body ? body.run : body.kind === "summary" ? body.summary.run : null,
-        origin: null,
+        origin: options?.origin ?? null,
         body,
         state: "pending",
         message: null,

@@ -1,6 +1,6 @@
 /** What Signalbox knows and is asked for: status, usage, the fill of a memory, the log. */
 import type { AccountLimit, AgentLimits, Usage, UsageTally } from "../agent-event.ts";
-import type { ConversationId } from "../conversation.ts";
+import { type ConversationId, sideNameOf } from "../conversation.ts";
 import type { ProcessRef } from "../run.ts";
 import { duration, excerpt, plural } from "../wording.ts";
 import { processes } from "./runs.ts";
@@ -72,12 +72,17 @@ function status(notice: ReportNotice & { kind: "status" }): string {
 
 function laneLine(lane: LaneReport): string {
   const since = lane.elapsedMs === null ? "" : ` for ${duration(lane.elapsedMs)}`;
-  const parts = [`${lane.title ?? lane.conversation}: ${lane.state}${since}`, `in ${lane.workspace}`];
+  const parts = [`${nameOf(lane)}: ${lane.state}${since}`, `in ${lane.workspace}`];
   if (lane.queued > 0) parts.push(`${lane.queued} waiting`);
   if (lane.held > 0) parts.push(`${lane.held} on hold`);
   if (lane.waitsFor !== null) parts.push(`waits for ${lane.waitsFor}`);
   if (lane.background.length > 0) parts.push(`background: ${processes(lane.background)}`);
   return parts.join(", ");
+}
+
+function nameOf({ conversation, title }: LaneReport): string {
+  const side = sideNameOf(conversation);
+  return side === null ? (title ?? conversation) : `\u23F0 ${side}`;
 }
 
 function usage(notice: ReportNotice & { kind: "usage" }): string {
