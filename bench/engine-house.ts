@@ -13,6 +13,7 @@ import { createEngine } from "../src/engine/engine.ts";
 import type { Driver, Engine, IncomingFiles, Log, Store, Turn, TurnRequest, Workspaces } from "../src/engine/ports.ts";
 import { createSystemClock } from "../src/lib/clock.ts";
 import { newId } from "../src/lib/ids.ts";
+import { createTimetable } from "../src/schedule/timetable.ts";
 import { openSqliteStore } from "../src/store/sqlite-store.ts";
 
 export type EngineHouse = AsyncDisposable & {
@@ -66,6 +67,7 @@ export async function openEngineHouse(options: EngineHouseOptions): Promise<Engi
       limits: { stallMs: 600_000, retries: 0, runMsMax: null, costUsdMax: null },
       terminalCommand: () => null,
       pool: () => null,
+      timetable: createTimetable("UTC"),
       version: "bench",
     },
   });
