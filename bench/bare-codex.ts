@@ -4,12 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { agentProgram } from "../test/agents/programs.ts";
 import { findCodex } from "../src/drivers/codex/locate.ts";
 import { permissionsOf } from "../src/drivers/codex/permissions.ts";
+import { prepareCodex } from "../src/drivers/codex/test-stage.ts";
 import { MARKER_VARIABLE } from "../src/lib/process-scan.ts";
 import type { Home } from "../test/e2e/home.ts";
 import type { ModelServer } from "../test/model/model-server.ts";
@@ -135,26 +135,6 @@ export function codexVariables(home: Home): Readonly<Record<string, string>> {
   };
 }
 
-/** Nothing of it leaves the machine: a provider on loopback, no analytics, no plugins to synchronise, no look for updates. */
 export function writeCodexSettings(home: Home, model: ModelServer): void {
-  mkdirSync(join(home.path, "codex"), { mode: 0o700 });
-  writeFileSync(
-    join(home.path, "codex", "config.toml"),
-    `model = "gpt-5.5"
-model_provider = "scripted"
-check_for_update_on_startup = false
-[analytics]
-enabled = false
-[features]
-plugins = false
-[model_providers.scripted]
-name = "scripted"
-base_url = "${model.baseUrl}/v1"
-env_key = "SCRIPTED_MODEL_KEY"
-wire_api = "responses"
-supports_websockets = false
-request_max_retries = 1
-stream_max_retries = 1
-`,
-  );
+  prepareCodex(join(home.path, "codex"), model.baseUrl);
 }

@@ -1,5 +1,6 @@
 /** Files that come in when the test says so: each fetch waits until it is answered, or until its life ends. */
 import type { Attachment, SentFile } from "../src/domain/attachment.ts";
+import type { Request } from "../src/domain/inbox-item.ts";
 import type { FetchedFile, IncomingFiles } from "../src/engine/ports.ts";
 
 export type Fetch = {
@@ -50,6 +51,21 @@ export function createManualFiles(): ManualFiles {
     remove: () => Promise.resolve(0),
   };
 }
+
+/** A message with files by these names, as a channel brings it. */
+export function promptWithFiles(
+  sources: readonly string[],
+  { text = "", kind = "photo", placement = "queue" }: WithFiles = {},
+): Request & { kind: "prompt" } {
+  const files = sources.map((source) => ({ state: "sent" as const, file: sentFile(source, kind) }));
+  return { kind: "prompt", placement, prompt: { text, files } };
+}
+
+type WithFiles = {
+  readonly text?: string;
+  readonly kind?: SentFile["kind"];
+  readonly placement?: "queue" | "interrupt";
+};
 
 /** A file as a channel names it. `source` is its name too. */
 export function sentFile(source: string, kind: SentFile["kind"] = "photo", message = source): SentFile {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createHouse, type Given, type House } from "../../test/engine-house.ts";
-import { createManualFiles, type ManualFiles, sentFile } from "../../test/manual-files.ts";
+import { createManualFiles, type ManualFiles, promptWithFiles } from "../../test/manual-files.ts";
 import type { Notice } from "../domain/notice.ts";
 import { laneCapacity } from "./waiting-line.ts";
 
@@ -26,8 +26,7 @@ async function runOut(house: House): Promise<void> {
 }
 
 async function heardVoice(house: House, files: ManualFiles, words: string): Promise<void> {
-  const file = { state: "sent" as const, file: sentFile("v", "voice") };
-  await house.give("a", { kind: "prompt", placement: "queue", prompt: { text: "", files: [file] } });
+  await house.give("a", promptWithFiles(["v"], { kind: "voice" }));
   files.fetch("v").arrive(words);
   await house.settled();
   house.database.exec(`UPDATE outbox SET message = 'h' WHERE body LIKE '%"heard"%'`); // as the channel numbers it
@@ -156,9 +155,8 @@ test("an album's caption is changed, whichever of its pictures came first", asyn
     ["6", ""],
     ["5", "old"],
   ] as const) {
-    const sent = [{ state: "sent" as const, file: sentFile(message) }];
     const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
-    await house.give("a", { kind: "prompt", placement: "queue", prompt: { text, files: sent } }, { message, part });
+    await house.give("a", promptWithFiles([message], { text }), { message, part });
   }
   await house.clock.advance(quietMs);
   for (const source of ["6", "5"]) {

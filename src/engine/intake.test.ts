@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createHouse, type Given, type House, type HouseOptions } from "../../test/engine-house.ts";
-import { createManualFiles, type ManualFiles, sentFile } from "../../test/manual-files.ts";
+import { createManualFiles, type ManualFiles, promptWithFiles } from "../../test/manual-files.ts";
 import type { FileKind } from "../domain/attachment.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { Request } from "../domain/inbox-item.ts";
@@ -17,8 +17,7 @@ async function housed(options: HouseOptions = {}): Promise<{ house: House; files
 
 /** A message with files; `sources` are their names, and also those of the messages. */
 function withFiles(text: string, sources: readonly string[], kind: FileKind = "photo"): Request {
-  const files = sources.map((source) => ({ state: "sent" as const, file: sentFile(source, kind) }));
-  return { kind: "prompt", placement: "queue", prompt: { text, files } };
+  return promptWithFiles(sources, { text, kind });
 }
 
 async function picture(house: House, message: string, given: Given & { readonly text?: string } = {}) {

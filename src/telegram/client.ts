@@ -135,7 +135,7 @@ const descriptionCharsMax = 160;
 const toastCharsMax = 200;
 
 /** What this program reads; a type that is not named here is never queued for us, and would be denied if it were (T2). */
-const allowedUpdates = [
+export const allowedUpdates = [
   "message",
   "edited_message",
   "callback_query",

@@ -2,19 +2,11 @@
 import type { Update } from "grammy/types";
 
 import { type Count, createCounter } from "../lib/counter.ts";
-import type { Outcome, TelegramClient } from "./client.ts";
+import { allowedUpdates, type Outcome, type TelegramClient } from "./client.ts";
 import type { Denial } from "./parse.ts";
 
-/** Those that are asked for; another one could only come by a change at Telegram. */
-const updateTypes = [
-  "message",
-  "edited_message",
-  "callback_query",
-  "my_chat_member",
-  "stopped_message_generation",
-] as const;
-
-type UpdateType = (typeof updateTypes)[number] | "other";
+/** Another one than those that are asked for could only come by a change at Telegram. */
+type UpdateType = (typeof allowedUpdates)[number] | "other";
 
 export type TelegramFigures = {
   /** Also those that come again because they were not confirmed. */
@@ -39,7 +31,7 @@ export function createTelegramCounts(): TelegramCounts {
   const denied = createCounter<{ readonly reason: Denial }>();
   let retryAfterMs = 0;
   return {
-    received: (update) => updates.add({ type: updateTypes.find((type) => update[type] !== undefined) ?? "other" }),
+    received: (update) => updates.add({ type: allowedUpdates.find((type) => update[type] !== undefined) ?? "other" }),
     denied: (reason) => denied.add({ reason }),
     asked(method, outcome) {
       requests.add({ method, outcome: outcome.kind });

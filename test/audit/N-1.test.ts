@@ -5,24 +5,17 @@
  * whole, and is claimed when its turn comes; a timer only says that it may be.
  */
 import { expect, test } from "vitest";
-import type { FileKind } from "../../src/domain/attachment.ts";
-import type { Request } from "../../src/domain/inbox-item.ts";
 import { createHouse, type House } from "../engine-house.ts";
-import { createManualFiles, sentFile } from "../manual-files.ts";
+import { createManualFiles, promptWithFiles } from "../manual-files.ts";
 import { asked, createJealousDriver, moments, ticks, turnOf } from "./kit.ts";
 
 /** Past every pause in which further parts may come. */
 const quietMs = 5_000;
 
-function withFile(source: string, kind: FileKind): Request {
-  const files = [{ state: "sent" as const, file: sentFile(source, kind) }];
-  return { kind: "prompt", placement: "queue", prompt: { text: "", files } };
-}
-
 async function sendAlbum(house: House, ...messages: readonly string[]): Promise<void> {
   for (const message of messages) {
     const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
-    await house.give("a", withFile(message, "photo"), { message, part });
+    await house.give("a", promptWithFiles([message]), { message, part });
   }
 }
 
@@ -33,7 +26,7 @@ test.each(["photo", "voice", "audio", "video", "document"] as const)(
     const incoming = createManualFiles();
     const house = await createHouse({ driver, incoming });
     await house.send("a", "one");
-    await house.give("a", withFile("x", kind));
+    await house.give("a", promptWithFiles(["x"], { kind }));
     incoming.fetch("x").arrive(kind === "voice" ? "listen" : undefined);
     await house.clock.advance(quietMs);
     expect(asked(house)).toEqual(["one"]);

@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { laneCapacity } from "../../src/engine/waiting-line.ts";
 import { createHouse } from "../engine-house.ts";
-import { createManualFiles, sentFile } from "../manual-files.ts";
+import { createManualFiles, promptWithFiles } from "../manual-files.ts";
 import { asked, turnOf } from "./kit.ts";
 
 test("an interrupt that is refused leaves the run alone, and says that it was refused", async () => {
@@ -41,8 +41,7 @@ test("an interrupt with a picture that is refused leaves the run alone, and fetc
   const house = await createHouse({ incoming });
   await house.send("a", "one");
   await house.sendTogether("a", ...Array.from({ length: laneCapacity }, (_, n) => `waits ${n}`));
-  const files = [{ state: "sent" as const, file: sentFile("1") }];
-  await house.give("a", { kind: "prompt", placement: "interrupt", prompt: { text: "urgent", files } });
+  await house.give("a", promptWithFiles(["1"], { text: "urgent", placement: "interrupt" }));
   expect((await house.notices("a")).at(-1)).toBe("lane-full");
   expect(turnOf(house, 0).interrupts).toEqual([]);
   expect(incoming.fetches).toEqual([]);

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { createHouse } from "../engine-house.ts";
-import { createManualFiles, sentFile } from "../manual-files.ts";
+import { createManualFiles, promptWithFiles } from "../manual-files.ts";
 import { asked, createJealousDriver, moments, ticks, turnOf } from "./kit.ts";
 
 test("messages that are handled at the same time run one after the other, in their order", async () => {
@@ -43,10 +43,7 @@ test("messages whose files come in any order run one after the other, in the ord
   const house = await createHouse({ driver, incoming });
   const sources = ["1", "2", "3"];
   await Promise.all(
-    sources.map((source) => {
-      const files = [{ state: "sent" as const, file: sentFile(source, "document") }];
-      return house.give("a", { kind: "prompt", placement: "queue", prompt: { text: source, files } });
-    }),
+    sources.map((source) => house.give("a", promptWithFiles([source], { text: source, kind: "document" }))),
   );
   for (const source of ["3", "1", "2"]) {
     incoming.fetch(source).arrive();

@@ -6,9 +6,8 @@
  */
 import { expect, test } from "vitest";
 import type { RunSnapshot } from "../../src/engine/ports.ts";
-import type { Request } from "../../src/domain/inbox-item.ts";
 import { createHouse } from "../engine-house.ts";
-import { createManualFiles, sentFile } from "../manual-files.ts";
+import { createManualFiles, promptWithFiles } from "../manual-files.ts";
 import { asked, createJealousDriver, moments, ticks, turnOf, wholeEscalationMs } from "./kit.ts";
 
 const tool = (id: string) => ({ kind: "tool-started", tool: { id, name: "Bash", target: id } }) as const;
@@ -57,20 +56,12 @@ test("a tool message that comes after the end is shown to nobody, and the end is
 /** Past every pause in which further parts may come. */
 const quietMs = 5_000;
 
-const voice: Request = {
-  kind: "prompt",
-  placement: "queue",
-  prompt: { text: "", files: [{ state: "sent", file: sentFile("v", "voice") }] },
-};
+const voice = promptWithFiles(["v"], { kind: "voice" });
 
 /** A picture of the album. */
-function picture(source: string, text = "", placement: "queue" | "interrupt" = "queue") {
-  const request: Request = {
-    kind: "prompt",
-    placement,
-    prompt: { text, files: [{ state: "sent", file: sentFile(source) }] },
-  };
-  return [request, { message: source, part: { of: "album:1:x", opens: true, otherwise: "message" } }] as const;
+function picture(source: string, more: Parameters<typeof promptWithFiles>[1] = {}) {
+  const part = { of: "album:1:x", opens: true, otherwise: "message" } as const;
+  return [promptWithFiles([source], more), { message: source, part }] as const;
 }
 
 test("what is heard after a stop stays on hold with its message, and runs once when a person says so", async () => {
@@ -151,7 +142,7 @@ test("an album that replaces a run is one prompt after its proof, also with a pi
   const incoming = createManualFiles();
   const house = await createHouse({ driver, incoming });
   await house.send("a", "one");
-  await house.give("a", ...picture("1", "look", "interrupt"));
+  await house.give("a", ...picture("1", { text: "look", placement: "interrupt" }));
   await house.give("a", ...picture("2"));
   await house.clock.advance(quietMs);
   for (const source of ["1", "2"]) {
