@@ -162,6 +162,32 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: "background work makes no room",
+    breaks: ["K6"],
+    edits: [{ file: "engine/engine.ts", find: "await makeRoom(work);", replace: "" }],
+  },
+  {
+    name: "background work makes room in its own conversation alone",
+    breaks: ["K6"],
+    edits: [{ file: "store/claims.ts", find: " || isWaitedFor(sql, workspace),", replace: "," }],
+  },
+  {
+    name: "background work keeps the last slot",
+    breaks: ["K6"],
+    edits: [{ file: "store/claims.ts", find: "...others.slice(0, Math.max(0, missing))", replace: "" }],
+  },
+  {
+    name: "background work draws its tickets among those of people's messages",
+    breaks: ["K6"],
+    edits: [
+      {
+        file: "store/readiness.ts",
+        find: 'drawTicket(sql) + (head === "background" ? backgroundTickets : 0)',
+        replace: "drawTicket(sql)",
+      },
+    ],
+  },
+  {
     name: "the newest ticket is served first",
     breaks: ["I9"],
     from: 80,

@@ -1,19 +1,22 @@
 /**
  * I9: within a conversation first in, first out, apart from interrupts and what a person moved; across conversations a lane
- * that could start is passed over by each other lane at most once.
+ * that could start is passed over by each other lane at most once; one whose first is background work, by each other such lane.
+ * K6: background work does not start while a person's message could.
  * S2: after a person's stop nothing that waited starts by itself.
- * L6: what waited through a long time off is offered, and starts only when a person says so.
+ * L6: what a person wrote and waited through a long time off is offered, and starts only when a person says so.
  */
 import type { ConversationId } from "../../src/domain/conversation.ts";
-import type { ItemId } from "../../src/domain/inbox-item.ts";
+import type { ItemId, Priority } from "../../src/domain/inbox-item.ts";
 import type { Change } from "./journal.ts";
 import type { ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
 import { spokenStop } from "./speech.ts";
 
 export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }: RuleContext): Rule {
-  /** How often others started while this lane could have. */
+  /** How often others started while this lane could have, since it drew its ticket. */
   const passedOver = new Map<ConversationId, number>();
+  /** Of the first in line, once it is whole: what a lane draws its ticket for. */
+  const drawnFor = new Map<ConversationId, Priority | null>();
   /** Items up to this one were on hold after a person's stop. */
   const stoppedAt = new Map<ConversationId, ItemId>();
   /** Items that a person took off hold, since they were last put on hold. */
@@ -45,13 +48,13 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       violated("S2", `item ${item.id} starts by itself although its conversation was stopped (by item ${stop})`);
     }
     const waitedMs = bootedAtMs() - item.acceptedAtMs;
-    if (item.id <= newestAtBoot && waitedMs > downtimeMs && !released.has(item.id)) {
+    const isPersons = item.priority === "interactive";
+    if (isPersons && item.id <= newestAtBoot && waitedMs > downtimeMs && !released.has(item.id)) {
       violated("L6", `item ${item.id} had waited ${Math.round(waitedMs / 1000)} s at the boot and starts unasked`);
     }
     for (const lane of mirror.lanes.values()) {
       if (lane.conversation === item.conversation) passedOver.set(lane.conversation, 0);
-      else if (mirror.isStartable(lane)) pass(lane.conversation);
-      else if (mirror.head(lane.conversation)?.isReady !== true) passedOver.set(lane.conversation, 0);
+      else if (mirror.isStartable(lane)) pass(lane.conversation, item);
     }
   }
 
@@ -59,7 +62,11 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
     return isInterrupt(item) || asked.moved.has(item.id) || interrupting.has(item.id);
   }
 
-  function pass(conversation: ConversationId): void {
+  function pass(conversation: ConversationId, starting: ItemRow): void {
+    if (mirror.head(conversation)?.priority === "background") {
+      if (starting.priority === "interactive") return;
+    } else if (starting.priority === "background")
+      violated("K6", `item ${starting.id} is background work and starts before ${conversation}, which could`);
     const times = (passedOver.get(conversation) ?? 0) + 1;
     passedOver.set(conversation, times);
     if (times > mirror.lanes.size - 1) violated("I9", `${conversation} could start and was passed over ${times} times`);
@@ -76,6 +83,15 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
     if (request.kind !== "command" || request.command.name !== "stop") return;
     if (request.command.scope === "conversation") stoppedAt.set(change.conversation, change.id);
     else for (const conversation of mirror.lanes.keys()) stoppedAt.set(conversation, change.id);
+  }
+
+  /** A lane draws a ticket when its first in line becomes whole, and another when that is of the other priority. */
+  function look(conversation: ConversationId): void {
+    const head = mirror.head(conversation);
+    const now = head?.isReady === true ? head.priority : null;
+    if (drawnFor.get(conversation) === now) return;
+    drawnFor.set(conversation, now);
+    passedOver.set(conversation, 0);
   }
 
   return {
@@ -99,14 +115,8 @@ export function rulesOfOrder({ mirror, asked, downtimeMs, bootedAtMs, violated }
       }
     },
     after: (change) => {
-      const isQueued =
-        (change.what === "item-changed" && change.to === "queued") ||
-        (change.what === "item-added" && change.state === "queued");
-      if (!isQueued) return;
-      const item = mirror.items.get(change.id)!;
-      if (mirror.queue(item.conversation).length === 1) passedOver.set(item.conversation, 0);
-      // It draws a new ticket once its first is whole.
-      if (mirror.head(item.conversation)?.isReady !== true) passedOver.set(item.conversation, 0);
+      if (change.what === "item-added" || change.what === "item-changed")
+        look(mirror.items.get(change.id)!.conversation);
     },
   };
 }

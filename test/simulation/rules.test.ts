@@ -241,6 +241,23 @@ describe("what the rules refuse", () => {
     expect(history()).toContain("I9");
   });
 
+  test("background work is passed over by people's messages as often as these come, and by other such work as others are (K6)", () => {
+    const background = (id: number, where = conversation): Change => ({
+      ...(item(id, "queued", prompt(id), where) as Change & { what: "item-added" }),
+      priority: "background",
+    });
+    const run = (of: Change & { what: "item-added" }): readonly Change[] => {
+      const id = `r${of.id}`;
+      const end = [changed(id, "starting", "settled", finished), moved(of.id, "running", "done", id)];
+      return [of, ...begun(id, of.id), ...end];
+    };
+    const several = (of: (id: number) => Change): readonly Change[] =>
+      [2, 3, 4].flatMap((id) => run(of(id) as Change & { what: "item-added" }));
+    expect(setUp().history(background(1, other), ...several(item))).toEqual([]);
+    expect(setUp().history(background(1, other), ...several(background))).toContain("I9");
+    expect(setUp().history(item(1, "queued", prompt(1), other), background(2), ...begun("r2", 2))).toContain("K6");
+  });
+
   test("what starts by itself after a stop, and after a long time off (S2, L6)", () => {
     expect(setUp().history(item(1), item(2, "done", stop), ...begun("r1", 1))).toContain("S2");
     const old = { ...item(1), acceptedAtMs: -3_600_000 } as Change;

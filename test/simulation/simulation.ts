@@ -431,7 +431,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     readJournal();
     if (life === null || life.isCut()) return;
     chat.check();
-    if (phase === "open") checks.progress();
+    if (phase === "open") {
+      checks.progress();
+      checks.room();
+    }
     checks.stops();
   }
 
