@@ -68,7 +68,7 @@ type WithFiles = {
 };
 
 /** A file as a channel names it. `source` is its name too. */
-export function sentFile(source: string, kind: SentFile["kind"] = "photo", message = source): SentFile {
+function sentFile(source: string, kind: SentFile["kind"] = "photo", message = source): SentFile {
   return { kind, source, message, name: source, mediaType: null, bytes: 1, seconds: null };
 }
 
