@@ -292,6 +292,8 @@ async function openPage(house: House, listen: NonNullable<Config["web"]>, around
       permissions: config.permissions,
       workspaceDefault: workspace,
       runsMax: config.runsMax,
+      timetable: createTimetable(),
+      owners: new Set(config.telegram?.users.map(String)),
       version,
       agent: {
         name,

@@ -11,14 +11,14 @@ import { bodyLimit } from "hono/body-limit";
 import { getCookie, setCookie } from "hono/cookie";
 import * as v from "valibot";
 
-import { channelOf, type ConversationId, parseConversationId } from "../domain/conversation.ts";
+import { channelOf, type ConversationId, homeOf, parseConversationId } from "../domain/conversation.ts";
 import type { AskId } from "../domain/ask.ts";
 import type { ButtonId } from "../domain/button.ts";
 import type { InboxItem, ItemKey, Request as ItemRequest } from "../domain/inbox-item.ts";
 import { pageUser } from "../domain/person.ts";
 import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { readText } from "../domain/typed-text.ts";
-import type { Engine, Files, History, Log, Workspaces } from "../engine/ports.ts";
+import type { Clock, Engine, Files, History, Log, Timetable, Workspaces } from "../engine/ports.ts";
 import { createCounter } from "../lib/counter.ts";
 import { type Access, cookieLifeMs, cookieName, isOwnHost, isOwnOrigin } from "./access.ts";
 import type { Events } from "./events.ts";
@@ -26,9 +26,11 @@ import { attachment, findSent, openFile } from "./downloads.ts";
 import { type GateReason, gatePage, gateStyle } from "./gate-page.ts";
 import { type MetricsDeps, metricsType, readMetrics } from "./metrics.ts";
 import type { PageFiles } from "./page-files.ts";
+import { checkWhen } from "./schedule-check.ts";
+import { createScheduleOrders } from "./schedule-orders.ts";
 import type { Views } from "./views.ts";
 import type { Uploads } from "./uploads.ts";
-import type { Accepted, Problem, ProblemCode, SentUpload, Uploaded } from "./wire.ts";
+import type { Accepted, Problem, ProblemCode, ScheduleAnswer, ScheduleCheck, SentUpload, Uploaded } from "./wire.ts";
 
 /** The longest prompt with every character escaped as JSON (six bytes each), and room for the rest. */
 export const bodyBytesMax = promptCharsMax * 6 + 10_000;
@@ -39,7 +41,7 @@ export type AppDeps = {
   readonly access: Access;
   readonly events: Events;
   readonly views: Views;
-  readonly engine: Pick<Engine, "accept">;
+  readonly engine: Pick<Engine, "accept" | "watch">;
   readonly history: Pick<History, "lanes" | "messages" | "figures">;
   readonly pools: MetricsDeps["pools"];
   readonly telegram: MetricsDeps["telegram"];
@@ -49,6 +51,8 @@ export type AppDeps = {
   readonly files: Pick<Files, "find">;
   readonly uploads: Pick<Uploads, "receive">;
   readonly chooseWorkspace: Workspaces["choose"];
+  readonly timetable: Timetable;
+  readonly clock: Clock;
   readonly log: Log;
   readonly now: () => number;
   readonly ready: () => Promise<Readiness>;
@@ -80,6 +84,14 @@ const answerSchema = v.strictObject({
 });
 const stopSchema = v.strictObject({ key: keySchema, scope: v.picklist(["conversation", "all"]) });
 
+/** What follows `/cron`: a prompt with its options. */
+const scheduleSchema = v.strictObject({ key: keySchema, typed: v.pipe(v.string(), v.maxLength(promptCharsMax)) });
+const checkSchema = v.strictObject({
+  conversation: v.string(),
+  when: v.pipe(v.string(), v.maxLength(200)),
+  zone: v.nullable(v.pipe(v.string(), v.maxLength(100))),
+});
+
 const headers: Readonly<Record<string, string>> = {
   "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   "Cache-Control": "no-store",
@@ -95,6 +107,7 @@ export function createApp(deps: AppDeps): Hono {
   const cookie = cookieName(deps.listen.port);
   const isSignedIn = (c: Context): boolean => access.isCookieValid(getCookie(c, cookie) ?? "");
 
+  const orders = createScheduleOrders(deps);
   const denied = createCounter<{ readonly reason: Denial }>();
 
   function deny(c: Context, reason: Exclude<Denial, "link-invalid">, status: 401 | 403 | 421): Response {
@@ -244,6 +257,34 @@ export function createApp(deps: AppDeps): Hono {
     return accept(c, id, body.key, { kind: "command", command: { name: "stop", scope: body.scope } }, null);
   });
 
+  app.get("/api/schedules", async (c) => c.json(await views.schedules()));
+
+  app.get("/api/schedules/:id/history", async (c) => {
+    const id = Number(c.req.param("id"));
+    const history = Number.isSafeInteger(id) ? await views.scheduleHistory(id) : null;
+    return history === null ? problem(c, 404, "not-found") : c.json(history);
+  });
+
+  app.post("/api/schedules/check", async (c) => {
+    const body = await read(c, checkSchema);
+    if (body === null) return problem(c, 400, "bad-request");
+    const zone = body.zone ?? (await zoneOf(body.conversation));
+    return c.json(checkWhen(body.when, zone, deps.timetable, deps.now()) satisfies ScheduleCheck);
+  });
+
+  app.post("/api/conversations/:id/schedules", async (c) => {
+    const id = await schedulingConversation(c);
+    const body = await read(c, scheduleSchema);
+    if (id === null) return problem(c, 404, "not-found");
+    if (body === null) return problem(c, 400, "bad-request");
+    const command = { name: "cron", typed: body.typed } as const;
+    try {
+      return c.json((await orders.give(itemOf(id, body.key, { kind: "command", command }))) satisfies ScheduleAnswer);
+    } catch (error) {
+      return notStored(c, id, error);
+    }
+  });
+
   app.all("/api/*", (c) => problem(c, 404, "not-found"));
 
   app.get("*", (c) => {
@@ -264,14 +305,22 @@ export function createApp(deps: AppDeps): Hono {
     return (await deps.history.lanes()).find(({ conversation }) => conversation === id)?.conversation ?? null;
   }
 
-  async function accept(
-    c: Context,
-    conversation: ConversationId,
-    key: string,
-    request: ItemRequest,
-    workspace: string | null,
-  ): Promise<Response> {
-    const item: InboxItem = {
+  /** The home of what is named. One of the page's is opened when it is first used, as by a message. */
+  async function schedulingConversation(c: Context): Promise<ConversationId | null> {
+    const id = parseConversationId(c.req.param("id") ?? "");
+    if (id === null) return null;
+    const home = homeOf(id);
+    if (channelOf(home) === "web") return home;
+    return (await deps.history.lanes()).some(({ conversation }) => conversation === home) ? home : null;
+  }
+
+  async function zoneOf(conversation: string): Promise<string> {
+    const lane = (await deps.history.lanes()).find((one) => one.conversation === conversation);
+    return lane?.settings.zone ?? deps.timetable.zone;
+  }
+
+  function itemOf(conversation: ConversationId, key: string, request: ItemRequest): InboxItem {
+    return {
       key: `web:${key}` as ItemKey,
       conversation,
       user: pageUser,
@@ -281,16 +330,28 @@ export function createApp(deps: AppDeps): Hono {
       request,
       sentAtMs: deps.now(),
     };
+  }
+
+  async function accept(
+    c: Context,
+    conversation: ConversationId,
+    key: string,
+    request: ItemRequest,
+    workspace: string | null,
+  ): Promise<Response> {
     try {
+      const item = itemOf(conversation, key, request);
       const [receipt] = await deps.engine.accept([item], ...(workspace === null ? [] : [{ workspace }]));
       return c.json({ fresh: receipt?.fresh ?? false, toast: receipt?.toast ?? null } satisfies Accepted);
     } catch (error) {
-      log.error(
-        { conversation, error: error instanceof Error ? error.name : "unknown" },
-        "an item of the page was not stored",
-      );
-      return problem(c, 503, "not-stored");
+      return notStored(c, conversation, error);
     }
+  }
+
+  function notStored(c: Context, conversation: ConversationId, error: unknown): Response {
+    const name = error instanceof Error ? error.name : "unknown";
+    log.error({ conversation, error: name }, "an item of the page was not stored");
+    return problem(c, 503, "not-stored");
   }
 
   return app;

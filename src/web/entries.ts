@@ -5,6 +5,7 @@
  * 2. What is shown in a place of its own (the live run, the queue, what is on hold) is not among the entries.
  */
 import type { AskId } from "../domain/ask.ts";
+import { type ConversationId, sideNameOf } from "../domain/conversation.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
 import type { RunId } from "../domain/run.ts";
 import type { OutboxId, OutboxRow, Outgoing, StoredItem } from "../engine/ports.ts";
@@ -87,16 +88,18 @@ function placeRow(row: OutboxRow, asks: Asks, buttons: LiveButtons): Placed[] {
 }
 
 function askEntry(
-  { id, createdAtMs: atMs }: OutboxRow,
+  { id, origin: ranFor, conversation, createdAtMs: atMs }: OutboxRow,
   asked: { readonly first: OutboxId; readonly newest: Outgoing & { kind: "ask" } } | undefined,
   buttons: LiveButtons,
 ): Entry | null {
   if (asked === undefined || asked.first !== id) return null;
   const { newest } = asked;
+  const origin = originIn(conversation, ranFor);
   const isOver = newest.state.kind === "open" && !buttons.isWaiting(newest);
   return {
     kind: "ask",
     id: `m${id}`,
+    origin,
     ask: newest.id,
     about: newest.ask,
     state: isOver ? { kind: "expired" } : newest.state,
@@ -105,26 +108,32 @@ function askEntry(
   };
 }
 
+/** In a side conversation all is said by its schedule. */
+function originIn(conversation: ConversationId, origin: string | null): string | null {
+  return sideNameOf(conversation) === null ? origin : null;
+}
+
 type PlainRow = Omit<OutboxRow, "body"> & { readonly body: Exclude<Outgoing, { kind: "ask" }> };
 
 function rowEntry(row: PlainRow, buttons: LiveButtons): Entry | null {
   const { body, createdAtMs: atMs } = row;
   const id = `m${row.id}`;
+  const origin = originIn(row.conversation, row.origin);
   switch (body.kind) {
     case "status":
       return null; // the live run is drawn from its snapshot
     case "answer":
-      return { kind: "answer", id, markdown: body.text, atMs };
+      return { kind: "answer", id, origin, markdown: body.text, atMs };
     case "summary": {
       const { outcome, durationMs, transcript } = body.summary;
       const text = outcome.kind === "finished" ? "" : transcript.text; // a finished run's text is its answer
       const { tools, toolCount, notices, usage, context, diff } = transcript;
       const done = { tools, toolCount, notices, usage, context, diff };
-      return { kind: "summary", id, outcome: outcome.kind, durationMs, text, ...done, atMs };
+      return { kind: "summary", id, origin, outcome: outcome.kind, durationMs, text, ...done, atMs };
     }
     case "file": {
       const { id: file, name, bytes } = body.file;
-      return { kind: "file", id, file, name, bytes, caption: body.caption, atMs };
+      return { kind: "file", id, origin, file, name, bytes, caption: body.caption, atMs };
     }
     case "notice":
       return isShownElsewhere(body.notice)
@@ -132,6 +141,7 @@ function rowEntry(row: PlainRow, buttons: LiveButtons): Entry | null {
         : {
             kind: "notice",
             id,
+            origin,
             notice: body.notice.kind,
             tone: toneOf(body.notice),
             text: describeNotice(body.notice, "web"),

@@ -63,6 +63,21 @@ async function opened(events: ReturnType<typeof createEvents>, since: string | n
 }
 
 describe("a tab", () => {
+  it("tells that the times of schedules changed, once however often, also to a tab that comes back", async () => {
+    const { events } = start();
+    const cursor = events.cursor();
+    const tab = tabOf(events.open(null));
+    await tab.raw();
+    events.listener.rescheduled?.();
+    events.listener.changed(here);
+    events.listener.rescheduled?.();
+    const told = (await tab.next()) ?? [];
+    expect(told.map(({ event }) => event)).toEqual(["changed", "rescheduled"]);
+    const back = tabOf(events.open(cursor));
+    await back.raw();
+    expect((await back.next())?.map(({ event }) => event)).toEqual(["changed", "rescheduled"]);
+  });
+
   it("is told of a change at once, with an id to come back with", async () => {
     const { events } = start();
     const tab = await opened(events, events.cursor());

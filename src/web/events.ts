@@ -42,6 +42,9 @@ export type Events = {
   close(): void;
 };
 
+/** Stands among the conversations for what changed in the times of schedules. */
+const ofSchedules = "schedules";
+
 /** One open tab. `seq` is the newest change that it was told of. */
 type Tab = {
   seq: number;
@@ -59,19 +62,14 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
   const tabs = new Set<Tab>();
   const encoder = new TextEncoder();
   /** The newest change of each conversation, oldest first: an older one says nothing that the page would not fetch. */
-  const changes = new Map<ConversationId, number>();
+  const changes = new Map<ConversationId | typeof ofSchedules, number>();
   let seq = 0;
   let forgottenSeq = 0;
   let isClosed = false;
 
   const listener: EngineListener = {
-    changed(conversation) {
-      seq += 1;
-      changes.delete(conversation);
-      changes.set(conversation, seq);
-      forgetOldest();
-      for (const tab of tabs) tab.wake.resolve();
-    },
+    changed: noteChange,
+    rescheduled: () => noteChange(ofSchedules),
     progressed({ owner }) {
       for (const tab of tabs) {
         // A tab that already has something to show is awake, or waits for its next turn.
@@ -81,6 +79,14 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
       }
     },
   };
+
+  function noteChange(what: ConversationId | typeof ofSchedules): void {
+    seq += 1;
+    changes.delete(what);
+    changes.set(what, seq);
+    forgetOldest();
+    for (const tab of tabs) tab.wake.resolve();
+  }
 
   function forgetOldest(): void {
     const oldest = changes.entries().next().value;
@@ -119,10 +125,10 @@ export function createEvents({ clock, life, engine }: EventsDeps): Events {
       tab.needsReset = false;
       text += event(tab, "reset", {});
     }
-    for (const [conversation, at] of changes) {
+    for (const [what, at] of changes) {
       if (at <= tab.seq) continue;
       tab.seq = at;
-      text += event(tab, "changed", { conversation });
+      text += what === ofSchedules ? event(tab, "rescheduled", {}) : event(tab, "changed", { conversation: what });
     }
     if (tab.moved.size > 0 && nowMs >= tab.progressFromMs) {
       tab.progressFromMs = nowMs + progressGapMs;

@@ -1,5 +1,5 @@
 /** A lane as a list shows it: what it is called, how it stands, and what its queue waits for. Pure. */
-import { channelOf } from "../domain/conversation.ts";
+import { channelOf, homeOf, sideNameOf } from "../domain/conversation.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { RunId } from "../domain/run.ts";
 import type { Lane, LiveRun } from "../engine/ports.ts";
@@ -24,6 +24,7 @@ export function laneView(lane: LaneRow, floor: Floor, usedAtMs: number | null): 
     conversation: lane.conversation,
     channel: channelOf(lane.conversation),
     name: nameOf(lane),
+    home: homeIn(lane, floor),
     workspace: lane.workspace,
     state: laneState(lane, run),
     driver: run?.driver ?? null,
@@ -65,8 +66,20 @@ function waitsFor(lane: LaneRow, { lanes, live, runsMax }: Floor): WaitsFor | nu
   return live.length >= runsMax ? { kind: "slot" } : null;
 }
 
-/** The engine takes the first thing said for a title; before it there is only the address. */
-function nameOf({ conversation, title }: Lane): string {
+function homeIn({ conversation }: Lane, { lanes }: Floor): LaneView["home"] {
+  if (sideNameOf(conversation) === null) return null;
+  const home = lanes.find((one) => one.conversation === homeOf(conversation));
+  return { conversation: homeOf(conversation), name: home === undefined ? homeOf(conversation) : nameOf(home) };
+}
+
+/**
+ * The engine takes the first thing said for a title; before it there is only the address. A side conversation is called what its schedule is
+ * called.
+ */
+export function nameOf({ conversation, title }: Pick<Lane, "conversation" | "title">): string {
+  const side = sideNameOf(conversation);
+  if (side !== null) return side;
   if (title !== null) return title;
+  if (conversation === "web:main") return "Main thread";
   return channelOf(conversation) === "telegram" ? `Telegram ${conversation.slice("telegram:".length)}` : "Page thread";
 }

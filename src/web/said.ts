@@ -23,6 +23,7 @@ export function saidEntry(item: StoredItem): Entry | null {
     text: textOf(item.request),
     isCommand: item.request.kind === "command",
     isInterrupt: isInterrupt(item.request),
+    by: whoAsked(item.request),
     state: item.state === "cancelled" && item.run !== null ? "stopped" : item.state,
     atMs: item.acceptedAtMs,
   };
@@ -45,6 +46,11 @@ function pageKey(item: StoredItem): string | null {
 
 function isInterrupt(request: Request): boolean {
   return request.kind === "prompt" && request.placement === "interrupt";
+}
+
+function whoAsked(request: Request): (Entry & { kind: "said" })["by"] {
+  if (request.kind !== "occurrence") return "person";
+  return request.trigger === "person" ? "schedule-now" : "schedule";
 }
 
 function textOf(request: Request): string {

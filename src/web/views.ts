@@ -1,22 +1,27 @@
 /**
  * What the page is shown, read from the history and the newest snapshots. Reading never locks and never blocks a run (I12).
- * How each thing looks is in lane-view.ts, run-view.ts, entries.ts, said.ts and live-buttons.ts; here is what is read for it.
+ * How each thing looks is in lane-view.ts, run-view.ts, entries.ts, said.ts, live-buttons.ts and schedule-view.ts; here is what is read for it.
  */
 import { channelOf, type ConversationId } from "../domain/conversation.ts";
 import { filesMax, promptCharsMax } from "../domain/prompt.ts";
 import { commandList } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
+import type { Schedule } from "../domain/schedule.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
-import type { Engine, History, LiveRun, RunSnapshot } from "../engine/ports.ts";
+import type { Engine, History, LiveRun, RunSnapshot, Timetable } from "../engine/ports.ts";
 import { entriesOf, entriesShownMax } from "./entries.ts";
 import { byActivity, type Floor, type LaneRow, laneView } from "./lane-view.ts";
 import { findLiveButtons } from "./live-buttons.ts";
 import { runView } from "./run-view.ts";
 import { waitingOf } from "./said.ts";
-import type { Agent, ConversationView, Cursor, LaneView, Overview } from "./wire.ts";
+import { occurrenceView, scheduleHomes, scheduleView } from "./schedule-view.ts";
+import type { Agent, ConversationView, Cursor, LaneView, Overview, ScheduleHistory, SchedulesView } from "./wire.ts";
 
 /** A list that is still read. What does not fit is counted. */
 export const lanesShownMax = 200;
+export const schedulesShownMax = 200;
+/** Weeks of a daily schedule. */
+const occurrencesShownMax = 50;
 
 export type ViewsDeps = {
   readonly engine: Pick<Engine, "snapshot">;
@@ -27,16 +32,22 @@ export type ViewsDeps = {
   readonly workspaceDefault: string;
   readonly permissions: PermissionMode;
   readonly runsMax: number;
+  readonly timetable: Timetable;
+  /** Who is an owner whatever is stored: ids of people in Telegram. */
+  readonly owners: ReadonlySet<string>;
 };
 
 export type Views = {
   /** `cursor` must be read before the history is, so that nothing that changes meanwhile is missed. */
   overview(cursor: Cursor): Promise<Overview>;
   conversation(id: ConversationId): Promise<ConversationView>;
+  schedules(): Promise<SchedulesView>;
+  /** Null: there is no such schedule. */
+  scheduleHistory(id: number): Promise<ScheduleHistory | null>;
 };
 
 export function createViews(deps: ViewsDeps): Views {
-  const { history, engine, runsMax } = deps;
+  const { history, engine, runsMax, timetable } = deps;
 
   async function readFloor(): Promise<Floor> {
     const [lanes, live] = await Promise.all([history.lanes(), history.liveRuns()]);
@@ -92,7 +103,37 @@ export function createViews(deps: ViewsDeps): Views {
         isCut: items.length === entriesShownMax || rows.length === entriesShownMax,
       };
     },
+
+    async schedules() {
+      const [floor, all, { people }] = await Promise.all([readFloor(), history.schedules(), history.access()]);
+      const shown = all.toSorted(byNextTime).slice(0, schedulesShownMax);
+      const schedules = shown.map(async (one) => {
+        const [last = null] = await history.occurrences(one.id, 1);
+        return scheduleView(one, last, floor, timetable);
+      });
+      return {
+        nowMs: deps.now(),
+        schedules: await Promise.all(schedules),
+        schedulesHidden: all.length - shown.length,
+        homes: scheduleHomes(floor, { owners: deps.owners, people }, timetable.zone),
+      };
+    },
+
+    async scheduleHistory(id) {
+      const schedule = (await history.schedules()).find((one) => one.id === id);
+      if (schedule === undefined) return null;
+      const { zone } = schedule.plan;
+      const occurrences = await history.occurrences(schedule.id, occurrencesShownMax);
+      const views = occurrences.map((one) => occurrenceView(one, zone, timetable));
+      return { name: schedule.name, zone, occurrences: views };
+    },
   };
+}
+
+/** What fires soonest first; then what is paused, then what is over, by name. */
+function byNextTime(a: Schedule, b: Schedule): number {
+  const rank = ({ state }: Schedule): number => (state === "active" ? 0 : state === "paused" ? 1 : 2);
+  return rank(a) - rank(b) || (a.nextAtMs ?? 0) - (b.nextAtMs ?? 0) || a.name.localeCompare(b.name);
 }
 
 /** A run whose process is not ours any more (quarantined at boot) has a row and nothing else. */

@@ -1,5 +1,6 @@
 /** The real server on a free port of loopback, in front of the fake engine; and a browser that signed in. */
 import { checkWorkspace } from "../drivers/workspace-choice.ts";
+import { createTimetable } from "../schedule/timetable.ts";
 import { join } from "node:path";
 
 import { createFakeEngine, createStepClock, type FakeEngine, type StepClock } from "./fake-engine.test-kit.ts";
@@ -58,6 +59,8 @@ export async function startWebKit(changes: Partial<WebDeps> & { runsMax?: number
     runsMax,
     version: "0.1.0",
     agent: { name: "fake", version: null, isDemo: false },
+    timetable: createTimetable("Europe/Berlin"),
+    owners: new Set(["4242"]),
     pools: () => [],
     telegram: () => null,
     ready: async () => kit.readiness,

@@ -8,7 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import type { PermissionMode } from "../domain/permission-mode.ts";
-import type { Clock, Engine, Files, History, Log, NewId, Workspaces } from "../engine/ports.ts";
+import type { Clock, Engine, Files, History, Log, NewId, Timetable, Workspaces } from "../engine/ports.ts";
 import { createAccess, isEveryAddress } from "./access.ts";
 import type { AppDeps, Readiness } from "./app.ts";
 import { createEvents, tabsMax } from "./events.ts";
@@ -46,6 +46,9 @@ export type WebDeps = {
   readonly runsMax: number;
   readonly version: string;
   readonly agent: Agent;
+  readonly timetable: Timetable;
+  /** Who is an owner whatever is stored: ids of people in Telegram. */
+  readonly owners: ReadonlySet<string>;
   /** Of every agent that was loaded. */
   readonly pools: AppDeps["pools"];
   /** What the Telegram channel has counted; null without one. */

@@ -12,6 +12,7 @@ import type { ItemState } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { RunOutcome } from "../domain/run.ts";
+import type { MissedPolicy, OccurrenceTrigger, SchedulePlan, ScheduleWork } from "../domain/schedule.ts";
 import type { Phase, ToolRecord, Transcript } from "../domain/transcript.ts";
 
 /** Where a reader of the event stream stands: "<life of the server>.<sequence>". Opaque to the page. */
@@ -43,6 +44,8 @@ export type LaneView = {
   readonly channel: ChannelName;
   /** What a list calls it: its title, else the head of the first thing said. */
   readonly name: string;
+  /** Of a side conversation, in which schedules run: the one that it belongs to. */
+  readonly home: { readonly conversation: string; readonly name: string } | null;
   readonly workspace: string;
   readonly state: LaneViewState;
   readonly driver: string | null;
@@ -104,7 +107,7 @@ export type Waiting = {
   readonly buttons: readonly ButtonView[];
 };
 
-/** `id` is unique in the conversation and stable. */
+/** `id` is unique in the conversation and stable. `origin` names the schedule whose run said it, where others say something as well. */
 export type Entry =
   | {
       readonly kind: "said";
@@ -113,14 +116,23 @@ export type Entry =
       readonly text: string;
       readonly isCommand: boolean;
       readonly isInterrupt: boolean;
+      /** A schedule's time came; a person may have asked for it now. */
+      readonly by: "person" | "schedule" | "schedule-now";
       /** "stopped": cancelled after it had begun to run. */
       readonly state: ItemState | "stopped";
       readonly atMs: number;
     }
-  | { readonly kind: "answer"; readonly id: string; readonly markdown: string; readonly atMs: number }
+  | {
+      readonly kind: "answer";
+      readonly id: string;
+      readonly origin: string | null;
+      readonly markdown: string;
+      readonly atMs: number;
+    }
   | {
       readonly kind: "notice";
       readonly id: string;
+      readonly origin: string | null;
       readonly notice: Notice["kind"];
       readonly tone: Tone;
       readonly text: string;
@@ -130,6 +142,7 @@ export type Entry =
   | {
       readonly kind: "summary";
       readonly id: string;
+      readonly origin: string | null;
       readonly outcome: RunOutcome["kind"] | "quarantined";
       readonly durationMs: number;
       readonly text: string;
@@ -145,6 +158,7 @@ export type Entry =
   | {
       readonly kind: "ask";
       readonly id: string;
+      readonly origin: string | null;
       readonly ask: string;
       readonly about: Ask;
       readonly state: AskState;
@@ -155,6 +169,7 @@ export type Entry =
   | {
       readonly kind: "file";
       readonly id: string;
+      readonly origin: string | null;
       readonly file: string;
       readonly name: string;
       readonly bytes: number;
@@ -186,11 +201,104 @@ export type RunView = {
 /** `diff` is left out while it is the one that this stream told before: a long one would be told ten times a second. */
 export type RunProgress = Omit<RunView, "diff"> & { readonly diff?: string | null };
 
+// ---------------------------------------------------------------- schedules
+
+/** Those that are due next come first, then what will not fire. At most `schedulesShownMax`; the rest is counted. */
+export type SchedulesView = {
+  readonly nowMs: number;
+  readonly schedules: readonly ScheduleView[];
+  readonly schedulesHidden: number;
+  /** The first is where a schedule belongs unless told otherwise. */
+  readonly homes: readonly ScheduleHome[];
+};
+
+/** A conversation that a schedule may belong to. `zone` is an IANA name. */
+export type ScheduleHome = {
+  readonly conversation: string;
+  readonly name: string;
+  readonly channel: ChannelName;
+  readonly zone: string;
+};
+
+/** Words of time are in `zone`. */
+export type ScheduleView = {
+  readonly id: number;
+  readonly home: string;
+  readonly homeName: string;
+  readonly channel: ChannelName;
+  /** Where its runs are seen. */
+  readonly lane: string;
+  readonly session:
+    | { readonly kind: "own" | "conversation" }
+    /** Shared with others. */
+    | { readonly kind: "named"; readonly name: string };
+  /** Unique in its home. */
+  readonly name: string;
+  readonly work: ScheduleWork;
+  readonly when: string;
+  /** What would be typed for it. */
+  readonly typed: string;
+  readonly zone: string;
+  readonly state: "active" | "paused" | "over";
+  readonly nextAtMs: number | null;
+  /** At most five, the next one first. */
+  readonly times: readonly { readonly atMs: number; readonly said: string }[];
+  readonly missed: MissedPolicy;
+  readonly missedWindow: string | null;
+  readonly overlap: SchedulePlan["overlap"];
+  readonly view: SchedulePlan["view"];
+  readonly permissions: PermissionMode;
+  readonly limit: string | null;
+  /** With what an agent works on it; null where none does. `model` null: the agent's own default. */
+  readonly works: { readonly driver: string; readonly model: string | null; readonly workspace: string } | null;
+  /** In a row. */
+  readonly failures: number;
+  /** Its newest time. */
+  readonly last: OccurrenceView | null;
+};
+
+export type ScheduleOutcome =
+  | "waits"
+  /** A person's message came; it begins again. */
+  | "made-room"
+  | "held"
+  | "runs"
+  | "done"
+  | "stopped"
+  | "cancelled"
+  | "failed"
+  | "interrupted"
+  | "rejected"
+  | "skipped";
+
+export type OccurrenceView = {
+  readonly trigger: OccurrenceTrigger;
+  readonly dueAtMs: number;
+  readonly due: string;
+  readonly outcome: ScheduleOutcome;
+  readonly words: string;
+  readonly endedAtMs: number | null;
+};
+
+/** Newest first, at most `occurrencesShownMax`. */
+export type ScheduleHistory = {
+  readonly name: string;
+  readonly zone: string;
+  readonly occurrences: readonly OccurrenceView[];
+};
+
+/** What a time that somebody types means. */
+export type ScheduleCheck =
+  | { readonly kind: "right"; readonly when: string; readonly zone: string; readonly times: ScheduleView["times"] }
+  | { readonly kind: "wrong"; readonly what: string };
+
 // ---------------------------------------------------------------- server-sent events
 
 export type StreamEvents = {
   /** Something about this conversation was committed: fetch it again. */
   readonly changed: { readonly conversation: string };
+  /** The times of schedules changed. */
+  readonly rescheduled: Record<string, never>;
   readonly progress: RunProgress;
   /** What happened since your cursor is not known any more: fetch everything again. */
   readonly reset: Record<string, never>;
@@ -216,6 +324,16 @@ export type PressBody = { readonly key: string; readonly button: string };
 /** An answer in words. */
 export type AnswerBody = { readonly key: string; readonly ask: string; readonly text: string };
 export type StopBody = { readonly key: string; readonly scope: "conversation" | "all" };
+
+/** What follows `/cron`, as it would be typed in the conversation. */
+export type ScheduleBody = { readonly key: string; readonly typed: string };
+/** What the engine answered; it stands in the conversation as well. */
+export type ScheduleAnswer =
+  | { readonly kind: "done" | "refused"; readonly text: string }
+  /** It is stored, and its answer comes later, in the conversation. */
+  | { readonly kind: "later" };
+/** `zone` null: that of the conversation. */
+export type ScheduleCheckBody = { readonly conversation: string; readonly when: string; readonly zone: string | null };
 
 /** `fresh` is false when this key was accepted before. `toast` is for the person who pressed. */
 export type Accepted = { readonly fresh: boolean; readonly toast: string | null };

@@ -179,7 +179,7 @@ function becameWords(became: ScheduleHistoryEntry["became"]): string {
   return `skipped${times === "" ? "" : ` ${times}`}: ${skipReason(became.why)}`;
 }
 
-function skipReason(why: SkipWhy): string {
+export function skipReason(why: SkipWhy): string {
   switch (why) {
     case "missed":
       return "Signalbox was not running";
