@@ -59,8 +59,11 @@ export function createStandingChecks(
         violated("K6", `${run.id} goes on in ${run.workspace}, for which ${lane.conversation} waits`);
     }
     for (const run of working) {
-      const message = mirror.queue(run.conversation).find(isPersons);
-      if (message !== undefined) violated("K6", `${run.id} goes on, and item ${message.id} waits behind it`);
+      // What a person moved first stays first: it would be claimed again.
+      const { rank, position } = mirror.items.get(run.item)!;
+      const next = mirror.head(run.conversation);
+      const isNext = next !== null && (next.rank - rank || next.position - position) < 0;
+      if (isNext && isPersons(next)) violated("K6", `${run.id} goes on, and item ${next.id} waits behind it`);
     }
     const ending = [...mirror.live].filter(({ state }) => state === "stopping").length;
     if (wanted.size > ending) violated("K6", `${working[0]?.id} goes on, and ${[...wanted].join(" ")} wait for a slot`);
