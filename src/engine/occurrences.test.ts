@@ -279,6 +279,23 @@ describe("background work makes room for people (K6)", () => {
     expect((await house.driver.nextTurn()).request.prompt.text).toBe("Mine");
   });
 
+  test("what a person moved first stays first: it is not sent back for the messages behind it, again and again", async () => {
+    await using house = await openHouse();
+    await house.send("a", "hold the lane");
+    const holder = await house.driver.nextTurn();
+    await house.send("a", "/cron add --session conversation --name job in 1m Work");
+    await house.clock.advance(minuteMs);
+    await house.send("a", "Mine");
+    await house.command("a", { name: "queue" });
+    await house.press("a", "move-first");
+    holder.finish("free");
+    const work = await house.driver.nextTurn();
+    expect(work.request.prompt.text).toContain("Work");
+    expect(work.interrupts).toEqual([]);
+    work.finish("Done");
+    expect((await house.driver.nextTurn()).request.prompt.text).toBe("Mine");
+  });
+
   test("a policy to steer hands nothing to it", async () => {
     await using house = await busyWithSchedule({}, "/cron add --session conversation --name job in 1m Work");
     const work = await house.driver.nextTurn();

@@ -96,9 +96,7 @@ function inTheWay(sql: Sql, runsMax: number): readonly RunOwner[] {
   );
   const running = background.filter(({ isStopping }) => isStopping === 0);
   if (running.length === 0) return [];
-  const blocking = running.filter(
-    ({ conversation, workspace }) => hasMessageWaiting(sql, conversation) || isWaitedFor(sql, workspace),
-  );
+  const blocking = running.filter(({ run, workspace }) => hasMessageNext(sql, run) || isWaitedFor(sql, workspace));
   const others = running.filter((run) => !blocking.includes(run));
   const missing = others.length === 0 ? 0 : slotsMissing(sql, runsMax);
   return [...blocking, ...others.slice(0, Math.max(0, missing))].map(({ conversation, run, epoch }) => ({
@@ -108,12 +106,19 @@ function inTheWay(sql: Sql, runsMax: number): readonly RunOwner[] {
   }));
 }
 
-/** Whether a person's message waits in the lane itself. */
-function hasMessageWaiting(sql: Sql, conversation: ConversationId): boolean {
+/**
+ * Whether a person's message comes next in the lane itself, when the run goes back in line. Work that was moved first stays before messages:
+ * making room for them it would only be claimed again.
+ */
+function hasMessageNext(sql: Sql, run: RunId): boolean {
   return (
     sql.get(
-      `SELECT 1 FROM inbox WHERE conversation = ? AND state = 'queued' AND priority = 'interactive' AND is_ready = 1 LIMIT 1`,
-      conversation,
+      `SELECT 1 FROM run JOIN inbox AS own ON own.id = run.item
+       JOIN inbox AS next ON next.id = (SELECT id FROM inbox WHERE conversation = run.conversation AND state = 'queued'
+         ORDER BY rank, position LIMIT 1)
+       WHERE run.id = ? AND next.priority = 'interactive' AND next.is_ready = 1
+         AND (next.rank, next.position) < (own.rank, own.position)`,
+      run,
     ) !== undefined
   );
 }
