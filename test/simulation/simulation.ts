@@ -25,6 +25,7 @@ import { rulesOfChoices } from "./rules-of-choices.ts";
 import { rulesOfItems, tagsOfItem } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
+import { rulesOfRoom } from "./rules-of-room.ts";
 import { rulesOfWholes } from "./rules-of-wholes.ts";
 import { rulesOfRuns } from "./rules-of-runs.ts";
 import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
@@ -141,6 +142,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   };
   const asks = rulesOfAsks(context);
   const attempts = rulesOfAttempts(context, meet);
+  const room = rulesOfRoom(context, () => phase === "open");
   const rules: readonly Rule[] = [
     rulesOfRuns(context),
     rulesOfItems(context),
@@ -149,6 +151,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     rulesOfChoices(context),
     rulesOfWholes(context, { speech, incoming, meet }),
     asks,
+    room,
   ];
   const { began } = attempts;
   const { handed, answeredByTool } = asks;
@@ -431,10 +434,8 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     readJournal();
     if (life === null || life.isCut()) return;
     chat.check();
-    if (phase === "open") {
-      checks.progress();
-      checks.room();
-    }
+    if (phase === "open") checks.progress();
+    room.check();
     checks.stops();
   }
 

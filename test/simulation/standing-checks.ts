@@ -3,20 +3,16 @@
  *
  * I7: a stop that is on the row has reached the turn as soon as its commit is known.
  * I9: what can start was claimed by the very commit that made it possible; no later event is needed.
- * K6: background work that is in the way of a person's message was told to stop by the very commit that put it there.
  */
 import type { Engine } from "../../src/engine/ports.ts";
 import type { Journal } from "./journal.ts";
 import type { Machine } from "./machine.ts";
-import type { ItemRow } from "./mirror.ts";
 import type { RuleContext } from "./rule.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface StandingChecks {
   /** The life claims; nothing of it is booting or draining. */
   progress(): void;
-  /** The same. */
-  room(): void;
   stops(): void;
   /** At rest nothing runs unseen. */
   left(engine: Engine): void;
@@ -30,7 +26,7 @@ export function createStandingChecks(
 ): StandingChecks {
   const { mirror, world, runsMax, life, violated } = context;
   const isDeciding = (): boolean => scheduler.waiting(["flush", "resolve"], life()) > 0;
-  return { progress, room, stops, left };
+  return { progress, stops, left };
 
   /** I9: what can start was claimed by the very commit that made it possible; no later event is needed. */
   function progress(): void {
@@ -39,34 +35,6 @@ export function createStandingChecks(
       if (mirror.isStartable(lane))
         violated("I9", `${lane.conversation} could start, and nothing is under way to start it`);
     }
-  }
-
-  /** K6: in its lane, in its directory, or in the last slot. */
-  function room(): void {
-    if (isDeciding()) return;
-    const isPersons = (item: ItemRow | null): boolean => item?.priority === "interactive" && item.isReady;
-    const working = [...mirror.live].filter(
-      ({ item, state }) =>
-        mirror.items.get(item)?.priority === "background" && (state === "starting" || state === "running"),
-    );
-    if (working.length === 0) return;
-    const wanted = new Set<string>();
-    for (const lane of mirror.lanes.values()) {
-      if (!isPersons(mirror.head(lane.conversation)) || mirror.liveIn(lane.conversation) !== null) continue;
-      if (mirror.isStartable(lane)) wanted.add(lane.workspace);
-      const run = working.find(({ workspace }) => workspace === lane.workspace);
-      if (run !== undefined)
-        violated("K6", `${run.id} goes on in ${run.workspace}, for which ${lane.conversation} waits`);
-    }
-    for (const run of working) {
-      // What a person moved first stays first: it would be claimed again.
-      const { rank, position } = mirror.items.get(run.item)!;
-      const next = mirror.head(run.conversation);
-      const isNext = next !== null && (next.rank - rank || next.position - position) < 0;
-      if (isNext && isPersons(next)) violated("K6", `${run.id} goes on, and item ${next.id} waits behind it`);
-    }
-    const ending = [...mirror.live].filter(({ state }) => state === "stopping").length;
-    if (wanted.size > ending) violated("K6", `${working[0]?.id} goes on, and ${[...wanted].join(" ")} wait for a slot`);
   }
 
   /** I7: a stop that is on the row has reached the turn as soon as its commit is known. */
