@@ -2,7 +2,7 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type ContentHint, contentKind, headBytes } from "./content-kind.ts";
+import { type ContentHint, contentKind, expectedFormat, headBytes } from "./content-kind.ts";
 import { type ImageSize, imageSize } from "./image-file.ts";
 import { plainText } from "./plain-text.ts";
 import { gifImage, jpegImage, pngImage, tarArchive, webpImage, zipArchive } from "./sample-files.test-kit.ts";
@@ -10,6 +10,20 @@ import { gifImage, jpegImage, pngImage, tarArchive, webpImage, zipArchive } from
 const hint: ContentHint = { name: "file.bin", mediaType: null };
 const of = (bytes: Uint8Array | string, told: ContentHint = hint) =>
   contentKind(typeof bytes === "string" ? Buffer.from(bytes, "latin1") : bytes, told);
+
+it.each([
+  ["Report.PDF", null, "pdf"],
+  ["report", "application/pdf", "pdf"],
+  ["a.docx", null, "zip"],
+  ["a.zip", "application/octet-stream", "zip"],
+  ["a.tar", null, "tar"],
+  ["a.tar.gz", null, "gzip"],
+  ["a.tgz", null, "gzip"],
+  ["zip", null, null],
+  ["a.pdf.txt", "text/plain", null],
+])("%s, said to be %s, may be expected to be %s", (name, mediaType, format) => {
+  expect(expectedFormat({ name, mediaType })).toBe(format);
+});
 
 describe("the kind of a file", () => {
   it.each([

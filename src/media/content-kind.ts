@@ -21,6 +21,19 @@ export type PackedFormat = "pdf" | "zip" | "gzip" | "tar";
 
 export type ContentHint = { readonly name: string; readonly mediaType: string | null };
 
+/** What is packed, by what a sender says of it: a guess, for as long as no byte is there. */
+export function expectedFormat({ name, mediaType }: ContentHint): PackedFormat | null {
+  if (mediaType === "application/pdf") return "pdf";
+  return formatsOfEndings.find(([ending]) => ending.test(name))?.[1] ?? null;
+}
+
+const formatsOfEndings: readonly (readonly [RegExp, PackedFormat])[] = [
+  [/\.pdf$/i, "pdf"],
+  [/\.(zip|docx|xlsx|pptx|odt|ods|odp)$/i, "zip"],
+  [/\.tar$/i, "tar"],
+  [/\.t?gz$/i, "gzip"],
+];
+
 /** So many bytes of the beginning are enough for every format that is known here. */
 export const headBytes = 4096;
 

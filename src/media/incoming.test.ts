@@ -9,7 +9,7 @@ import type { FetchFile, IncomingFiles } from "../engine/ports.ts";
 import { createFileArea } from "./file-area.ts";
 import { createIncoming, type IncomingDeps, incomingBytesMax } from "./incoming.ts";
 import { createFileReader } from "./reading.ts";
-import { jpegImage, pngImage, zipArchive } from "./sample-files.test-kit.ts";
+import { jpegImage, pdfFile, pngImage, zipArchive } from "./sample-files.test-kit.ts";
 
 let root = "";
 let directory = "";
@@ -101,6 +101,12 @@ describe("a file that comes in", () => {
     expect(content).toMatchObject({ kind: "text", about: `zip archive, 1 file, 10 bytes, unpacked into ${folder}` });
     expect(fs.readFileSync(join(folder, "src", "a.ts"), "utf8")).toBe("export {};");
     expect(await incoming.list(chat)).toHaveLength(1);
+  });
+
+  it("is read by a program that was prepared for it, also where it is the first file of all", async () => {
+    const pdf = pdfFile([{ text: ["good morning"] }]);
+    const answer = await incoming.read(sent("document", pdf, { name: "a.pdf", bytes: pdf.length }), chat, never);
+    expect(answer).toMatchObject({ attachment: { content: { excerpt: "[page 1]\ngood morning" } } });
   });
 
   it.each(["voice", "audio", "video", "document"] as const)("is heard where it is sound, sent as %s", async (kind) => {

@@ -42,8 +42,9 @@ export function createIncoming({ area, reader, fetchers, transcribe, log }: Inco
     if (fetchFile === undefined)
       return { kind: "refused", why: "Files of this channel cannot be fetched.", again: false };
     const name = sent.name ?? namelessAs[sent.kind];
-    const ahead = reader.begin({ name: cleanName(name), mediaType: sent.mediaType });
+    using ahead = reader.begin({ name: cleanName(name), mediaType: sent.mediaType });
     const received = await area.receive(conversation, { kind: sent.kind, name }, incomingBytesMax, (sink) => {
+      ahead.expect(sent.bytes);
       const watched: FileSink = (bytes) => {
         ahead.see(bytes);
         return sink(bytes);

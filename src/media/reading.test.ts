@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { excerptCharsMax } from "./excerpt.ts";
-import { createFileReader, type FileReader, type Reading, type ReadingBounds, type UnpackingRoom } from "./reading.ts";
+import {
+  createFileReader,
+  type FileReader,
+  type Reading,
+  type ReadingAhead,
+  type ReadingBounds,
+  type UnpackingRoom,
+} from "./reading.ts";
 import { excelFile, jpegImage, pdfFile, pngImage, webpImage, wordFile, zipArchive } from "./sample-files.test-kit.ts";
 
 let root = "";
@@ -40,7 +47,7 @@ function read(name: string, bytes: Uint8Array | string, signal = never, place = 
   const ahead = reader.begin({ name, mediaType: null });
   const whole = Buffer.from(bytes as string);
   for (let at = 0; at < whole.length; at += 65_536) ahead.see(whole.subarray(at, at + 65_536));
-  return ahead.read(path, room, signal);
+  return ahead.read(path, room, signal).finally(() => ahead[Symbol.dispose]());
 }
 
 const room: UnpackingRoom = async (work) => {
@@ -167,7 +174,7 @@ describe("the program", () => {
     const path = join(directory, "a.pdf");
     fs.writeFileSync(path, pdfFile([{ text: ["x"] }]));
     const about = "a PDF that takes too much time or memory to be read here";
-    const ahead = reader.begin({ name: "a.pdf", mediaType: null });
+    using ahead = reader.begin({ name: "a.pdf", mediaType: null });
     ahead.see(fs.readFileSync(path));
     // Sparse, so that the test needs no room of its own.
     fs.truncateSync(path, 1.5 * 1024 ** 3);
@@ -192,5 +199,83 @@ describe("the program", () => {
     for (const one of all) expect(await one).toEqual(stopped);
     expect(await kept).toMatchObject({ kind: "content" });
     expect(await read("e", pdfFile([{ text: ["x"] }]), stop.signal)).toEqual(stopped);
+  });
+});
+
+describe.runIf(process.platform === "linux")("the program is prepared while its file is on its way", () => {
+  const pdf = pdfFile([{ text: ["x".repeat(80)] }]);
+  const beginning = Buffer.concat([pdf.subarray(0, 100), Buffer.alloc(5_000, " ")]);
+
+  /** The processes that may write into this test's area. */
+  function programs(): number[] {
+    return fs.readdirSync("/proc").flatMap((pid) => (/^\d+$/.test(pid) && isOurs(pid) ? [Number(pid)] : []));
+  }
+
+  function isOurs(pid: string): boolean {
+    try {
+      return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--allow-fs-write=${directory}/.partial`);
+    } catch {
+      return false; // it has ended
+    }
+  }
+
+  function begin(name: string, bytes: number | null): ReadingAhead {
+    const ahead = reader.begin({ name, mediaType: null });
+    ahead.expect(bytes);
+    return ahead;
+  }
+
+  it("by what is said of it before a byte is there, and reads it", async () => {
+    using ahead = begin("a.pdf", pdf.length);
+    const [prepared] = programs();
+    expect(prepared).toBeTypeOf("number");
+    ahead.see(pdf);
+    fs.writeFileSync(join(directory, "a.pdf"), pdf);
+    const reading = ahead.read(join(directory, "a.pdf"), room, never);
+    await Promise.resolve();
+    expect(programs()).toEqual([prepared]);
+    expect(await reading).toMatchObject({ content: { kind: "text", about: "PDF, 1 page" } });
+    await expect.poll(programs).toEqual([]);
+  });
+
+  it("by its bytes, once few of them are missing", () => {
+    using ahead = begin("a", 3 * 1024 * 1024);
+    ahead.see(beginning);
+    expect(programs()).toEqual([]);
+    ahead.see(Buffer.alloc(2 * 1024 * 1024));
+    expect(programs()).toHaveLength(1);
+  });
+
+  it("and ended when it is not needed: the file is something else, or does not come", async () => {
+    using other = begin("a.pdf", null);
+    {
+      using _gone = begin("b.pdf", null);
+      expect(programs()).toHaveLength(2);
+    }
+    other.see(Buffer.alloc(5_000, "words "));
+    await expect.poll(programs).toEqual([]);
+  });
+
+  it("for two files at a time, since it takes memory; others are read all the same", async () => {
+    using stack = new DisposableStack();
+    for (const name of ["a.pdf", "b.pdf", "c.pdf"]) stack.use(begin(name, null));
+    expect(programs()).toHaveLength(2);
+    expect(await read("d.pdf", pdf)).toMatchObject({ content: { kind: "text" } });
+    stack.dispose();
+    await expect.poll(programs).toEqual([]);
+    using _again = begin("e.pdf", null);
+    expect(programs()).toHaveLength(1);
+  });
+
+  it("and when it is gone before it is asked, another one reads", async () => {
+    using ahead = begin("a.pdf", null);
+    const [pid] = programs();
+    if (pid === undefined) throw new Error("no program was prepared");
+    process.kill(pid, "SIGKILL");
+    await expect.poll(() => fs.existsSync(`/proc/${pid}`)).toBe(false);
+    ahead.see(pdf);
+    fs.writeFileSync(join(directory, "a.pdf"), pdf);
+    expect(await ahead.read(join(directory, "a.pdf"), room, never)).toMatchObject({ content: { kind: "text" } });
+    expect(logged).toEqual([]);
   });
 });

@@ -2,7 +2,8 @@
  * Reads a file that came in, as far as a prompt needs it: by what its bytes are, whatever it is called.
  *
  * 1. Images, sound and text are looked at here while they come, in bounded time: only their first bytes, or (an image) their structure.
- *    Everything that takes a parser is read by a program of its own (reading/program.ts), one for each file.
+ *    Everything that takes a parser is read by a program of its own (reading/program.ts), one for each file. It is started while the last of
+ *    the file is still on its way: its start takes longer than most files do.
  * 2. That program cannot take us down: it is bounded in time, processor time, memory and in what it answers, sees no environment (I13), may
  *    read nothing but this area and its own code, write nowhere but into the folder for unpacking, and start nothing.
  * 3. What it answers is not believed to be of the right form. No answer means that the file is passed on as it is.
@@ -13,7 +14,15 @@ import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import type { AttachmentContent } from "../domain/attachment.ts";
 import type { FileRefused, Log } from "../engine/ports.ts";
-import { type ContentHint, contentKind, type ContentKind, headBytes, type ImageFormat } from "./content-kind.ts";
+import {
+  type ContentHint,
+  contentKind,
+  type ContentKind,
+  expectedFormat,
+  headBytes,
+  type ImageFormat,
+  type PackedFormat,
+} from "./content-kind.ts";
 import { createExcerpt, excerptCharsMax } from "./excerpt.ts";
 import { imageSize } from "./image-file.ts";
 import { plainText } from "./plain-text.ts";
@@ -51,7 +60,10 @@ export interface FileReader {
   begin(hint: ContentHint): ReadingAhead;
 }
 
-export interface ReadingAhead {
+/** Giving it back ends what was prepared for nothing. */
+export interface ReadingAhead extends Disposable {
+  /** It is about to come; both directories exist by now. `bytes` is what is said of its size, null where nothing is. */
+  expect(bytes: number | null): void;
   /** Its next bytes, in their order. They are kept for a while, and must not change any more. */
   see(bytes: Uint8Array): void;
   /**
@@ -71,6 +83,10 @@ const dataKibibytesMax = 1_000_000;
 const answerBytesMax = 1024 * 1024;
 /** More at once would only make each of them slower on the machine of one person. */
 const programsMax = 2;
+/** So many more may be prepared for what is on its way: they do nothing, and take 50 MB each. */
+const preparedMax = 2;
+/** A program starts in a tenth of a second, in which a good line brings so much; what is farther away would hold its memory for nothing. */
+const preparedWithinBytes = 1024 * 1024;
 
 /** What Anthropic's API takes: 5 MB in base64, and 8,000 pixels a side (docs.anthropic.com, "Vision"). An agent can scale a file by itself. */
 const imageBytesMax = 3_750_000;
@@ -86,9 +102,10 @@ export function createFileReader({
   bounds = defaultBounds,
 }: FileReaderDeps): FileReader {
   const line = createLine(programsMax);
+  let prepared = 0;
 
   async function read(
-    seen: SeenBytes,
+    { seen, program }: { readonly seen: SeenBytes; readonly program: (format: PackedFormat) => Program },
     path: string,
     hint: ContentHint,
     room: UnpackingRoom,
@@ -104,9 +121,9 @@ export function createFileReader({
         return content(kind.mediaType, { kind: "opaque", about: kind.what });
       case "packed": {
         const { format, mediaType } = kind;
-        if (format === "pdf") return await readPacked({ path, format }, mediaType, signal);
+        if (format === "pdf") return await readPacked(program, { path, format }, mediaType, signal);
         const asked = await room(async (into) => {
-          const answer = await readPacked({ path, format, into }, mediaType, signal);
+          const answer = await readPacked(program, { path, format, into }, mediaType, signal);
           return { answer, bytes: answer.kind === "content" ? answer.unpackedBytes : null };
         });
         return asked.kind === "refused" ? asked : asked.answer;
@@ -118,10 +135,16 @@ export function createFileReader({
     }
   }
 
-  async function readPacked(request: ReadRequest, mediaType: string, signal: AbortSignal): Promise<Reading> {
+  async function readPacked(
+    program: (format: PackedFormat) => Program,
+    request: ReadRequest,
+    mediaType: string,
+    signal: AbortSignal,
+  ): Promise<Reading> {
     if (!(await line.enter(signal))) return stopped;
     try {
-      const end = await runProgram(request, { directory, unpackingDirectory }, bounds, signal);
+      if (signal.aborted) return stopped;
+      const end = await program(request.format).ask(request, signal);
       switch (end.kind) {
         case "answered":
           return end.answer;
@@ -138,22 +161,59 @@ export function createFileReader({
     }
   }
 
-  return {
-    begin(hint) {
-      const seen = createSeenBytes(hint);
-      return {
-        see: seen.see,
-        async read(path, room, signal) {
-          try {
-            return await read(seen, path, hint, room, signal);
-          } catch (error) {
-            log.error({ error }, "a file that came in could not be read");
-            return { kind: "refused", why: "The file could not be read on this machine.", again: true };
-          }
-        },
-      };
-    },
-  };
+  function begin(hint: ContentHint): ReadingAhead {
+    const seen = createSeenBytes(hint);
+    let expectedBytes = 0;
+    let program: Program | null = null;
+    const start = (format: PackedFormat): Program => startProgram(format, { directory, unpackingDirectory }, bounds);
+
+    function prepare(): void {
+      const format = seen.packedFormat();
+      if (format === null) return drop();
+      if (program !== null || prepared >= preparedMax || expectedBytes - seen.size() > preparedWithinBytes) return;
+      prepared += 1;
+      program = start(format);
+    }
+
+    function take(): Program | null {
+      const taken = program;
+      program = null;
+      if (taken !== null) prepared -= 1;
+      return taken;
+    }
+
+    /** One that is gone before it was asked anything says nothing about the file. */
+    function ready(format: PackedFormat): Program {
+      const taken = take();
+      return taken === null || taken.isGone() ? start(format) : taken;
+    }
+
+    function drop(): void {
+      take()?.end();
+    }
+
+    return {
+      expect(bytes) {
+        expectedBytes = bytes ?? 0;
+        prepare();
+      },
+      see(bytes) {
+        seen.see(bytes);
+        prepare();
+      },
+      async read(path, room, signal) {
+        try {
+          return await read({ seen, program: ready }, path, hint, room, signal);
+        } catch (error) {
+          log.error({ error }, "a file that came in could not be read");
+          return { kind: "refused", why: "The file could not be read on this machine.", again: true };
+        }
+      },
+      [Symbol.dispose]: drop,
+    };
+  }
+
+  return { begin };
 }
 
 const stopped: FileRefused = { kind: "refused", why: "The reading of the file was stopped.", again: true };
@@ -166,7 +226,10 @@ function content(mediaType: string, what: AttachmentContent): Reading {
 
 type SeenBytes = {
   see(bytes: Uint8Array): void;
+  /** Once all of them were seen. */
   kind(): ContentKind;
+  /** As far as one can say by now; null for what takes no program. */
+  packedFormat(): PackedFormat | null;
   size(): number;
   /** At most so many bytes, which are not more than `textBytesMax`. */
   beginning(bytesMax: number): Buffer;
@@ -197,6 +260,11 @@ function createSeenBytes(hint: ContentHint): SeenBytes {
       size += bytes.byteLength;
     },
     kind,
+    packedFormat() {
+      if (keptBytes < headBytes) return expectedFormat(hint);
+      const known = kind();
+      return known.kind === "packed" ? known.format : null;
+    },
     size: () => size,
     beginning: (bytesMax) => Buffer.concat(kept, Math.min(keptBytes, bytesMax)),
     whole: () => (keptBytes === size ? Buffer.concat(kept, keptBytes) : null),
@@ -253,14 +321,23 @@ type ProgramEnd =
   /** Of its bounds, or of what it read. */
   | { readonly kind: "died"; readonly how: string };
 
-/** Resolves when the program has exited, never rejects. It cannot have left anything running: it may not start anything. */
-function runProgram(
-  request: ReadRequest,
+type Program = {
+  /**
+   * Asked at most once. Resolves when the program has exited, never rejects. It cannot have left anything running: it may not start
+   * anything.
+   */
+  ask(request: ReadRequest, signal: AbortSignal): Promise<ProgramEnd>;
+  isGone(): boolean;
+  /** It is not asked any more. */
+  end(): void;
+};
+
+/** It loads what `format` needs, and waits. */
+function startProgram(
+  format: PackedFormat,
   { directory, unpackingDirectory }: { readonly directory: string; readonly unpackingDirectory: string },
   { patienceMs, heapMegabytes }: ReadingBounds,
-  signal: AbortSignal,
-): Promise<ProgramEnd> {
-  if (signal.aborted) return Promise.resolve({ kind: "stopped" });
+): Program {
   const readable = [directory, ...codeDirectories()].map((path) => `--allow-fs-read=${path}`);
   const args = [
     "--permission",
@@ -269,43 +346,49 @@ function runProgram(
     "--disallow-code-generation-from-strings",
     `--max-old-space-size=${heapMegabytes}`,
     join(import.meta.dirname, "reading", `program${extname(import.meta.filename)}`),
+    format,
   ];
-  return new Promise((resolve) => {
-    // A group of its own: what a terminal sends to ours (Ctrl-C) is no verdict on a file.
-    const child = spawn("/bin/sh", ["-c", limitsScript, process.execPath, ...args], {
-      env: {},
-      stdio: ["pipe", "pipe", "ignore"],
-      detached: true,
-    });
-    let how: string | null = null;
-    const end = (why: string): void => {
-      how ??= why;
-      child.kill("SIGKILL");
-    };
-    const stop = (): void => end("stopped");
-    signal.addEventListener("abort", stop, { once: true });
-    // The bound on how long a file may be read; that the program is gone says its exit.
-    const late = setTimeout(() => end("out of time"), patienceMs);
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    child.stdout.on("data", (piece: Buffer) => {
-      bytes += piece.length;
-      if (bytes > answerBytesMax) end("talks too much");
-      else pieces.push(piece);
-    });
-    const ended = (exit: string): void => {
+  // A group of its own: what a terminal sends to ours (Ctrl-C) is no verdict on a file.
+  const child = spawn("/bin/sh", ["-c", limitsScript, process.execPath, ...args], {
+    env: {},
+    stdio: ["pipe", "pipe", "ignore"],
+    detached: true,
+  });
+  const exited = Promise.withResolvers<string>();
+  child.once("error", (error) => exited.resolve(error.message));
+  child.once("close", (code, killedBy) => exited.resolve(killedBy ?? `exit ${code}`));
+  // It may die before it has read all of it.
+  child.stdin.on("error", () => undefined);
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  let how: string | null = null;
+  const end = (why: string): void => {
+    how ??= why;
+    child.kill("SIGKILL");
+  };
+  child.stdout.on("data", (piece: Buffer) => {
+    bytes += piece.length;
+    if (bytes > answerBytesMax) end("talks too much");
+    else pieces.push(piece);
+  });
+  return {
+    async ask(request, signal) {
+      const stop = (): void => end("stopped");
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+      // The bound on how long a file may be read; that the program is gone says its exit.
+      const late = setTimeout(() => end("out of time"), patienceMs);
+      child.stdin.end(JSON.stringify(request));
+      const exit = await exited.promise;
       clearTimeout(late);
       signal.removeEventListener("abort", stop);
-      if (how === "stopped") return resolve({ kind: "stopped" });
+      if (how === "stopped") return { kind: "stopped" };
       const answer = how === null ? decodeAnswer(Buffer.concat(pieces).toString("utf8")) : null;
-      resolve(answer === null ? { kind: "died", how: how ?? exit } : { kind: "answered", answer });
-    };
-    child.once("error", (error) => ended(error.message));
-    child.once("close", (code, killedBy) => ended(killedBy ?? `exit ${code}`));
-    // It may die before it has read all of it.
-    child.stdin.on("error", () => undefined);
-    child.stdin.end(JSON.stringify(request));
-  });
+      return answer === null ? { kind: "died", how: how ?? exit } : { kind: "answered", answer };
+    },
+    isGone: () => child.exitCode !== null || child.signalCode !== null,
+    end: () => end("not needed"),
+  };
 }
 
 /** A system that does not know one of the limits goes without it. */

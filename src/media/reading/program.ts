@@ -1,7 +1,8 @@
 /**
  * The program that reads one file of a format that takes a parser (reading.ts starts it): it may be blown up by what it reads, and nobody
  * minds. A request comes as JSON on stdin, the answer goes as JSON to stdout, and that is all there is of it. Libraries are loaded for the
- * format that needs them: loading is most of the time that a short file takes.
+ * format that needs them: loading is most of the time that a short file takes. The format is its argument too, which may be a guess: it
+ * loads what that takes while the file is still on its way.
  */
 import { readFile, stat } from "node:fs/promises";
 import { text } from "node:stream/consumers";
@@ -55,6 +56,22 @@ async function answerTo(request: ReadRequest): Promise<ReadAnswer> {
       return await readGzip(request);
     default:
       return request satisfies never;
+  }
+}
+
+async function load(format: PackedFormat): Promise<void> {
+  switch (format) {
+    case "pdf":
+      await import("./pdf.ts");
+      break;
+    case "zip":
+      await Promise.all([import("./zip.ts"), import("./office.ts")]);
+      break;
+    case "tar":
+    case "gzip":
+      break; // what they take is here
+    default:
+      format satisfies never;
   }
 }
 
@@ -158,6 +175,9 @@ function overwhelmed(format: PackedFormat): ReadAnswer {
 if (import.meta.main) {
   // pdf.js leaves rejected promises of a torn file behind, to nobody. What the file is, the answer says; they must not end the program first.
   process.on("unhandledRejection", () => undefined);
-  const request = JSON.parse(await text(process.stdin)) as ReadRequest;
+  const loading = load(process.argv[2] as PackedFormat).catch(() => undefined); // who needs it meets the same
+  const asked = await text(process.stdin);
+  await loading;
+  const request = JSON.parse(asked) as ReadRequest;
   process.stdout.write(JSON.stringify(await readFileOf(request)));
 }
