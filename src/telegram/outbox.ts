@@ -193,12 +193,12 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
       if (dueMs <= nowMs) {
         rows = rows.filter((other) => other !== row);
         if (!chats.isClosed(lane.chat)) lane.pace.count(deedOf(row));
-        request(lane, () => delivery.deliver(row, lane.pace));
+        request(lane, deedOf(row), () => delivery.deliver(row, lane.pace));
         return nextMs;
       }
       if (row.notBeforeMs <= nowMs && mayBePassed(row)) {
         rows = rows.filter((other) => other !== row);
-        request(lane, () => delivery.putOff(row, dueMs - nowMs));
+        request(lane, "message", () => delivery.putOff(row, dueMs - nowMs));
         return nextMs;
       }
       nextMs = Math.min(nextMs, dueMs);
@@ -229,7 +229,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     if (waitMs > 0) return nowMs + waitMs;
     lane.mentions.shift();
     lane.pace.count("message");
-    request(lane, () => delivery.sendOnce({ chat: lane.chat, thread: null }, text));
+    request(lane, "message", () => delivery.sendOnce({ chat: lane.chat, thread: null }, text));
     return Number.POSITIVE_INFINITY;
   }
 
@@ -251,7 +251,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     const waitMs = lane.pace.waitMs(urgency, "edit", runsIn(lane.chat));
     if (waitMs > 0) return nowMs + waitMs;
     lane.pace.count("edit");
-    request(lane, () => live.edit(status, lane.pace));
+    request(lane, "edit", () => live.edit(status, lane.pace));
     return Number.POSITIVE_INFINITY;
   }
 
@@ -292,7 +292,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
     return [...lanes.values()].filter(({ request }) => request !== null).length;
   }
 
-  function request(lane: ChatLane, work: () => Promise<Delivered>): void {
+  function request(lane: ChatLane, deed: Deed, work: () => Promise<Delivered>): void {
     const settle = async (): Promise<void> => {
       try {
         const result = await work();
@@ -304,6 +304,7 @@ export function createTelegramOutbox(deps: OutboxDeps): TelegramOutbox {
         lane.heldUntilMs = clock.now() + store.next();
         log.error({ error, chat: lane.chat }, "the outbox could not be written; trying again");
       }
+      if (deed === "redraw" || deed === "edit") lane.pace.answered();
       lane.request = null;
       look();
     };

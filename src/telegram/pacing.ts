@@ -3,7 +3,8 @@
  * count, 30 a second overall. Short bursts pass, so that a quick answer leaves at once.
  *
  * 1. What is less urgent leaves room for what is more: an answer never waits because of a status, a status never because of a draft.
- * 2. Edits of one chat keep a distance, whatever they draw over: below it, penalties of minutes were seen.
+ * 2. Edits of one chat keep a distance, whatever they draw over: below it, penalties of minutes were seen. It is counted from the answer
+ *    to the one before: on a slow line two that leave in time may arrive together.
  */
 import type { Clock } from "../engine/ports.ts";
 import { createSlidingWindow, createTokenBucket, type Rate, type TokenBucket } from "./token-bucket.ts";
@@ -24,6 +25,8 @@ export type ChatPace = {
   waitMs(urgency: Urgency, deed: Deed, runs: number): number;
   /** Counts one request, which goes now. */
   count(deed: Deed): void;
+  /** An edit that was counted has its answer. */
+  answered(): void;
   /** Waits until a further message may go, then counts it. False when `signal` fired first. */
   take(signal: AbortSignal): Promise<boolean>;
   /**
@@ -44,7 +47,7 @@ const groupWindow = { max: 19, perMs: 60_000 };
 const privateEditEveryMs = 1_500;
 const groupEditEveryMs = 4_000;
 /** The last line of a run, or what came of a question: Telegram was seen to punish 500 ms, and a stop is told behind it. */
-const redrawAfterMs = 1_100;
+const redrawAfterMs = 1_000;
 
 type Spare = { readonly chat: number; readonly group: number; readonly overall: number };
 
@@ -96,6 +99,9 @@ export function createPacing(clock: Clock): { chat(chat: number): ChatPace } {
         editEveryMs,
         waitMs,
         count,
+        answered() {
+          editedAtMs = clock.now();
+        },
         async take(signal) {
           while (!signal.aborted) {
             const pauseMs = waitMs("final", "message", 0);
