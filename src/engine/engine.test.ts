@@ -139,6 +139,26 @@ describe("a stop", () => {
     expect((await house.driver.nextTurn()).request.prompt.text).toBe("two");
   });
 
+  it.each(["in its conversation", "of everything", "by its button"])(
+    "%s ends background work for good that made room and is not proven gone yet",
+    async (how) => {
+      await using house = await createHouse();
+      await house.send("a", "tidy", { priority: "background" });
+      const turn = await house.driver.nextTurn();
+      const stop = await house.button("a", "stop");
+      await house.send("b", "now", { workspace: "/projects/a" });
+      await house.clock.advance(wholeEscalationMs);
+      expect(await house.notices("a")).toEqual(["quarantined"]);
+      if (how === "in its conversation") await house.send("a", "stop");
+      else if (how === "of everything") await house.command("c", { name: "stop", scope: "all" });
+      else await house.press("a", "stop", { id: stop });
+      turn.end({ kind: "interrupted" });
+      turn.becomeQuiet();
+      await house.settled();
+      expect((await house.items("a"))[0]).toBe("cancelled");
+    },
+  );
+
   it("a run whose end cannot be recorded is not tried for ever: it is quarantined and told, and Force release frees its lane", async () => {
     await using house = await createHouse();
     await house.send("a", "one");

@@ -21,6 +21,7 @@ export async function stopConversation(work: Work, item: InboxItem, id: ItemId, 
   const decision = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   if (lane.state.kind === "quarantined") {
+    await stopForGood(work, lane);
     await sayQuarantined(work, lane.state.owner, lane.state.evidence, `item:${item.key}:quarantined`);
     if (queued > 0) await offerHeld(work, lane.conversation, "stop");
   }
@@ -29,13 +30,20 @@ export async function stopConversation(work: Work, item: InboxItem, id: ItemId, 
 /** Resolves with whether something is being stopped in a side conversation of this one. */
 async function stopBeside(work: Work, item: InboxItem, id: ItemId, home: ConversationId): Promise<boolean> {
   const beside = (await work.tx.liveRuns()).filter(
-    ({ owner, state }) => owner.conversation !== home && homeOf(owner.conversation) === home && state !== "quarantined",
+    ({ owner }) => owner.conversation !== home && homeOf(owner.conversation) === home,
   );
-  for (const { owner } of beside) {
+  let isAnyStopped = false;
+  for (const { owner, state } of beside) {
     const lane = await work.tx.lane(owner.conversation);
-    if (lane !== null) await stopConversation(work, { ...item, conversation: owner.conversation }, id, lane);
+    if (lane === null) continue;
+    if (state === "quarantined") {
+      await stopForGood(work, lane);
+      continue;
+    }
+    isAnyStopped = true;
+    await stopConversation(work, { ...item, conversation: owner.conversation }, id, lane);
   }
-  return beside.length > 0;
+  return isAnyStopped;
 }
 
 /** S5: every conversation. The command's row stays `running` until each run that it stopped is proven gone, or quarantined. */
@@ -61,6 +69,7 @@ async function stopLane(work: Work, item: InboxItem, lane: Lane & { readonly que
   const { conversation } = lane;
   work.touched.add(conversation);
   await holdQueue(work, conversation);
+  await stopForGood(work, lane);
   if (lane.state.kind === "idle" && lane.queued > 0) await offerHeld(work, conversation, "stop");
   const { effects } = decide(lane.state, { kind: "stop", why: "user", owner: null }, { queued: 0, capacity: 0 });
   const stop = effects.find((effect) => effect.kind === "stop-run");
@@ -83,11 +92,20 @@ async function sayNothingToStop(work: Work, item: InboxItem): Promise<void> {
 export async function pressStop(work: Work, item: InboxItem, id: ItemId, owner: RunOwner): Promise<string> {
   const lane = await work.tx.lane(owner.conversation);
   if (lane === null || lane.state.kind === "idle" || !sameOwner(lane.state.owner, owner)) return "That run is over.";
-  if (lane.state.kind === "quarantined") return "It was stopped, but is not proven gone. See the message about it.";
+  if (lane.state.kind === "quarantined") {
+    await stopForGood(work, lane);
+    return "It was stopped, but is not proven gone. See the message about it.";
+  }
   const { queued } = await work.tx.waiting(lane.conversation);
   const decision = decide(lane.state, { kind: "stop", why: "user", owner }, { queued, capacity: laneCapacity });
   await carryOut(work, item, id, lane, decision.effects);
   return "Stopping\u2026";
+}
+
+/** S2: what made room goes back in line once it is proven gone; what a person has stopped since does not. */
+async function stopForGood(work: Work, { state }: Lane): Promise<void> {
+  if (state.kind === "quarantined" && state.why === "preempted")
+    await work.tx.markStopping(state.owner, "user", work.atMs);
 }
 
 export async function pressRelease(work: Work, owner: RunOwner): Promise<string> {
