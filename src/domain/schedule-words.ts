@@ -5,10 +5,10 @@
 import { parsePermissionMode, type PermissionMode } from "./permission-mode.ts";
 import { everyMsMin, type MissedPolicy, overlaps, parseScheduleName, runMsLeast, runMsMost } from "./schedule.ts";
 
-/** `date` null: the next day at which it is that time; a date is "2026-12-01". `time` is "07:00". */
+/** `date` null: the next day at which it is that time; else it is "today", "tomorrow" or as in "2026-12-01". `time` is "07:00". */
 export type When =
   | { readonly kind: "in"; readonly ms: number }
-  | { readonly kind: "at"; readonly date: "today" | "tomorrow" | string | null; readonly time: string }
+  | { readonly kind: "at"; readonly date: string | null; readonly time: string }
   | { readonly kind: "instant"; readonly atMs: number }
   | { readonly kind: "every"; readonly everyMs: number }
   | { readonly kind: "cron"; readonly expression: string };

@@ -179,12 +179,13 @@ export function createEngine(deps: EngineDeps): Engine {
         log,
         permissions: settings.permissions,
         limits: settings.limits,
-        tools: ({ workspace }, owner, ask) => {
+        tools: ({ workspace, permissions }, owner, ask) => {
           const { files, incoming, openDriver } = deps;
           return createHostTools({
             workspaces: deps.workspaces,
             owner,
             workspace,
+            permissions: permissions ?? settings.permissions,
             commit,
             ask,
             files,

@@ -10,16 +10,22 @@ import { optionsMax } from "../domain/ask.ts";
 import type { HostTool, HostToolResult } from "../domain/host-tool.ts";
 import type { ItemKey } from "../domain/inbox-item.ts";
 import { describeNotice, type Notice } from "../domain/notice.ts";
+import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { RunOwner } from "../domain/run.ts";
+import { parseScheduleName } from "../domain/schedule.ts";
+import { type ScheduleCommand, type ScheduleOptions, splitWhen } from "../domain/schedule-words.ts";
 import { askAgent, type Consultation } from "./choices.ts";
 import type { Driver, Files, HostTools, IncomingFiles } from "./ports.ts";
 import { laneReports } from "./reports.ts";
+import { carryOutCron } from "./schedules.ts";
 import { type Commit, Deposed, type EngineSettings, say, type Work } from "./work.ts";
 
 export type HostToolDeps = {
   readonly owner: RunOwner;
   /** A real path. */
   readonly workspace: string;
+  /** What the run may do without asking. */
+  readonly permissions: PermissionMode;
   readonly commit: Commit;
   /** Null when the run was over before a person answered. */
   readonly ask: (ask: Ask, signal: AbortSignal) => Promise<AskAnswer | null>;
@@ -87,6 +93,25 @@ export const hostToolList: readonly HostTool[] = [
     },
   },
   {
+    name: "schedule",
+    description:
+      "Schedules of this conversation: prompts that you get later or again and again, or reminders for the person. Adding and deleting may have to be allowed by the person.",
+    input: {
+      type: "object",
+      properties: {
+        action: { type: "string", enum: ["add", "list", "delete"], description: "What to do" },
+        when: text(
+          'When to fire, for add: "in 20m", "tomorrow 7:00", "every 2h", "daily 7:00", or cron: "0 7 * * 1-5"',
+        ),
+        text: text("For add: the prompt, or the words of the reminder"),
+        reminder: { type: "boolean", description: "The person is told the text, and no agent runs" },
+        silent: { type: "boolean", description: "Nothing of its runs is shown unless they call notify" },
+        name: text("A short name; needed for delete"),
+      },
+      required: ["action"],
+    },
+  },
+  {
     name: "status",
     description: "What runs where in this Signalbox, and who waits for what.",
     input: { type: "object", properties: {} },
@@ -123,6 +148,8 @@ export function createHostTools(deps: HostToolDeps): HostTools {
         return newSession(input.optional("title"));
       case "switch_model":
         return switchModel(input.text("model"), input.optional("effort"), signal);
+      case "schedule":
+        return schedule(input, signal);
       case "status":
         return status();
       default:
@@ -221,10 +248,66 @@ export function createHostTools(deps: HostToolDeps): HostTools {
     return told.kind === "model-chosen" ? ok(words) : failed(words);
   }
 
+  async function schedule(input: Input, signal: AbortSignal): Promise<HostToolResult> {
+    const command = readSchedule(input);
+    const number = calls;
+    if (command.kind !== "list" && deps.permissions !== "bypass") {
+      const asked = { kind: "tool" as const, name: "schedule", input: input.whole };
+      const answer = await deps.ask({ kind: "approval", action: asked, reason: null, scopes: ["once"] }, signal);
+      if (answer === null) return failed("The turn ended before the person answered. Nothing was changed.");
+      if (answer.kind !== "allow") return failed("The person does not want that. Nothing was changed.");
+    }
+    const told = await commit(async (work) => {
+      await demandLive(work);
+      const live = await work.tx.run(owner);
+      const item = live === null ? null : await work.tx.item(live.item);
+      if (item === null) throw new Deposed(owner);
+      const key = `tool:${owner.run}:${number}` as ItemKey;
+      const to = { key, conversation: owner.conversation, message: null, user: item.user };
+      return carryOutCron(work, to, command, null);
+    });
+    const words = describeNotice(told, "web");
+    return told.kind === "schedule-wrong" || told.kind === "schedule-unknown" ? failed(words) : ok(words);
+  }
+
   async function status(): Promise<HostToolResult> {
     const lanes = await commit(laneReports);
     const { runsMax, version } = settings;
     return ok(describeNotice({ kind: "status", lanes, runsMax, version }, "web"));
+  }
+}
+
+/** A longer text is a file that the prompt can name. In UTF-16 units; what is asked about is shown whole (T5). */
+const scheduleCharsMax = 2_000;
+
+function readSchedule(input: Input): ScheduleCommand {
+  const action = input.text("action");
+  switch (action) {
+    case "list":
+      return { kind: "list" };
+    case "delete":
+      return { kind: "delete", name: input.text("name").toLowerCase() };
+    case "add": {
+      const split = splitWhen(input.text("when"));
+      if (typeof split === "string") throw new Misuse(`${split} Nothing was scheduled.`);
+      if (split.rest !== "")
+        throw new Misuse(`"${split.rest}" after the time is no part of it. Nothing was scheduled.`);
+      const words = input.text("text");
+      if (words.length > scheduleCharsMax)
+        throw new Misuse(
+          `The text has at most ${scheduleCharsMax} characters: put more into a file. Nothing was scheduled.`,
+        );
+      const typed = input.optional("name");
+      const name = typed === null ? null : parseScheduleName(typed);
+      const options: ScheduleOptions = {
+        ...(name === null ? {} : { name }),
+        ...(input.flag("silent") ? { view: "silent" as const } : {}),
+        ...(input.flag("reminder") ? { work: "reminder" as const } : {}),
+      };
+      return { kind: "add", when: split.when, text: words, options };
+    }
+    default:
+      throw new Misuse(`action is add, list or delete: not "${action}". Nothing was done.`);
   }
 }
 
@@ -240,6 +323,8 @@ function failed(words: string): HostToolResult {
 class Misuse extends Error {}
 
 type Input = {
+  /** All of it, as text. */
+  readonly whole: string;
   text(name: string): string;
   optional(name: string): string | null;
   list(name: string): readonly string[];
@@ -255,6 +340,7 @@ function read(input: unknown): Input {
     return value === null || value.trim() === "" ? null : value;
   };
   return {
+    whole: JSON.stringify(given, null, 2),
     optional,
     text(name) {
       const value = optional(name);

@@ -239,7 +239,7 @@ test("the owner at the page acts in a conversation of Telegram as in one of the 
   await world.gives(pageUser, readText("/cron add daily 7:00 Look at the news"), own(otto));
   expect(await world.states(own(otto))).toEqual(["done"]);
   // In their name it fires as well.
-  world.house.clock.advance(24 * 3_600_000);
+  await world.house.clock.advance(24 * 3_600_000);
   await world.house.engine.fire();
   expect(await world.house.store.history.schedules()).toMatchObject([{ user: pageUser, state: "active" }]);
 });

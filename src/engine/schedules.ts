@@ -55,17 +55,32 @@ export async function carryOutCron(
       return sayWrong(work, to, zoneOf(work, lane), command.what);
     case "add":
       return addSchedule(work, to, lane, command, workspace);
-    default: {
-      const schedule = await work.tx.scheduleNamed(home, command.name);
-      if (schedule === null) {
-        const names = (await work.tx.schedules(home)).map(({ name }) => name);
-        return reply(work, to, { kind: "schedule-unknown", name: command.name, names });
-      }
-      return command.kind === "edit"
-        ? editSchedule(work, to, lane, schedule, command, workspace)
-        : actOn(work, to, schedule, command.kind === "show" ? "more" : command.kind);
-    }
+    case "edit":
+      return withNamed(work, to, home, command.name, (one) => editSchedule(work, to, lane, one, command, workspace));
+    case "show":
+      return withNamed(work, to, home, command.name, (one) => actOn(work, to, one, "more"));
+    case "run":
+    case "pause":
+    case "resume":
+    case "delete":
+    case "history":
+      return withNamed(work, to, home, command.name, (one) => actOn(work, to, one, command.kind));
+    default:
+      return command satisfies never;
   }
+}
+
+async function withNamed(
+  work: Work,
+  to: Asking,
+  home: ConversationId,
+  name: string,
+  then: (schedule: Schedule) => Promise<Notice>,
+): Promise<Notice> {
+  const schedule = await work.tx.scheduleNamed(home, name);
+  if (schedule !== null) return then(schedule);
+  const names = (await work.tx.schedules(home)).map((one) => one.name);
+  return reply(work, to, { kind: "schedule-unknown", name, names });
 }
 
 /** A button; returns the words for the person who pressed. */

@@ -46,7 +46,11 @@ describe("/settings (C3)", () => {
       choices: ["queue", "steer", "interrupt", "collect"],
     });
     await house.send("a", "/settings colour red");
-    expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", given: "colour", choices: ["policy"] });
+    expect(await lastNotice(house)).toMatchObject({
+      kind: "not-a-choice",
+      given: "colour",
+      choices: ["policy", "zone"],
+    });
     await house.send("a", "/settings policy");
     expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice" });
     expect((await house.store.history.lanes())[0]?.settings.policy).toBe("steer");
@@ -200,5 +204,20 @@ describe("what a message does while a turn runs (L4)", () => {
     await house.clock.advance(4_000);
     expect(prompts(house)).toEqual(["first\n\nsecond"]);
     expect(await house.items("a")).toEqual(["done", "running", "merged"]);
+  });
+});
+
+describe("the zone of a conversation", () => {
+  test("is that in which times of day are read and said; without one it is this machine's again", async () => {
+    await using house = await createHouse();
+    await house.send("a", "/settings zone Europe/Berlin");
+    expect(describeNotice(await lastNotice(house), "web")).toContain("Times of day are those of: Europe/Berlin");
+    await house.send("a", "/cron add --name tea --remind daily 9:00 Tea");
+    expect(await lastNotice(house)).toMatchObject({ zone: "Europe/Berlin" });
+    expect((await house.store.history.schedules())[0]?.nextAtMs).toBe(Date.parse("2026-11-23T08:00:00Z"));
+    await house.send("a", "/settings zone Mars/Olympus");
+    expect(await lastNotice(house)).toMatchObject({ kind: "not-a-choice", given: "Mars/Olympus" });
+    await house.send("a", "/settings zone");
+    expect(describeNotice(await lastNotice(house), "web")).toContain("this machine");
   });
 });

@@ -28,9 +28,10 @@ export async function chooseSettings(
   if (typed.setting === null) return showSettings(work, to, lane, null);
   const names = settingsOf(placeOf(lane.conversation));
   const word = typed.setting.toLowerCase();
+  if (word === "zone") return setZone(work, to, lane, typed.value);
   const name = names.find((one) => settingWords[one] === word);
   if (name === undefined) {
-    const choices = names.map((one) => settingWords[one]);
+    const choices = [...names.map((one) => settingWords[one]), "zone"];
     return reply(work, to, { kind: "not-a-choice", what: "settings", given: typed.setting, choices });
   }
   const change = typed.value === null ? null : readSettingChange(name, typed.value);
@@ -46,6 +47,17 @@ export async function setSetting(work: Work, to: Addressee, lane: Lane, change: 
   return showSettings(work, to, { ...lane, settings }, change);
 }
 
+/** The names of zones are too many for buttons. Without one, it is this machine's again. */
+async function setZone(work: Work, to: Addressee, lane: Lane, value: string | null): Promise<Notice> {
+  if (value !== null && !work.settings.timetable.isZone(value)) {
+    const choices = ["Europe/Berlin", "America/New_York", "UTC"];
+    return reply(work, to, { kind: "not-a-choice", what: "time zones (such as these)", given: value, choices });
+  }
+  const settings = { ...lane.settings, zone: value };
+  await work.tx.chooseSettings(lane.conversation, settings);
+  return showSettings(work, to, { ...lane, settings }, null);
+}
+
 async function showSettings(work: Work, to: Addressee, lane: Lane, changed: SettingChange | null): Promise<Notice> {
   const names = settingsOf(placeOf(lane.conversation));
   const buttons: Button[][] = [];
@@ -53,6 +65,7 @@ async function showSettings(work: Work, to: Addressee, lane: Lane, changed: Sett
   const notice: Notice = {
     kind: "settings",
     settings: names.map((name) => settingNow(lane.settings, name)),
+    zone: lane.settings.zone,
     changed,
     driver: driverNameOf(lane, work.settings),
     model: lane.model,

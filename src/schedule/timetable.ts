@@ -205,8 +205,9 @@ function readCron(expression: string, inZone: string, nowMs: number): ReturnType
 
 /** Null: there is no such day. */
 function localTime(day: string, time: string, timezone: string): number | null {
-  const isDay = new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day) === true;
-  if (!isDay) return null;
+  const midnight = new Date(`${day}T00:00:00Z`);
+  // The 30th of February is read as the 2nd of March.
+  if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day)) return null;
   const local = new Cron(`${day}T${time}:00`, { timezone, paused: true });
   return local.nextRun(new Date(0))?.getTime() ?? null;
 }

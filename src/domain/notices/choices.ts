@@ -65,6 +65,8 @@ export type ChoiceNotice =
   | {
       readonly kind: "settings";
       readonly settings: readonly SettingChange[];
+      /** Null: this machine's. Not in what older versions stored. */
+      readonly zone?: string | null;
       readonly changed: SettingChange | null;
       readonly driver: string;
       readonly model: ModelChoice | null;
@@ -172,6 +174,7 @@ function settings(notice: ChoiceNotice & { kind: "settings" }): string {
     head,
     "",
     ...notice.settings.map(settingLine),
+    `Times of day are those of: ${notice.zone ?? "this machine"} (zone Europe/Berlin)`,
     "",
     `Agent: ${notice.driver} (/switch), model: ${model} (/model)`,
     `Permissions: ${notice.permissions} (/permissions)`,
