@@ -137,10 +137,12 @@ describe("what is sent", () => {
     }
   });
 
-  it("carries a file with its caption", async () => {
+  it("carries a file with its caption and its buttons", async () => {
     const content = { kind: "text", text: "# whole\n" } as const;
-    expect((await client.sendFile(here(), { ...file, content }, signal)).kind).toBe("done");
-    const { text: caption, document } = emulator.owner.chat().last ?? {};
+    const keyboard = [[{ label: "Details", data: "id" }]];
+    expect((await client.sendFile(here(), { ...file, content, keyboard }, signal)).kind).toBe("done");
+    const { text: caption, document, buttons } = emulator.owner.chat().last ?? {};
+    expect(buttons).toEqual(keyboard);
     expect([caption, document?.name, Buffer.from(document?.bytes ?? "").toString()]).toEqual([
       "beginning",
       "answer \u00E9;.md",
