@@ -22,6 +22,7 @@ export type ScheduleOptions = {
   readonly missed?: MissedPolicy;
   readonly overlap?: (typeof overlaps)[number];
   readonly view?: "shown" | "silent";
+  readonly memory?: "kept" | "fresh";
   readonly permissions?: PermissionMode;
   readonly driver?: string;
   readonly model?: string;
@@ -164,6 +165,8 @@ function readOptions(text: string): { readonly options: ScheduleOptions; readonl
 const flags: Readonly<Record<string, ScheduleOptions>> = {
   silent: { view: "silent" },
   shown: { view: "shown" },
+  fresh: { memory: "fresh" },
+  remember: { memory: "kept" },
   remind: { work: "reminder" },
   reminder: { work: "reminder" },
   digest: { work: "digest" },
@@ -207,7 +210,7 @@ function readOption(option: string, value: string): ScheduleOptions | string {
 }
 
 const optionNames =
-  "--name, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit, --silent, --shown, --remind and --digest";
+  "--name, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit, --silent, --shown, --fresh, --remember, --remind and --digest";
 
 function readMissed(value: string): ScheduleOptions | string {
   const [policy, window] = value.toLowerCase().split(":");

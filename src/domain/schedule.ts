@@ -32,6 +32,8 @@ export const overlaps = ["skip", "queue"] as const;
 /** Whether its runs are seen in the chat, or only what they say by `notify` and what goes wrong. */
 export const scheduleViews = ["shown", "silent"] as const;
 
+export const memories = ["kept", "fresh"] as const;
+
 /** What a person decides about a schedule; an edit replaces it. `zone` is an IANA name. */
 export type SchedulePlan = {
   readonly timing: Timing;
@@ -40,6 +42,8 @@ export type SchedulePlan = {
   readonly missed: MissedPolicy;
   readonly overlap: (typeof overlaps)[number];
   readonly view: (typeof scheduleViews)[number];
+  /** Whether a run remembers those before it, or begins with an empty memory. */
+  readonly memory: (typeof memories)[number];
   /** What its runs may do without asking, whatever its conversation allows. */
   readonly permissions: PermissionMode;
   /** A run that takes longer is stopped; null follows the program's limit. */

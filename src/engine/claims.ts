@@ -55,10 +55,11 @@ async function claim(
   const { item, slot } = next;
   const driver = driverFor(next.lane);
   // Each agent has its own session here: one of another agent cannot be resumed.
-  const lane =
+  const used =
     next.lane.session.driver === driver.name
       ? next.lane
       : await work.tx.sessionFor(next.lane.conversation, driver.name, work.newId());
+  const lane = schedule?.isFresh === true ? await withEmptyMemory(work, used) : used;
   const owner = await work.tx.insertRun(work.newId() as RunId, lane, item.id, slot, driver.name, work.atMs);
   if (decide(lane.state, { kind: "claim", owner }, { queued: 0, capacity: 0 }).state.kind !== "running") {
     throw new Error(`lane ${lane.conversation} was claimed while it was ${lane.state.kind}`);
@@ -70,6 +71,14 @@ async function claim(
   const permissions = schedule?.permissions ?? lane.permissions;
   const runMsMax = schedule?.runMsMax ?? null;
   return { owner, lane: { ...lane, permissions }, prompt, driver, startedAtMs: work.atMs, runMsMax };
+}
+
+async function withEmptyMemory(work: Work, { conversation, session }: Lane): Promise<Lane> {
+  await work.tx.newSession(conversation, work.newId(), null);
+  work.after.push({ kind: "forget", session: session.id });
+  const lane = await work.tx.lane(conversation);
+  if (lane === null) throw new Error(`the lane of ${conversation} is gone`);
+  return lane;
 }
 
 async function addStatus(work: Work, lane: Lane, owner: Claim["owner"], about: string | null): Promise<void> {

@@ -87,6 +87,23 @@ describe("a time of a schedule", () => {
     expect(await became(house)).toEqual(["done", "done", "done"]);
   });
 
+  test("begins with an empty memory each time where that was chosen", async () => {
+    await using house = await openHouse();
+    await house.send("a", "/cron add --fresh --name tidy every 10m Tidy up");
+    const sessions = new Set<string>();
+    for (const round of [1, 2]) {
+      await house.clock.advance(10 * minuteMs);
+      const turn = await house.driver.nextTurn();
+      turn.emit({ kind: "session", resume: `memory ${round}` });
+      expect(turn.request.session.resume).toBeNull();
+      sessions.add(turn.request.session.id);
+      turn.finish("Tidied");
+      await house.settled();
+    }
+    expect(sessions.size).toBe(2);
+    expect(house.driver.forgotten).toContain([...sessions][0]);
+  });
+
   test("is skipped with a record while the one before is not over, or one waits where that was chosen", async () => {
     await using house = await openHouse({ runsMax: 4 });
     await house.send("a", "/cron add --name tidy --overlap skip every 10m Tidy up", { workspace: "/projects/a" });

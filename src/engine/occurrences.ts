@@ -213,6 +213,7 @@ export type Task = {
     readonly permissions: PermissionMode;
     readonly runMsMax: number | null;
     readonly isSilent: boolean;
+    readonly isFresh: boolean;
   } | null;
 };
 
@@ -231,7 +232,10 @@ export async function taskOf(work: Work, item: StoredItem): Promise<Task | null>
   const isSilent = plan.view === "silent";
   const due = work.settings.timetable.say(request.dueAtMs, plan.zone);
   const prompt = { text, schedule: { name, due: `${due} (${plan.zone})`, isSilent } };
-  return { prompt, schedule: { permissions: plan.permissions, runMsMax: plan.runMsMax, isSilent } };
+  return {
+    prompt,
+    schedule: { permissions: plan.permissions, runMsMax: plan.runMsMax, isSilent, isFresh: plan.memory === "fresh" },
+  };
 }
 
 // ---------------------------------------------------------------- settlement

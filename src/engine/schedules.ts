@@ -178,11 +178,13 @@ async function addSchedule(
     missed: options.missed ?? { kind: "latest" },
     overlap: options.overlap ?? "skip",
     view: options.view ?? "shown",
+    memory: options.memory ?? "kept",
     permissions: options.permissions ?? careful(lane.permissions ?? work.settings.permissions),
     runMsMax: options.runMsMax ?? null,
   };
   const where = conversationFor(home, name, plan, options.session ?? "own");
-  if (where === home && choosesAgent(options)) return sayWrong(work, to, zone, ownSessionOnly);
+  if (where === home && (choosesAgent(options) || plan.memory === "fresh"))
+    return sayWrong(work, to, zone, ownSessionOnly);
   if (where !== home) await openSide(work, lane, where, options, workspace);
   const schedule = {
     home,
@@ -227,12 +229,14 @@ async function editSchedule(
     missed: options.missed ?? plan.missed,
     overlap: options.overlap ?? plan.overlap,
     view: options.view ?? plan.view,
+    memory: options.memory ?? plan.memory,
     permissions: options.permissions ?? plan.permissions,
     runMsMax: options.runMsMax === undefined ? plan.runMsMax : options.runMsMax,
   };
   const { home, name } = schedule;
   const where = options.session === undefined ? schedule.lane : conversationFor(home, name, now, options.session);
-  if (where === home && choosesAgent(options)) return sayWrong(work, to, zone, ownSessionOnly);
+  if (where === home && (choosesAgent(options) || now.memory === "fresh"))
+    return sayWrong(work, to, zone, ownSessionOnly);
   if (where !== home && (where !== schedule.lane || choosesAgent(options)))
     await openSide(work, lane, where, options, workspace);
   const isOn = isTimed && (schedule.state === "active" || schedule.state === "over") && timing.kind === "timing";
@@ -249,7 +253,7 @@ async function editSchedule(
 }
 
 const ownSessionOnly =
-  "--agent, --model and --project are for a schedule with a session of its own; in the conversation's they are the conversation's.";
+  "--agent, --model, --project and --fresh are for a schedule with a session of its own: the conversation's is not its to change.";
 
 function choosesAgent({ driver, model, workspace }: ScheduleOptions): boolean {
   return driver !== undefined || model !== undefined || workspace !== undefined;
@@ -408,6 +412,7 @@ function detailsOf(work: Work, { home, lane: where, plan }: Schedule, lane: Lane
       ? "In this conversation's session."
       : `In a session of its own, with ${driverNameOf(lane, work.settings)} in ${lane.workspace}; permissions: ${permissions}.`,
     ...(view === "silent" ? ["Silent: you see only what the agent notifies you of, and repeated failures."] : []),
+    ...(plan.memory === "fresh" ? ["Each run begins with an empty memory."] : []),
     ...(overlap === "queue" ? ["When it is due while it still runs, one waits."] : []),
     ...(missed.kind === "latest" ? [] : [missedWords(missed)]),
     ...(runMsMax === null ? [] : [`A run may take ${duration(runMsMax)}.`]),

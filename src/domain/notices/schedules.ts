@@ -87,7 +87,7 @@ export function describeScheduleNotice(notice: ScheduleNotice): string {
         `/cron edit ${notice.name} when daily 8:00`,
         `/cron edit ${notice.name} text The new words`,
         `/cron edit ${notice.name} --silent`,
-        "Options: --shown, --silent, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit.",
+        "Options: --shown, --silent, --fresh, --remember, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit.",
       ].join("\n");
     case "schedule-run":
       return notice.isFull
