@@ -46,9 +46,16 @@ export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, i
   function isHeldUpBy(item: ItemRow, run: RunRow): boolean {
     const { id, conversation } = item;
     if (asked.moved.has(id) && conversation === run.conversation) return true;
+    // What interrupts does so at once, whole or not.
+    if (conversation === run.conversation && item.priority === "interactive" && isInterrupt(item)) return true;
     if (!isPersons(item)) return false;
     if (conversation === run.conversation) return true;
     return mirror.lanes.get(conversation)?.workspace === run.workspace || mirror.live.size >= runsMax;
+  }
+
+  function isInterrupt({ request, conversation }: ItemRow): boolean {
+    if (request.kind !== "prompt") return false;
+    return request.placement === "interrupt" || mirror.settings.get(conversation)?.policy === "interrupt";
   }
 
   function waitingFor(run: RunRow): ConversationId | null {
