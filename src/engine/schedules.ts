@@ -63,8 +63,10 @@ export async function carryOutCron(
     case "pause":
     case "resume":
     case "delete":
-    case "history":
-      return withNamed(work, to, home, command.name, (one) => actOn(work, to, one, command.kind));
+    case "history": {
+      const { kind: how, name } = command;
+      return withNamed(work, to, home, name, (one) => actOn(work, to, one, how));
+    }
     default:
       return command satisfies never;
   }
