@@ -169,7 +169,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "background work makes room in its own conversation alone",
     breaks: ["K6"],
-    edits: [{ file: "store/claims.ts", find: " || isWaitedFor(sql, workspace),", replace: "," }],
+    edits: [{ file: "store/claims.ts", find: " || isWaitedFor(sql, workspace));", replace: ");" }],
   },
   {
     name: "background work keeps the last slot",
