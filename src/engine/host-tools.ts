@@ -48,7 +48,7 @@ export const hostToolList: readonly HostTool[] = [
   {
     name: "send_file",
     description:
-      "Send a file of the workspace to the person in the chat. Not for secrets; at most 50 MB, 10 in a turn.",
+      "Send a file of the workspace to the person in the chat. Not for secrets; at most 50 MB, 10 in a turn. Files that belong together: call it for all of them at once, and they arrive as one album.",
     input: {
       type: "object",
       properties: { path: text("Path of the file, inside the workspace"), caption: text("One line about it") },

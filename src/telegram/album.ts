@@ -33,7 +33,7 @@ export interface Albums {
 }
 
 /** Telegram's most. */
-export const albumFilesMax = 10;
+const albumFilesMax = 10;
 /** Telegram's public server takes 50 MB in one request, and what is around the files is some of it. */
 const albumBytesMax = 49_000_000;
 /** More refused files than this do not wait at once; the oldest are forgotten and at worst refused once more. */
