@@ -85,7 +85,7 @@ function named(kind: "show" | "run" | "pause" | "resume" | "delete" | "history",
 function readAdd(rest: string): ScheduleCommand {
   const before = readOptions(rest);
   if (typeof before === "string") return wrong(before);
-  if (before.rest === "") return wrong(`It needs a time and a text. ${examples}`);
+  if (before.rest === "") return wrong("It needs a time and a text.");
   const split = splitWhen(before.rest);
   if (typeof split === "string") return wrong(split);
   const after = readOptions(split.rest);
@@ -93,7 +93,7 @@ function readAdd(rest: string): ScheduleCommand {
   const options = { ...before.options, ...after.options };
   const text = unquoted(after.rest);
   if (text === "" && options.work !== "digest")
-    return wrong(`It needs a text: what the agent is to do, or with --remind what you are to be told. ${examples}`);
+    return wrong("It needs a text: what the agent is to do, or with --remind what you are to be told.");
   return { kind: "add", when: split.when, text, options };
 }
 
@@ -127,8 +127,6 @@ function readEdit(rest: string): ScheduleCommand {
       return wrong(`"${part}" is nothing that can be edited. It is when, text, or an option such as --silent.`);
   }
 }
-
-const examples = "For example: /cron add daily 7:00 Summarize what changed since yesterday";
 
 function wrong(what: string): ScheduleCommand {
   return { kind: "wrong", what };

@@ -119,6 +119,20 @@ describe("/cron (K2)", () => {
     expect(after?.session.id).not.toBe(before?.session.id);
   });
 
+  test("one that has fired for the last time gives its name to the next, and is no weight", async () => {
+    await using house = await createHouse();
+    for (let round = 0; round < 3; round += 1) {
+      await house.send("a", "/cron add --name tea --remind in 5m Tea");
+      expect(await lastNotice(house)).toMatchObject({ kind: "schedule", schedule: { name: "tea" } });
+      await house.clock.advance(5 * 60_000);
+      await house.engine.fire();
+    }
+    expect(await house.notices("a")).toEqual(Array(3).fill(["schedule", "reminder"]).flat());
+    expect((await schedules(house)).map(({ state }) => state)).toEqual(["over"]);
+    await house.send("a", "/cron edit tea when in 5m");
+    expect((await schedules(house)).map(({ state }) => state)).toEqual(["active"]);
+  });
+
   test("agent, model and directory are its own", async () => {
     const other = createScriptedDriver({ name: "other" });
     await using house = await createHouse({ others: [other] });

@@ -24,6 +24,8 @@ import { addButton, type Addressee, consult, driverNameOf, reply, type Work } fr
 
 const timesShownMax = 5;
 const historyShownMax = 15;
+/** Of those that have fired for the last time, the newest. */
+const overShownMax = 3;
 /** Rows of buttons under a list: more do not fit on a phone. */
 const listButtonsMax = 12;
 
@@ -161,7 +163,8 @@ async function addSchedule(
   workspace: string | null,
 ): Promise<Notice> {
   const home = lane.conversation;
-  const known = await work.tx.schedules(home);
+  const all = await work.tx.schedules(home);
+  const known = all.filter(({ state }) => state !== "over");
   const zone = options.zone ?? zoneOf(work, lane);
   if (known.length >= schedulesMax)
     return sayWrong(work, to, zone, `This conversation has ${schedulesMax} schedules already. Delete one first.`);
@@ -184,6 +187,10 @@ async function addSchedule(
     permissions: options.permissions ?? careful(lane.permissions ?? work.settings.permissions),
     runMsMax: options.runMsMax ?? null,
   };
+  // One that is over gives its name away.
+  for (const over of all)
+    if (over.state === "over" && over.name === name)
+      await work.tx.changeSchedule(over.id, { ...over, state: "deleted", nextAtMs: null });
   const where = conversationFor(home, name, plan, options.session ?? "own");
   if (where === home && (choosesAgent(options) || plan.memory === "fresh"))
     return sayWrong(work, to, zone, ownSessionOnly);
@@ -333,7 +340,9 @@ async function openSide(
 // ---------------------------------------------------------------- show
 
 async function showList(work: Work, to: Asking, home: ConversationId): Promise<Notice> {
-  const schedules = await work.tx.schedules(home);
+  const all = await work.tx.schedules(home);
+  const isOver = ({ state }: Schedule): boolean => state === "over";
+  const schedules = [...all.filter((one) => !isOver(one)), ...all.filter(isOver).slice(-overShownMax)];
   const buttons: Button[][] = [];
   for (const { id, name } of schedules.slice(0, listButtonsMax))
     buttons.push([
@@ -355,7 +364,10 @@ async function show(
     event,
     schedule: lineOf(work, schedule),
     zone,
-    times: schedule.nextAtMs === null ? [] : timesFrom(work, schedule.plan.timing, zone, schedule.nextAtMs),
+    times:
+      schedule.nextAtMs === null || schedule.plan.timing.kind === "once"
+        ? []
+        : timesFrom(work, schedule.plan.timing, zone, schedule.nextAtMs),
     details: lane === null ? [] : detailsOf(work, schedule, lane),
   };
   const ways: readonly (readonly ScheduleWay[])[] = [
@@ -386,7 +398,7 @@ function lineOf(work: Work, { name, plan, state, nextAtMs }: Schedule): Schedule
 function timingWords(work: Work, timing: Timing, zone: string): string {
   switch (timing.kind) {
     case "once":
-      return `once, ${work.settings.timetable.say(timing.atMs, zone)}`;
+      return `once, ${work.settings.timetable.say(timing.atMs, zone)} (${zone})`;
     case "every":
       return `every ${duration(timing.everyMs)}`;
     case "cron":
