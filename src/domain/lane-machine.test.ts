@@ -64,9 +64,13 @@ describe("the lane machine", () => {
     expect(outcomeOf(decide(stopping("crash"), { kind: "quiet", owner, end: completed }, room))).toEqual({
       kind: "interrupted",
     });
-    expect(outcomeOf(decide(stopping("preempted"), { kind: "quiet", owner, end: completed }, room))).toEqual({
-      kind: "preempted",
-    });
+  });
+
+  it("counts background work done that had ended by itself when it was to make room, and puts any other back in line (I11)", () => {
+    const settled = (end: TurnEnd) => outcomeOf(decide(stopping("preempted"), { kind: "quiet", owner, end }, room));
+    expect(settled(completed)).toEqual({ kind: "finished" });
+    expect(settled({ kind: "interrupted" })).toEqual({ kind: "preempted" });
+    expect(settled({ kind: "failed", fault: { kind: "internal", detail: "cut" } })).toEqual({ kind: "preempted" });
   });
 
   it("keeps the answer of a turn that finished within the grace of a shutdown", () => {

@@ -142,7 +142,8 @@ function outcomeOf(why: StopWhy | null, end: TurnEnd): RunOutcome {
     case "replaced":
       return { kind: "stopped", why }; // I8: a natural end in the middle of a stop is still a stop
     case "preempted":
-      return { kind: "preempted" };
+      // Nobody was told of it, and what was done is not to be done again (I11).
+      return end.kind === "completed" ? { kind: "finished" } : { kind: "preempted" };
     case "shutdown":
       return end.kind === "completed" ? { kind: "finished" } : { kind: "interrupted" };
     case "crash":

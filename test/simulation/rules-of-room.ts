@@ -1,7 +1,7 @@
 /**
  * K6: background work that a person's message waits for is told to make room by the very transaction that made the message wait: in its
  * conversation, in its directory, and for as many slots as messages lack. Nothing is told to make room that nobody waits for, and what was told
- * to settles as preempted, unless a person stopped it or the program was cut.
+ * to settles as preempted, unless it had done its work, a person stopped it or the program was cut.
  */
 import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { Change } from "./journal.ts";
@@ -95,7 +95,8 @@ export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, i
       if (!isBackground(run)) violated("K6", `${run.id} is a person's, and is told to make room`);
       preempted.push(run);
     }
-    if (change.to === "settled" && run.stopWhy === "preempted" && change.outcome?.kind !== "preempted")
+    const isDone = change.outcome?.kind === "preempted" || change.outcome?.kind === "finished";
+    if (change.to === "settled" && run.stopWhy === "preempted" && !isDone)
       violated("I11", `${run.id} made room and settles as ${change.outcome?.kind}`);
   }
 
