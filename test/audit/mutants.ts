@@ -769,4 +769,156 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    rows: ["CR-1"],
+    name: "a claim takes a schedule as it was when it was due",
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "  const { id: scheduleId, lane, name, plan } = schedule;",
+        replace:
+          "  const { id: scheduleId, lane, name, plan } = schedule;\n  Object.assign(globalThis, { [`stale${scheduleId}`]: schedule });",
+      },
+      {
+        file: "engine/occurrences.ts",
+        find: 'if (schedule === null || schedule.state === "deleted") return null;',
+        replace: "if (schedule === null) return null;",
+      },
+      {
+        file: "engine/occurrences.ts",
+        find: "  const { plan, name } = schedule;\n  if (plan.work",
+        replace: "  const { plan, name } = (globalThis as never)[`stale${schedule.id}`] as Schedule;\n  if (plan.work",
+      },
+    ],
+  },
+  {
+    rows: ["CR-1"],
+    name: "what waits of a schedule that is deleted or paused stays in line",
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "if (isOf(item.request, id) && (await work.tx.moveItem",
+        replace: "if (!isOf(item.request, id) && (await work.tx.moveItem",
+      },
+      {
+        file: "engine/occurrences.ts",
+        find: 'if (schedule === null || schedule.state === "deleted") return null;',
+        replace: "if (schedule === null) return null;",
+      },
+      {
+        file: "engine/occurrences.ts",
+        find: 'if (schedule.state === "paused" && request.trigger === "timer") return null;',
+        replace: "",
+      },
+    ],
+  },
+  {
+    rows: ["CR-2"],
+    name: "what made room is counted as over",
+    edits: [
+      {
+        file: "engine/settlement.ts",
+        find: 'return "queued"; // I11',
+        replace: 'return "cancelled"; // I11',
+      },
+    ],
+  },
+  {
+    rows: ["CR-2"],
+    name: "a message stops background work as a person's stop does",
+    edits: [
+      {
+        file: "engine/claims.ts",
+        find: 'await stopRun(work, owner, "preempted");',
+        replace: 'await stopRun(work, owner, "user");',
+      },
+    ],
+  },
+  {
+    rows: ["CR-2"],
+    name: "what ended by itself while it made room runs again",
+    edits: [
+      {
+        file: "domain/lane-machine.ts",
+        find: 'return end.kind === "completed" ? { kind: "finished" } : { kind: "preempted" };',
+        replace: 'return { kind: "preempted" };',
+      },
+    ],
+  },
+  {
+    rows: ["N-8"],
+    name: "a tick leaves the schedule where it stands, and the database takes a time twice",
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "if (!(await work.tx.advanceSchedule(schedule.id, schedule.nextAtMs, next))) return null;",
+        replace: "",
+      },
+      {
+        file: "engine/occurrences.ts",
+        find: "by === undefined ? `schedule:${scheduleId}:${new Date(dueAtMs).toISOString()}`",
+        replace: "by === undefined ? `schedule:${work.newId()}`",
+      },
+      {
+        file: "store/migrations.ts",
+        find: "CREATE UNIQUE INDEX occurrence_once ON",
+        replace: "CREATE INDEX occurrence_once ON",
+      },
+    ],
+  },
+  {
+    rows: ["N-8"],
+    name: "the next time is counted from the last one, not from now",
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "const next = timetable.next(timing, zone, work.atMs);",
+        replace: "const next = timetable.next(timing, zone, schedule.nextAtMs);",
+      },
+    ],
+  },
+  {
+    rows: ["N-8"],
+    name: "any interval is one",
+    edits: [
+      {
+        file: "domain/schedule-words.ts",
+        find: "split.when.everyMs < everyMsMin",
+        replace: "split.when.everyMs < 0",
+      },
+    ],
+  },
+  {
+    rows: ["N-18"],
+    name: "a schedule runs in the conversation itself",
+    edits: [
+      {
+        file: "engine/schedules.ts",
+        find: 'return sideConversation(home, session === "own" ? name : session);',
+        replace: "return home;",
+      },
+    ],
+  },
+  {
+    rows: ["N-18"],
+    name: "the schedules of a conversation share a session",
+    edits: [
+      {
+        file: "engine/schedules.ts",
+        find: 'return sideConversation(home, session === "own" ? name : session);',
+        replace: 'return sideConversation(home, session === "own" ? "schedules" : session);',
+      },
+    ],
+  },
+  {
+    rows: ["N-18"],
+    name: "the agent takes it for words that somebody typed",
+    edits: [
+      {
+        file: "domain/agent-prompt.ts",
+        find: 'schedule === undefined ? "" : scheduleText(schedule),',
+        replace: "",
+      },
+    ],
+  },
 ];
