@@ -15,7 +15,7 @@ export type RulesOfRoom = Rule & {
 
 /** `isOpen`: the life claims, and nothing of it is booting or draining. */
 export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, isOpen: () => boolean): RulesOfRoom {
-  /** Of the decision that is being read. */
+  /** Of the decision that is being read: nobody was waiting for these when they were told. */
   let preempted: RunRow[] = [];
 
   function check(): void {
@@ -38,9 +38,12 @@ export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, i
   }
 
   /** Something of a person's waits that it was in the way of, or is about to start in its place. */
+  function isWanted(run: RunRow): boolean {
+    return [...mirror.items.values()].some((item) => item.state === "queued" && isHeldUpBy(item, run));
+  }
+
   function checkWanted(run: RunRow): void {
-    const isWanted = [...mirror.items.values()].some((item) => item.state === "queued" && isHeldUpBy(item, run));
-    if (!isWanted) violated("K6", `${run.id} is told to make room, and nobody waits for it`);
+    if (!isWanted(run)) violated("K6", `${run.id} is told to make room, and nobody waits for it`);
   }
 
   function isHeldUpBy(item: ItemRow, run: RunRow): boolean {
@@ -93,7 +96,8 @@ export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, i
     const run = mirror.runs.get(change.id)!;
     if (run.stopWhy === null && change.stopWhy === "preempted") {
       if (!isBackground(run)) violated("K6", `${run.id} is a person's, and is told to make room`);
-      preempted.push(run);
+      // Later in the same decision it may have been stopped.
+      if (!isWanted(run)) preempted.push(run);
     }
     const isDone = change.outcome?.kind === "preempted" || change.outcome?.kind === "finished";
     if (change.to === "settled" && run.stopWhy === "preempted" && !isDone)
