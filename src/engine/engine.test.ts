@@ -140,7 +140,7 @@ describe("a stop", () => {
   });
 
   it.each(["in its conversation", "of everything", "by its button"])(
-    "%s ends background work for good that made room and is not proven gone yet",
+    "%s ends background work for good that made room and is not proven gone yet, and holds what waits behind it",
     async (how) => {
       await using house = await createHouse();
       await house.send("a", "tidy", { priority: "background" });
@@ -149,13 +149,14 @@ describe("a stop", () => {
       await house.send("b", "now", { workspace: "/projects/a" });
       await house.clock.advance(wholeEscalationMs);
       expect(await house.notices("a")).toEqual(["quarantined"]);
+      await house.send("a", "later");
       if (how === "in its conversation") await house.send("a", "stop");
       else if (how === "of everything") await house.command("c", { name: "stop", scope: "all" });
       else await house.press("a", "stop", { id: stop });
       turn.end({ kind: "interrupted" });
       turn.becomeQuiet();
       await house.settled();
-      expect((await house.items("a"))[0]).toBe("cancelled");
+      expect((await house.items("a")).slice(0, 2)).toEqual(["cancelled", "held"]);
     },
   );
 

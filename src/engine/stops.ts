@@ -30,20 +30,16 @@ export async function stopConversation(work: Work, item: InboxItem, id: ItemId, 
 /** Resolves with whether something is being stopped in a side conversation of this one. */
 async function stopBeside(work: Work, item: InboxItem, id: ItemId, home: ConversationId): Promise<boolean> {
   const beside = (await work.tx.liveRuns()).filter(
-    ({ owner }) => owner.conversation !== home && homeOf(owner.conversation) === home,
+    ({ owner, state, stopWhy }) =>
+      owner.conversation !== home &&
+      homeOf(owner.conversation) === home &&
+      (state !== "quarantined" || stopWhy === "preempted"),
   );
-  let isAnyStopped = false;
-  for (const { owner, state } of beside) {
+  for (const { owner } of beside) {
     const lane = await work.tx.lane(owner.conversation);
-    if (lane === null) continue;
-    if (state === "quarantined") {
-      await stopForGood(work, lane);
-      continue;
-    }
-    isAnyStopped = true;
-    await stopConversation(work, { ...item, conversation: owner.conversation }, id, lane);
+    if (lane !== null) await stopConversation(work, { ...item, conversation: owner.conversation }, id, lane);
   }
-  return isAnyStopped;
+  return beside.length > 0;
 }
 
 /** S5: every conversation. The command's row stays `running` until each run that it stopped is proven gone, or quarantined. */
@@ -93,7 +89,11 @@ export async function pressStop(work: Work, item: InboxItem, id: ItemId, owner: 
   const lane = await work.tx.lane(owner.conversation);
   if (lane === null || lane.state.kind === "idle" || !sameOwner(lane.state.owner, owner)) return "That run is over.";
   if (lane.state.kind === "quarantined") {
-    await stopForGood(work, lane);
+    // A person's first stop of it, which holds what waits like any other.
+    if (await stopForGood(work, lane)) {
+      const held = await holdQueue(work, lane.conversation);
+      if (held > 0) await offerHeld(work, lane.conversation, "stop");
+    }
     return "It was stopped, but is not proven gone. See the message about it.";
   }
   const { queued } = await work.tx.waiting(lane.conversation);
@@ -102,10 +102,10 @@ export async function pressStop(work: Work, item: InboxItem, id: ItemId, owner: 
   return "Stopping\u2026";
 }
 
-/** S2: what made room goes back in line once it is proven gone; what a person has stopped since does not. */
-async function stopForGood(work: Work, { state }: Lane): Promise<void> {
-  if (state.kind === "quarantined" && state.why === "preempted")
-    await work.tx.markStopping(state.owner, "user", work.atMs);
+/** S2: what made room goes back in line once it is proven gone; what a person has stopped since does not. Resolves with whether it is so. */
+async function stopForGood(work: Work, { state }: Lane): Promise<boolean> {
+  if (state.kind !== "quarantined" || state.why !== "preempted") return false;
+  return work.tx.markStopping(state.owner, "user", work.atMs);
 }
 
 export async function pressRelease(work: Work, owner: RunOwner): Promise<string> {
