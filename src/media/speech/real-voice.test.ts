@@ -13,13 +13,15 @@ import { createTranscriber } from "./speech.ts";
 import { directory, file, never, programDeps, silent, wav } from "./test-sound.ts";
 import type { Transcript } from "./transcriber.ts";
 
+const [ffmpeg, flite, pocketsphinx] = ["ffmpeg", "flite", "pocketsphinx_continuous"] as const;
+
 /** By the name of the Debian package that brings it. */
 const needed = {
-  ffmpeg: onPath("ffmpeg"),
-  pocketsphinx: onPath("pocketsphinx_continuous"),
+  ffmpeg: onPath(ffmpeg),
+  pocketsphinx: onPath(pocketsphinx),
   "pocketsphinx-en-us": existsSync("/usr/share/pocketsphinx/model/en-us/en-us/mdef"),
   "pocketsphinx-testdata": existsSync("/usr/share/pocketsphinx/test/data/goforward.raw"),
-  flite: onPath("flite"),
+  flite: onPath(flite),
 };
 
 function onPath(program: string): boolean {
@@ -48,7 +50,7 @@ function spoken(name: string): Int16Array {
 function voiceMessage(sound: Buffer): string {
   const path = join(directory(), "voice.ogg");
   const opus = "-ar 48000 -ac 1 -c:a libopus -b:a 16k -application voip".split(" ");
-  const { status, stderr } = spawnSync("ffmpeg", ["-loglevel", "error", "-i", "-", ...opus, path], { input: sound });
+  const { status, stderr } = spawnSync(ffmpeg, ["-loglevel", "error", "-i", "-", ...opus, path], { input: sound });
   if (status !== 0) throw new Error(stderr.toString("utf8"));
   return path;
 }
@@ -57,7 +59,7 @@ function voiceMessage(sound: Buffer): string {
 async function heardIn(path: string): Promise<Transcript> {
   const program = file(
     "my-transcriber",
-    `#!/bin/sh\nffmpeg -loglevel error -i "$1" -ar 16000 -ac 1 -f wav - | pocketsphinx_continuous -infile /dev/stdin -logfn /dev/null\n`,
+    `#!/bin/sh\n${ffmpeg} -loglevel error -i "$1" -ar 16000 -ac 1 -f wav - | ${pocketsphinx} -infile /dev/stdin -logfn /dev/null\n`,
   );
   chmodSync(program, 0o700);
   const deps = { ...programDeps(), clock: createSystemClock(), log: silent };
@@ -90,7 +92,7 @@ test.for(said)(
 test.for(["stop", "stop everything", "please stop"])("“%s”, spoken and heard, is a stop", async (words, context) => {
   skipWithout(context, ...recogniser, "flite");
   const path = join(directory(), "spoken.wav");
-  expect(spawnSync("flite", ["-voice", "kal16", "-t", words, "-o", path]).status).toBe(0);
+  expect(spawnSync(flite, ["-voice", "kal16", "-t", words, "-o", path]).status).toBe(0);
   const heard = await heardIn(voiceMessage(readFileSync(path)));
   expect(heard).toEqual({ kind: "said", text: words });
   expect(readSpoken(words)).toMatchObject({ kind: "command", command: { name: "stop" } });
