@@ -67,6 +67,27 @@ test("an album whose answer is lost comes once more, file by file, and says so (
   ]);
 });
 
+test("an album that was on its way when the program died comes file by file, marked, and never in silence (I6)", async ({
+  scene,
+  person,
+}) => {
+  const held = scene.emulator.faults.hold("sendMediaGroup");
+  person.sends(
+    scripted([sent(scene, person, ["a.png", "b.png", "c.png"]), [{ gate: `${person.id} died` }, "not reached"]]),
+  );
+  await held.arrived();
+  await scene.bridge.kill();
+  held.release();
+  await scene.start();
+  await scene.said(person, "This run was interrupted");
+  await scene.delivered();
+  expect(seen(person).map(({ text, album }) => [text, album !== undefined])).toEqual([
+    ["(possibly repeated) no. 1", false],
+    ["(possibly repeated) no. 2", false],
+    ["(possibly repeated) no. 3", false],
+  ]);
+});
+
 test("a run that was a draft has its line and its details under its answer (V4, V8)", async ({ scene, person }) => {
   person.sends("/settings stream drafts");
   await scene.said(person, "From now on");
