@@ -5,7 +5,7 @@ import type { Schedule, Skipped } from "../domain/schedule.ts";
 import { skipReason } from "../domain/notices/schedules.ts";
 import type { Occurrence, Timetable } from "../engine/ports.ts";
 import { type Floor, nameOf } from "./lane-view.ts";
-import { intervalWords, timingTyped, timingWords } from "./timing-words.ts";
+import { intervalTyped, timingTyped, timingWords } from "./timing-words.ts";
 import type { OccurrenceView, ScheduleHome, ScheduleOutcome, ScheduleView } from "./wire.ts";
 
 /** Times that are told ahead. */
@@ -36,12 +36,12 @@ export function scheduleView(
     state: state === "deleted" ? "over" : state,
     nextAtMs,
     times: nextAtMs === null ? [] : timesFrom(schedule, nextAtMs, timetable),
-    missed: plan.missed,
-    missedWindow: plan.missed.kind === "all" ? intervalWords(plan.missed.windowMs) : null,
+    missed: plan.missed.kind,
+    missedWindow: plan.missed.kind === "all" ? intervalTyped(plan.missed.windowMs) : null,
     overlap: plan.overlap,
     view: plan.view,
     permissions: plan.permissions,
-    limit: plan.runMsMax === null ? null : intervalWords(plan.runMsMax),
+    limit: plan.runMsMax === null ? null : intervalTyped(plan.runMsMax),
     works:
       work.kind === "prompt" && lane !== undefined
         ? { driver: lane.driver ?? defaults.driver, model: lane.model?.id ?? null, workspace: lane.workspace }

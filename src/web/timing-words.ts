@@ -22,9 +22,7 @@ export function timingTyped(timing: Timing, zone: string): string {
     case "once":
       return `at ${localTime(timing.atMs, zone)}`;
     case "every":
-      return `every ${parts(timing.everyMs)
-        .map(([count, { sign }]) => `${count}${sign}`)
-        .join("")}`;
+      return `every ${intervalTyped(timing.everyMs)}`;
     case "cron":
       return timing.expression;
     default:
@@ -42,8 +40,15 @@ const units = [
   { ms: 1_000, sign: "s", noun: "second" },
 ] as const;
 
+/** "10m", "2h30m" */
+export function intervalTyped(ms: number): string {
+  return parts(ms)
+    .map(([count, { sign }]) => `${count}${sign}`)
+    .join("");
+}
+
 /** "10 minutes", "2 hours 30 minutes", "day". */
-export function intervalWords(ms: number): string {
+function intervalWords(ms: number): string {
   const found = parts(ms);
   const [[count, unit] = [], ...more] = found;
   if (count === 1 && unit !== undefined && more.length === 0) return unit.noun;

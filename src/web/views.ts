@@ -8,7 +8,7 @@ import { commandList } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { emptyTranscript } from "../domain/transcript.ts";
-import type { Engine, History, LiveRun, RunSnapshot, Timetable } from "../engine/ports.ts";
+import type { Engine, History, LiveRun, Occurrence, RunSnapshot, Timetable } from "../engine/ports.ts";
 import { entriesOf, entriesShownMax } from "./entries.ts";
 import { byActivity, type Floor, type LaneRow, laneView } from "./lane-view.ts";
 import { findLiveButtons } from "./live-buttons.ts";
@@ -20,6 +20,8 @@ import type { Agent, ConversationView, Cursor, LaneView, Overview, ScheduleHisto
 /** A list that is still read. What does not fit is counted. */
 export const lanesShownMax = 200;
 export const schedulesShownMax = 200;
+/** What is skipped is stored after what fires with it, though it was due before. */
+const lastLookedAt = 4;
 /** Weeks of a daily schedule. */
 const occurrencesShownMax = 50;
 
@@ -108,7 +110,7 @@ export function createViews(deps: ViewsDeps): Views {
       const [floor, all, { people }] = await Promise.all([readFloor(), history.schedules(), history.access()]);
       const shown = all.toSorted(byNextTime).slice(0, schedulesShownMax);
       const schedules = shown.map(async (one) => {
-        const [last = null] = await history.occurrences(one.id, 1);
+        const [last = null] = (await history.occurrences(one.id, lastLookedAt)).toSorted(byDueTime);
         return scheduleView(one, last, floor, timetable);
       });
       return {
@@ -124,7 +126,7 @@ export function createViews(deps: ViewsDeps): Views {
       if (schedule === undefined) return null;
       const { zone } = schedule.plan;
       const occurrences = await history.occurrences(schedule.id, occurrencesShownMax);
-      const views = occurrences.map((one) => occurrenceView(one, zone, timetable));
+      const views = occurrences.toSorted(byDueTime).map((one) => occurrenceView(one, zone, timetable));
       return { name: schedule.name, zone, occurrences: views };
     },
   };
@@ -134,6 +136,10 @@ export function createViews(deps: ViewsDeps): Views {
 function byNextTime(a: Schedule, b: Schedule): number {
   const rank = ({ state }: Schedule): number => (state === "active" ? 0 : state === "paused" ? 1 : 2);
   return rank(a) - rank(b) || (a.nextAtMs ?? 0) - (b.nextAtMs ?? 0) || a.name.localeCompare(b.name);
+}
+
+function byDueTime(a: Occurrence, b: Occurrence): number {
+  return b.dueAtMs - a.dueAtMs;
 }
 
 /** A run whose process is not ours any more (quarantined at boot) has a row and nothing else. */

@@ -243,11 +243,13 @@ export type ScheduleView = {
   readonly nextAtMs: number | null;
   /** At most five, the next one first. */
   readonly times: readonly { readonly atMs: number; readonly said: string }[];
-  readonly missed: MissedPolicy;
+  readonly missed: MissedPolicy["kind"];
+  /** As it would be typed: "6h". */
   readonly missedWindow: string | null;
   readonly overlap: SchedulePlan["overlap"];
   readonly view: SchedulePlan["view"];
   readonly permissions: PermissionMode;
+  /** Of a run, as it would be typed: "1h30m". */
   readonly limit: string | null;
   /** With what an agent works on it; null where none does. `model` null: the agent's own default. */
   readonly works: { readonly driver: string; readonly model: string | null; readonly workspace: string } | null;

@@ -1,5 +1,5 @@
 /**
- * The page: the list of lanes on the left, the conversation in the middle. On a phone one of them at a time.
+ * The page: the list of lanes on the left, the conversation or the schedules in the middle. On a phone one of them at a time.
  * One h1, landmarks, and every action on a real button.
  */
 import { useEffect } from "preact/hooks";
@@ -8,6 +8,7 @@ import { Composer } from "./composer.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Lanes } from "./lanes.tsx";
 import type { Model } from "./model.ts";
+import { SchedulesPage } from "./schedules.tsx";
 
 export function App({ model }: { model: Model }) {
   useTitle(model);
@@ -15,9 +16,7 @@ export function App({ model }: { model: Model }) {
   const isList = model.route.value.kind === "lanes";
   return (
     <div class={`box ${isList ? "shows-list" : "shows-conversation"}`}>
-      <button type="button" class="skip" onClick={() => document.getElementById("composer")?.focus()}>
-        Skip to the message box
-      </button>
+      <SkipButton model={model} />
       <header class="top">
         {!isList && (
           <button type="button" class="back quiet" onClick={() => model.go({ kind: "lanes" })}>
@@ -34,14 +33,30 @@ export function App({ model }: { model: Model }) {
         </nav>
         <div class="talk">
           <LinkTrouble model={model} />
-          <Conversation model={model} />
-          <Composer model={model} />
+          {model.route.value.kind === "schedules" ? (
+            <SchedulesPage model={model} />
+          ) : (
+            <>
+              <Conversation model={model} />
+              <Composer model={model} />
+            </>
+          )}
         </div>
       </main>
       <p class={`toast ${model.toast.value === null ? "" : "toast-shown"}`} role="status">
         {model.toast.value}
       </p>
     </div>
+  );
+}
+
+function SkipButton({ model }: { model: Model }) {
+  const isSchedules = model.route.value.kind === "schedules";
+  const target = isSchedules ? "schedules" : "composer";
+  return (
+    <button type="button" class="skip" onClick={() => document.getElementById(target)?.focus()}>
+      {isSchedules ? "Skip to the schedules" : "Skip to the message box"}
+    </button>
   );
 }
 

@@ -15,6 +15,7 @@ import { FileChange } from "./diff.tsx";
 import { readDiff } from "./diff-lines.ts";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
+import { Origin } from "./origin.tsx";
 import { hasMarks, Seen, SeenWords } from "./seen.tsx";
 
 type AskEntry = Entry & { kind: "ask" };
@@ -84,6 +85,7 @@ function OpenAsk({ model, entry, acted }: { model: Model; entry: AskEntry; acted
   };
   return (
     <article id={`ask-${entry.ask}`} class="ask" tabIndex={-1} aria-label={askTitle(about)}>
+      <Origin name={entry.origin} />
       {about.kind === "questions" ? (
         <Questions model={model} entry={entry} questions={about.questions} press={press} acted={acted} />
       ) : (

@@ -22,8 +22,9 @@ export function Composer({ model }: { model: Model }) {
   if (view !== null && route.kind === "conversation" && view.channel === "telegram") {
     return (
       <p class="read-only">
-        This conversation lives in Telegram: write there. From here you can watch it, answer what it asks, stop it and
-        cancel what waits.
+        {view.lane?.home == null
+          ? "This conversation lives in Telegram: write there. From here you can watch it, answer what it asks, stop it and cancel what waits."
+          : "This is the session of a schedule, whose words go to Telegram. From here you can watch it, answer what it asks and stop it."}
       </p>
     );
   }

@@ -12,6 +12,7 @@ export type Link = "connecting" | "live" | "lost";
 export type ConnectionDeps = {
   readonly window: Window;
   changed(conversation: string): void;
+  rescheduled(): void;
   progressed(run: RunProgress): void;
   /** Everything may be different. */
   reset(): void;
@@ -47,6 +48,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     opened.addEventListener("open", () => deps.linkChanged("live"));
     opened.addEventListener("error", () => failed(opened));
     on(opened, "changed", ({ conversation }) => deps.changed(conversation));
+    on(opened, "rescheduled", () => deps.rescheduled());
     on(opened, "progress", (run) => deps.progressed(run));
     on(opened, "reset", () => deps.reset());
     on(opened, "ping", () => undefined);

@@ -6,6 +6,7 @@ import type { ConversationView, Entry, RunView } from "../wire.ts";
 import { Aspect, stateLabels } from "./aspect.tsx";
 import { isOpenAsk, showAsk } from "./ask-card.tsx";
 import { askTitle } from "./ask-words.ts";
+import { ClockMark } from "./clock-mark.tsx";
 import { Choices } from "./choices.tsx";
 import { EntryView } from "./entries.tsx";
 import { FirstSteps } from "./first-steps.tsx";
@@ -43,9 +44,13 @@ function Head({ model, view }: { model: Model; view: ConversationView | null }) 
     <header class="head">
       <Aspect state={lane.state} isLarge />
       <div class="head-words">
-        <h2>{lane.name}</h2>
+        <h2>
+          {lane.home !== null && <ClockMark label="Schedule " />}
+          {lane.name}
+        </h2>
         <p class="head-path">
           {lane.channel === "telegram" && <span class="tag">Telegram</span>}
+          {lane.home !== null && `of ${lane.home.name} \u00B7 `}
           {lane.workspace}
         </p>
       </div>

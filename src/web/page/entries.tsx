@@ -4,12 +4,14 @@ import { visibleText } from "../../lib/visible.ts";
 import type { Entry } from "../wire.ts";
 import { AskCard } from "./ask-card.tsx";
 import { Buttons } from "./buttons.tsx";
+import { ClockMark } from "./clock-mark.tsx";
 import { ContextFill } from "./context-fill.tsx";
 import { Changes } from "./diff.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { Model } from "./model.ts";
 import { conversationPath } from "./request.ts";
 import { Tool, usageFacts } from "./run-card.tsx";
+import { Origin } from "./origin.tsx";
 import { Seen, SeenWords } from "./seen.tsx";
 import { clockTime, duration, fileSize } from "./time.ts";
 
@@ -20,6 +22,7 @@ export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
     case "answer":
       return (
         <article class="answer" aria-label="Answer">
+          <Origin name={entry.origin} />
           <Markdown text={entry.markdown} />
         </article>
       );
@@ -28,6 +31,7 @@ export function EntryView({ model, entry }: { model: Model; entry: Entry }) {
     case "notice":
       return (
         <div class={`notice tone-${entry.tone} notice-${entry.notice}`}>
+          <Origin name={entry.origin} />
           <p class="notice-text">
             {entry.notice === "from-agent" && <span class="tag">agent</span>}
             <SeenWords text={entry.text} />
@@ -51,6 +55,7 @@ function SentFile({ model, entry }: { model: Model; entry: Entry & { kind: "file
   const name = visibleText(entry.name);
   return (
     <article class="file" aria-label={`File ${name}`}>
+      <Origin name={entry.origin} />
       <p class="file-name">
         <Seen text={entry.name} /> <span class="file-size">{fileSize(entry.bytes)}</span>
       </p>
@@ -73,6 +78,17 @@ function SentFile({ model, entry }: { model: Model; entry: Entry & { kind: "file
 
 function Said({ model, entry }: { model: Model; entry: Entry & { kind: "said" } }) {
   const note = stateNotes[entry.state];
+  if (entry.by !== "person") {
+    const words = [...(entry.by === "schedule-now" ? ["run now"] : []), ...(note === "" ? [] : [note])];
+    return (
+      <article class="fired" aria-label="Schedule">
+        <ClockMark label="Schedule " />
+        <p>
+          {[entry.text.replace(/^\u23F0 /, ""), ...words, clockTime(entry.atMs, model.nowMs.peek())].join(" \u00B7 ")}
+        </p>
+      </article>
+    );
+  }
   return (
     <article class={`said ${entry.isCommand ? "said-command" : ""}`} aria-label="You">
       <p class="said-text">
@@ -108,6 +124,7 @@ function Summary({ entry }: { entry: Entry & { kind: "summary" } }) {
   const hasDetails = entry.tools.length > 0 || entry.notices.length > 0 || entry.context !== null;
   return (
     <div class={`summary summary-${entry.outcome}`}>
+      <Origin name={entry.origin} />
       {entry.text !== "" && (
         <article class="answer answer-partial" aria-label="Unfinished answer">
           <Markdown text={entry.text} />

@@ -1,5 +1,6 @@
 /** The control room: every lane with its signal, what it does, for how long, and who waits for whom. */
 import type { LaneView, RunProgress } from "../wire.ts";
+import { ClockMark } from "./clock-mark.tsx";
 import { Aspect, stateLabels } from "./aspect.tsx";
 import type { Model } from "./model.ts";
 import { phaseLabel } from "./run-card.tsx";
@@ -20,6 +21,14 @@ export function Lanes({ model }: { model: Model }) {
           onClick={() => model.go({ kind: "new" })}
         >
           <span aria-hidden="true">+</span> New thread
+        </button>
+        <button
+          type="button"
+          class="new-thread"
+          aria-current={model.route.value.kind === "schedules" ? "page" : undefined}
+          onClick={() => model.go({ kind: "schedules" })}
+        >
+          <ClockMark /> Schedules
         </button>
       </div>
       {overview.lanes.length === 0 ? (
@@ -60,6 +69,7 @@ function LaneButton({ model, lane }: { model: Model; lane: LaneView }) {
     >
       <Aspect state={lane.state} />
       <span class="lane-name">
+        {lane.home !== null && <ClockMark label="Schedule " />}
         {lane.channel === "telegram" && <span class="tag">Telegram</span>}
         {lane.name}
       </span>
@@ -68,8 +78,8 @@ function LaneButton({ model, lane }: { model: Model; lane: LaneView }) {
         {lane.asks > 0 && <span class="badge">asks you</span>}
         {laneText(lane, model.progress.value.get(lane.conversation))}
       </span>
-      <span class="lane-path" title={lane.workspace}>
-        {shortPath(lane.workspace)}
+      <span class={lane.home === null ? "lane-path" : "lane-path lane-home"} title={lane.workspace}>
+        {lane.home === null ? shortPath(lane.workspace) : `of ${lane.home.name}`}
       </span>
     </button>
   );

@@ -12,6 +12,7 @@ import { type Attached, createAttachedList } from "./attached.ts";
 import { createDrafts } from "./drafts.ts";
 import { conversationPath, type Failure, newKey, request } from "./request.ts";
 import { readRoute, type Route, writeRoute } from "./route.ts";
+import { createSchedules, type Schedules } from "./schedules-model.ts";
 import { createSnapshots, type Snapshots } from "./snapshots.ts";
 import { createUnsentList, type Unsent } from "./unsent.ts";
 
@@ -28,6 +29,7 @@ export type Model = Pick<Snapshots, "link" | "overview" | "view" | "run" | "prog
   readonly attached: ReadonlySignal<readonly Attached[]>;
   readonly workspace: Signal<string>;
   readonly answers: AnswerDrafts;
+  readonly schedules: Schedules;
   /** The first Escape was pressed; a second one stops. */
   readonly isStopArmed: ReadonlySignal<boolean>;
   start(): void;
@@ -67,7 +69,16 @@ export function createModel(window: Window): Model {
   const deeds = signal(0);
   const drafts = createDrafts(window, place);
   const unsent = createUnsentList(window, () => snapshots.refresh());
-  const snapshots = createSnapshots({ window, place, begun: showSomething, seen: unsent.compare, troubled: say });
+  const schedules = createSchedules(window);
+  const { hinted } = schedules;
+  const snapshots = createSnapshots({
+    window,
+    place,
+    begun: showSomething,
+    seen: unsent.compare,
+    troubled: say,
+    hinted,
+  });
   const { link, overview, view, run, progress, nowMs } = snapshots;
   const draft = drafts.text;
   const attached = createAttachedList();
@@ -206,6 +217,7 @@ export function createModel(window: Window): Model {
     unsent: unsent.all,
     attached: attached.all,
     answers: createAnswerDrafts(window),
+    schedules,
     start() {
       drafts.show();
       window.addEventListener("hashchange", () => show(readRoute(window.location.hash)));

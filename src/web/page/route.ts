@@ -1,9 +1,10 @@
-/** Where this person is, as the address says it: the list, a thread that is about to begin, or a conversation. */
+/** Where this person is, as the address says it: the list, a thread that is about to begin, the schedules, or a conversation. */
 
-export type Route = { kind: "lanes" } | { kind: "new" } | { kind: "conversation"; id: string };
+export type Route = { kind: "lanes" } | { kind: "new" } | { kind: "schedules" } | { kind: "conversation"; id: string };
 
 export function readRoute(hash: string): Route {
   if (hash === "#/new") return { kind: "new" };
+  if (hash === "#/schedules") return { kind: "schedules" };
   const id = /^#\/c\/(.+)$/.exec(hash)?.[1];
   return id === undefined ? { kind: "lanes" } : { kind: "conversation", id: decode(id) };
 }
@@ -14,6 +15,8 @@ export function writeRoute(route: Route): string {
       return "#/";
     case "new":
       return "#/new";
+    case "schedules":
+      return "#/schedules";
     case "conversation":
       return `#/c/${encodeURIComponent(route.id)}`;
     default:

@@ -37,13 +37,15 @@ export type SnapshotsDeps = {
   /** A newer view is here; part of the same change. */
   seen(view: ConversationView): void;
   troubled(happened: string): void;
+  /** What else is read may be older now than what is true. */
+  hinted(): void;
 };
 
 const tickMs = 1_000;
 /** A server that restarts is back after a second or two. */
 const retryMs = 2_000;
 
-export function createSnapshots({ window, place, begun, seen, troubled }: SnapshotsDeps): Snapshots {
+export function createSnapshots({ window, place, begun, seen, troubled, hinted }: SnapshotsDeps): Snapshots {
   const link = signal<Link | "signed-out">("connecting");
   const overview = signal<Overview | null>(null);
   const view = signal<ConversationView | null>(null);
@@ -105,12 +107,17 @@ export function createSnapshots({ window, place, begun, seen, troubled }: Snapsh
     changed(conversation) {
       refreshLanes();
       if (conversation === place.value) refreshView();
+      hinted();
     },
+    rescheduled: hinted,
     progressed(moved) {
       const before = progress.value.get(moved.conversation);
       progress.value = new Map(progress.value).set(moved.conversation, withDiff(moved, before));
     },
-    reset: refresh,
+    reset() {
+      refresh();
+      hinted();
+    },
     linkChanged(now) {
       if (link.value !== "signed-out" || now === "live") link.value = now;
     },

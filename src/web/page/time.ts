@@ -25,6 +25,18 @@ export function clockTime(atMs: number, nowMs: number): string {
   return isToday ? time : `${at.toLocaleDateString([], { month: "short", day: "numeric" })} ${time}`;
 }
 
+/** "now", "in 40 s", "in 12 min", "in 3 h 5 min", "in 4 days". */
+export function until(ms: number): string {
+  if (ms < 1_000) return "now";
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `in ${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `in ${minutes} min`;
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  if (hours < 48) return rest === 0 ? `in ${hours} h` : `in ${hours} h ${rest} min`;
+  return `in ${Math.round(hours / 24)} days`;
+}
+
 /** "950", "12.3k", "1.2M". */
 export function compact(count: number): string {
   if (count < 1_000) return String(count);
