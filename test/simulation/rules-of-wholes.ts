@@ -23,7 +23,7 @@ export type WholesDeps = {
 export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incoming, meet }: WholesDeps): Rule {
   /** Files that came in the message itself. */
   const ownFiles = new Map<ItemId, readonly string[]>();
-  /** A part joined after it had been whole. */
+  /** A part joined after others had been put together: what was put together once stays so. */
   const grown = new Set<ItemId>();
   /** Its words were replaced by what a person wrote instead. */
   const reworded = new Set<ItemId>();
@@ -42,10 +42,8 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
     if (change.partOf === null) return;
     if (policyOf(change) === "collect") meet("what people write is collected");
     const whole = mirror.items.get(change.partOf)!;
-    if (whole.isReady) {
-      grown.add(whole.id);
-      meet("a part joins what was whole");
-    }
+    if (whole.isReady || mirror.partsOf(whole.id).some(({ isReady }) => isReady)) grown.add(whole.id);
+    if (whole.isReady) meet("a part joins what was whole");
     if (whole.state === "held") meet("a part joins what is on hold");
     if (whole.state !== "queued" && whole.state !== "held")
       violated("whole", `item ${change.id} joins item ${whole.id}, which is ${whole.state}`);
