@@ -3,8 +3,8 @@
  *
  * 1. Each file stays a row of its own and ends with the id of its own message; they keep their order, and nothing else of the
  *    conversation is passed.
- * 2. An album is all or nothing. One that Telegram refuses is sent file by file: only one of them may be what it does not take.
- * 3. Whether an album arrived is known of all its files or of none (I6): what may have been sent before goes file by file, each marked as
+ * 2. An album that Telegram refuses is sent file by file: only one of them may be what it does not take.
+ * 3. What arrived of an album is known of all its files or of none (I6): what may have been sent before goes file by file, each marked as
  *    a possible repetition. The captions of an album are hardly seen when there are several, and the mark has to be.
  */
 import type { Clock, Files, Log, OutboxId, OutboxQueue, OutboxRow, Outgoing } from "../engine/ports.ts";
@@ -34,7 +34,7 @@ export interface Albums {
 
 /** Telegram's most. */
 const albumFilesMax = 10;
-/** Telegram's public server takes 50 MB in one request, and what is around the files is some of it. */
+/** About what one file may have (50 MB): how much more its public server takes of one request is not documented. */
 const albumBytesMax = 49_000_000;
 /** More refused files than this do not wait at once; the oldest are forgotten and at worst refused once more. */
 const lonersMax = 100;

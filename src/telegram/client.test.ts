@@ -189,6 +189,18 @@ describe("what is sent", () => {
     emulator.journal.assertClean();
   });
 
+  it("does not know what was sent of an album of which one file was refused", async () => {
+    const stored = (name: string, width: number) => {
+      writeFileSync(join(directory, name), pngPicture(width, 20));
+      return { ...file, name, content: { kind: "stored", path: join(directory, name) }, shownAs: "photo" } as const;
+    };
+    const sent = await client.sendAlbum(here(), [stored("a.png", 20), stored("b.png", 2_000)], signal);
+    expect(sent.kind).toBe("unknown");
+    expect(emulator.owner.chat().fromBot).toHaveLength(1);
+    const eleven = Array.from({ length: 11 }, () => stored("a.png", 20));
+    expect(await client.sendAlbum(here(), eleven, signal)).toMatchObject({ kind: "rejected", why: "other" });
+  });
+
   it("sends no part of a file that cannot be read to its end: what became of it is unknown", async () => {
     const content = { kind: "stored", path: directory } as const; // it can be opened, not read
     expect((await client.sendFile(here(), { ...file, content }, signal)).kind).toBe("unknown");

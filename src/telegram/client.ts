@@ -25,6 +25,8 @@ export type Refusal =
   | "topic-gone"
   | "chat-gone"
   | "press-expired"
+  /** Of an album: what it says nothing of may have been sent. */
+  | "part-refused"
   | "file-too-big"
   | "other";
 
@@ -83,8 +85,8 @@ export interface TelegramClient {
   sendText(to: Address, message: TextMessage, signal: AbortSignal): Promise<Outcome<number>>;
   sendFile(to: Address, file: FileMessage, signal: AbortSignal): Promise<Outcome<number>>;
   /**
-   * 2 to 10 files as one album, all or none of them; documents stay among themselves. Resolves to the ids of their messages, in the same
-   * order.
+   * 2 to 10 files as one album; documents stay among themselves. Resolves to the ids of their messages, in the same order. `unknown` also
+   * when one of them was refused: the others may have been sent.
    */
   sendAlbum(to: Address, files: readonly FileMessage[], signal: AbortSignal): Promise<Outcome<readonly number[]>>;
   /** An edit that changes nothing is done. */
@@ -213,6 +215,8 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
       const outcome = await attempt(() =>
         uploads.sendMediaGroup({ ...addressed(to), media: albumOf(files) }, foreign(signal)),
       );
+      if (outcome.kind === "rejected" && outcome.why === "part-refused")
+        return { kind: "unknown", detail: outcome.why };
       if (outcome.kind !== "done") return outcome;
       // Which file an id belongs to is known by its place alone.
       return outcome.value.length === files.length
@@ -402,6 +406,7 @@ const refusals: readonly (readonly [beginning: string, why: Refusal])[] = [
   ["chat not found", "chat-gone"],
   ["query is too old", "press-expired"],
   ["file is too big", "file-too-big"],
+  ["failed to send message #", "part-refused"],
 ];
 
 function refusalOf(description: string): Refusal {

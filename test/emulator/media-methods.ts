@@ -35,6 +35,17 @@ const typeNames: { readonly [folder in FileFolder]: string } = {
   thumbnails: "Thumbnail",
 };
 
+/**
+ * What the servers behind the Bot API say of a picture when it is there already. The rest of its album is sent all the same, and the answer
+ * tells of the first that was not (seen by users: rubenlagus/TelegramBots issue 1520).
+ */
+const oddShape = "PHOTO_INVALID_DIMENSIONS";
+const refusedByServers = `Bad Request: ${oddShape}`;
+
+interface Refused {
+  readonly refused: BotApiError;
+}
+
 interface AlbumItem extends CaptionParams {
   readonly type: "photo" | "video" | "document" | "audio" | "live_photo";
   readonly media: unknown;
@@ -54,7 +65,7 @@ export function mediaMethods(world: BotWorld): BotMethods {
     if (shape === undefined || mutations.has("odd-photo-accepted")) return;
     const [short, long] = [Math.min(shape.width, shape.height), Math.max(shape.width, shape.height)];
     if (short + long > photoSidesSumMax || short === 0 || long / short > photoRatioMax) {
-      throw badRequest("PHOTO_INVALID_DIMENSIONS", "file");
+      throw badRequest(oddShape, "file");
     }
   }
 
@@ -89,7 +100,7 @@ export function mediaMethods(world: BotWorld): BotMethods {
     return send(params, caption, mediaFor(given, kind, call, detailsOf(params)));
   }
 
-  function parcelOf(item: AlbumItem, index: number, call: Call, marks: Partial<Message>): Parcel {
+  function parcelOf(item: AlbumItem, index: number, call: Call, marks: Partial<Message>): Parcel | Refused {
     if (item.type === "live_photo") {
       throw new BotApiError(501, "Not Implemented: live photos are not modelled", "unmodelled");
     }
@@ -101,9 +112,9 @@ export function mediaMethods(world: BotWorld): BotMethods {
     try {
       return { formatted, content: mediaFor(item.media, item.type, call), marks };
     } catch (error) {
-      if (!(error instanceof BotApiError) || error.code !== 400) throw error;
-      const why = error.description.slice("Bad Request: ".length);
-      throw badRequest(`failed to send message #${index + 1} with the error message "${why}"`, error.rule);
+      if (!(error instanceof BotApiError) || error.description !== refusedByServers) throw error;
+      const why = `failed to send message #${index + 1} with the error message "${oddShape}"`;
+      return { refused: badRequest(why, error.rule) };
     }
   }
 
@@ -128,7 +139,12 @@ export function mediaMethods(world: BotWorld): BotMethods {
       // One item is no album: the server sends it as a plain message.
       const marks = items.length === 1 ? {} : { media_group_id: `139${randomInt(1_000_000_000, 2_000_000_000)}` };
       const parcels = items.map((item, index) => parcelOf(item, index, call, marks));
-      return sendAll(params, parcels) as Awaited<ReturnType<NonNullable<BotMethods["sendMediaGroup"]>>>;
+      const whole = parcels.flatMap((parcel) => ("refused" in parcel ? [] : [parcel]));
+      const [refused] = parcels.flatMap((parcel) => ("refused" in parcel ? [parcel.refused] : []));
+      if (refused !== undefined && mutations.has("album-all-or-nothing")) throw refused;
+      const sent = whole.length === 0 ? [] : sendAll(params, whole);
+      if (refused !== undefined) throw refused;
+      return sent as Awaited<ReturnType<NonNullable<BotMethods["sendMediaGroup"]>>>;
     },
   };
 }

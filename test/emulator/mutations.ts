@@ -52,6 +52,7 @@ export const mutationsKnown = {
   "odd-photo-accepted": "F7 a photo of any shape is accepted",
   "album-of-eleven-accepted": "F8 the bot sends an album of more than ten",
   "album-mixes-anything": "F8 the bot mixes documents with photos in an album",
+  "album-all-or-nothing": "F8 a picture that the servers refuse takes its whole album with it",
   "album-without-group": "F8 the parts of an album do not say that they belong together",
   "album-in-order": "F8 the parts of an album always arrive in order, once, all at once",
   "edit-as-new-message": "F9 an edited message arrives as a new one",

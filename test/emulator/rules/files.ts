@@ -195,4 +195,19 @@ export const fileRules: readonly Rule[] = [
       assert.equal(emulator.owner.chat().messages.length, 2);
     },
   },
+  {
+    sentence: "F8 a picture that the servers refuse does not keep the rest of its album from being sent",
+    mutations: ["album-all-or-nothing"],
+    async check(emulator) {
+      const pictures = [pngOf(20, 20), pngOf(2_000, 20), pngOf(20, 20)];
+      const media = JSON.stringify(pictures.map((_, index) => ({ type: "photo", media: `attach://f${index}` })));
+      const files = Object.fromEntries(pictures.map((picture, index) => [`f${index}`, picture]));
+      const refused = await upload(emulator, "sendMediaGroup", { chat_id: emulator.owner.chatId, media }, files);
+      assert.equal(
+        refused,
+        '400 Bad Request: failed to send message #2 with the error message "PHOTO_INVALID_DIMENSIONS"',
+      );
+      assert.equal(emulator.owner.chat().messages.length, 2);
+    },
+  },
 ];
