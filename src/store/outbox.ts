@@ -141,12 +141,14 @@ export function readBehind(
     .map(toOutboxRow);
 }
 
+/** What begins waits no more: also after a crash, which finds nothing but these two moments. */
 export function beginRow(sql: Sql, id: OutboxId, nowMs: number): boolean {
   return (
     sql.run(
-      "UPDATE outbox SET state = 'sending', paused_at_ms = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
-      nowMs,
+      `UPDATE outbox SET state = 'sending', not_before_ms = min(not_before_ms, ?2), paused_at_ms = ?2,
+         attempts = attempts + 1 WHERE id = ?1 AND state = 'pending'`,
       id,
+      nowMs,
     ) === 1
   );
 }

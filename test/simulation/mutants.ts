@@ -311,8 +311,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/outbox.ts",
-        find: "attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
-        replace: "attempts = attempts + 1 WHERE id = ?",
+        find: "attempts = attempts + 1 WHERE id = ?1 AND state = 'pending'",
+        replace: "attempts = attempts + 1 WHERE id = ?1",
       },
     ],
   },
