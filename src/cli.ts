@@ -9,8 +9,9 @@ import { parseArgs } from "node:util";
 type Command = {
   readonly summary: string;
   readonly help: string;
-  readonly options: Readonly<Record<string, { readonly type: "boolean" }>>;
-  run(options: Readonly<Record<string, unknown>>): Promise<number>;
+  /** `words`: it reads what follows by itself. */
+  readonly options: Readonly<Record<string, { readonly type: "boolean" }>> | "words";
+  run(options: Readonly<Record<string, unknown>>, words: readonly string[]): Promise<number>;
 };
 
 async function main(args: readonly string[]): Promise<number> {
@@ -21,7 +22,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined) return refuse(`unknown command: ${name}. ${knownCommands()}`);
   const options = readOptions(command, rest);
   if (typeof options === "string") return refuse(`${name}: ${options}. See signalbox ${name} --help.`);
-  return options["help"] === true ? print(command.help) : command.run(options);
+  return options["help"] === true ? print(command.help) : command.run(options, rest);
 }
 
 function commandOf(name: string): Command | undefined {
@@ -41,6 +42,13 @@ function commandOf(name: string): Command | undefined {
         help: linkHelp(),
         options: {},
         run: link,
+      };
+    case "schedule":
+      return {
+        summary: "list, add and change schedules of a running Signalbox",
+        help: scheduleHelp(),
+        options: "words",
+        run: schedule,
       };
     default:
       return undefined;
@@ -62,6 +70,11 @@ async function link(): Promise<number> {
   return makeLink(terminal);
 }
 
+async function schedule(_: Readonly<Record<string, unknown>>, words: readonly string[]): Promise<number> {
+  const { runSchedule } = await import("./schedule-command.ts");
+  return runSchedule(words, terminal);
+}
+
 const terminal = {
   out: (line: string): void => void process.stdout.write(`${line}\n`),
   error: (line: string): void => void process.stderr.write(`${line}\n`),
@@ -69,6 +82,7 @@ const terminal = {
 
 /** The options, or what is wrong with them. */
 function readOptions(command: Command, args: readonly string[]): Readonly<Record<string, unknown>> | string {
+  if (command.options === "words") return { help: args.some((arg) => arg === "--help" || arg === "-h") };
   const known = { ...command.options, help: { type: "boolean", short: "h" } } as const;
   try {
     return parseArgs({ args: [...args], options: known, strict: true, allowPositionals: false }).values;
@@ -85,7 +99,7 @@ function help(name: string | undefined): number {
 }
 
 function knownCommands(): string {
-  return "Commands: start, doctor, link, help.";
+  return "Commands: start, doctor, link, schedule, help.";
 }
 
 function print(text: string): number {
@@ -112,6 +126,7 @@ function mainHelp(): string {
   signalbox start      ${commandOf("start")?.summary}
   signalbox doctor     ${commandOf("doctor")?.summary}
   signalbox link       ${commandOf("link")?.summary}
+  signalbox schedule   ${commandOf("schedule")?.summary}
   signalbox help       this text; "signalbox help start" lists the settings
   signalbox --version  ${readVersion()}`;
 }
@@ -164,6 +179,34 @@ function linkHelp(): string {
 
 Prints a link that signs one browser in to the page of the Signalbox that runs with the same settings. It opens once, within 10
 minutes. Exit code 1 when no page answers there, 2 for a wrong setting.`;
+}
+
+function scheduleHelp(): string {
+  return `signalbox schedule <what> [--conversation <id or name>]
+
+Speaks to the Signalbox that runs with the same settings (SIGNALBOX_HOME, SIGNALBOX_WEB), and does what /cron does in a chat.
+  list                              the schedules of all conversations; also what is done without a word
+  add [options] <when> <text>       a new one
+  show <name>                       what it is, and its next five times
+  run | pause | resume <name>       now, besides its times; fires no more until it is resumed
+  edit <name> [options] [when <when> | text <text>]
+  rm <name>                         deletes it, and cancels what waits of it
+  history <name>                    what became of its newest 50 times
+
+When: in 20m, at 7:00, at 2026-12-01T07:00, tomorrow 9:00, every 2h, every monday 9:00, daily 7:00, weekdays 8:30, hourly, or a
+cron expression of five fields in quotes: "0 7 * * 1-5".
+Options: --name, --zone Europe/Berlin, --session own|conversation|<name>, --missed latest|skip|all:6h, --overlap skip|queue,
+--mode plan|ask|edit|bypass, --agent, --model, --project <directory>, --limit 30m, --silent, --shown, --remind (no agent runs: you
+are told the text), --digest (no text: what the agents did the day before).
+
+A new one belongs to the private chat of Telegram where Signalbox knows exactly one owner's, else to the page's main thread
+(web:main): there its results are told. --conversation chooses another by its id (telegram:42, web:main) or its name. A name that
+only one conversation has needs none.
+  --json     with list, show and history: for programs
+
+For example: signalbox schedule add daily 7:00 "Summarize what changed since yesterday"
+
+Exit code 0: done; 1: refused, unknown, or no Signalbox runs there; 2: a wrong command or setting.`;
 }
 
 // Last, so that everything above exists.

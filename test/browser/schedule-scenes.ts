@@ -11,7 +11,8 @@ import { createHouse, type House } from "../engine-house.ts";
 
 const hourMs = 3_600_000;
 
-export type ScheduleHouse = AsyncDisposable & { readonly kit: WebKit; readonly house: House };
+/** Disposing the kit ends both. */
+export type ScheduleHouse = { readonly kit: WebKit; readonly house: House };
 
 export async function openScheduleHouse(): Promise<ScheduleHouse> {
   const house = await createHouse({ owners: ["7"], limits: { stallMs: 100 * hourMs } });
@@ -23,14 +24,12 @@ export async function openScheduleHouse(): Promise<ScheduleHouse> {
     owners: new Set(["7"]),
     agent: { name: "scripted", version: "2.1.8", isDemo: false },
   });
-  return {
-    kit,
-    house,
-    async [Symbol.asyncDispose]() {
-      await kit[Symbol.asyncDispose]();
-      await house[Symbol.asyncDispose]();
-    },
+  const closePage = kit[Symbol.asyncDispose];
+  kit[Symbol.asyncDispose] = async () => {
+    await closePage();
+    await house[Symbol.asyncDispose]();
   };
+  return { kit, house };
 }
 
 let keys = 0;

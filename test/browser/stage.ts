@@ -19,14 +19,17 @@ export type Stage = {
 };
 
 /** Declares what comes before and after each test of the file. Rejects where CI is set and no browser starts. */
-export async function openStage(agent: string): Promise<Stage> {
+export async function openStage(
+  agent: string,
+  start: () => Promise<WebKit> = () => startWebKit({ agent: { name: agent, version: "2.1.8", isDemo: false } }),
+): Promise<Stage> {
   const opened = await openBrowser();
   if (opened.kind === "missing" && process.env["CI"] !== undefined) throw new Error(opened.why);
   let kit: WebKit | null = null;
 
   beforeEach(async (context) => {
     if (opened.kind === "missing") context.skip(opened.why);
-    kit = await startWebKit({ agent: { name: agent, version: "2.1.8", isDemo: false } });
+    kit = await start();
   });
   afterEach(async () => {
     if (opened.kind === "missing") return;

@@ -124,7 +124,7 @@ describe("the command line", () => {
   });
 
   test.each([
-    [["strat"], /^signalbox: unknown command: strat\. Commands: start, doctor, link, help\.\n$/],
+    [["strat"], /^signalbox: unknown command: strat\. Commands: start, doctor, link, schedule, help\.\n$/],
     [["start", "--fast"], /^signalbox: start: Unknown option '--fast'. See signalbox start --help\.\n$/],
     [["doctor", "now"], /^signalbox: doctor: Unexpected argument 'now'.* See signalbox doctor --help\.\n$/],
     [["help", "nothing"], /^signalbox: no help on nothing\./],

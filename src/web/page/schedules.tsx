@@ -291,7 +291,7 @@ function Actions({ model, schedule }: { model: Model; schedule: ScheduleView }) 
   const isPast = opened.kind === "history" && opened.id === id;
   return (
     <div class="buttons">
-      <button type="button" class="small" aria-label={`Run ${name} now`} onClick={() => order("run")}>
+      <button type="button" class="small" aria-label={`Run now: ${name}`} onClick={() => order("run")}>
         Run now
       </button>
       {state === "active" ? (
