@@ -105,12 +105,13 @@ function addItem(
   gathering: Gathering | undefined,
 ): ItemId | null {
   // The position is the number of the admission: it grows in the order of arrival, in whatever state the item is stored.
-  const added = sql.get<{ id: ItemId }>(
+  // Without RETURNING, for which SQLite would keep a journal of the statement (readiness.ts).
+  const added = sql.run(
     `INSERT INTO inbox
        (key, conversation, sender, message, priority, rank, position, request, state, run, sent_at_ms, accepted_at_ms,
         is_ready, gathers, part_of)
      VALUES (?, ?, ?, ?, ?, ?, (SELECT received + 1 FROM instance), ?, ?, NULL, ?, ?, ?, ?, ?)
-     ON CONFLICT (key) DO NOTHING RETURNING id`,
+     ON CONFLICT (key) DO NOTHING`,
     item.key,
     item.conversation,
     item.user,
@@ -125,10 +126,10 @@ function addItem(
     gathering?.kind === "unready" ? gathering.gathers : null,
     gathering?.kind === "part" ? gathering.of : null,
   );
-  if (added === undefined) return null;
-  sql.run("UPDATE instance SET received = received + 1"); // I4
+  if (added === 0) return null;
+  sql.run("UPDATE instance SET received = received + 1 WHERE one = 1"); // I4
   if (state === "queued") queueChanged(sql, item.conversation);
-  return added.id;
+  return one(sql.get<{ id: ItemId }>("SELECT id FROM inbox WHERE key = ?", item.key), "admitted item").id;
 }
 
 export function readItem(sql: Sql, id: ItemId): StoredItem | null {

@@ -294,8 +294,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "store/inbox.ts",
-        find: "ON CONFLICT (key) DO NOTHING RETURNING id",
-        replace: "ON CONFLICT (key) DO UPDATE SET state = excluded.state RETURNING id",
+        find: "ON CONFLICT (key) DO NOTHING",
+        replace: "ON CONFLICT (key) DO UPDATE SET state = excluded.state",
       },
     ],
   },
