@@ -7,7 +7,7 @@
  */
 import type { Spread } from "./spread.ts";
 
-export type Unit = "ms" | "MB" | "us" | "per second" | "processes";
+export type Unit = "ms" | "MB" | "us" | "per second" | "processes" | "% of a core";
 
 export type Beside = { readonly name: string; readonly spread: Spread };
 

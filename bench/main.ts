@@ -16,6 +16,7 @@ import { documents } from "./documents.ts";
 import type { Section } from "./figure.ts";
 import { claudeModel, codexModel } from "./models.ts";
 import { render } from "./render.ts";
+import { idleSchedules, missedSchedules } from "./schedules.ts";
 import { start } from "./start.ts";
 import { codexStop, stop } from "./stop.ts";
 import { heading, loadNow, type Measured, sectionText, toJson } from "./table.ts";
@@ -28,6 +29,7 @@ const sections: readonly Section[] = [
   ...[codexWarm, codexStop, codexCrowd],
   ...[claudeApprovals, codexApprovals, claudeModel, codexModel],
   ...[wake, throughput, start, control, render, documents],
+  ...[idleSchedules, missedSchedules],
 ];
 
 process.exitCode = await main();
