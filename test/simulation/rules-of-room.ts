@@ -56,9 +56,11 @@ export function rulesOfRoom({ mirror, asked, runsMax, violated }: RuleContext, i
     return mirror.lanes.get(conversation)?.workspace === run.workspace || mirror.live.size >= runsMax;
   }
 
-  function isInterrupt({ request, conversation }: ItemRow): boolean {
-    if (request.kind !== "prompt") return false;
-    return request.placement === "interrupt" || mirror.settings.get(conversation)?.policy === "interrupt";
+  /** Any part of it may be what interrupts. */
+  function isInterrupt({ id, request, conversation }: ItemRow): boolean {
+    const requests = [request, ...mirror.partsOf(id).map((part) => part.request)];
+    const isSaid = requests.some((one) => one.kind === "prompt" && one.placement === "interrupt");
+    return isSaid || mirror.settings.get(conversation)?.policy === "interrupt";
   }
 
   function waitingFor(run: RunRow): ConversationId | null {
