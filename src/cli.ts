@@ -196,8 +196,8 @@ Speaks to the Signalbox that runs with the same settings (SIGNALBOX_HOME, SIGNAL
 When: in 20m, at 7:00, at 2026-12-01T07:00, tomorrow 9:00, every 2h, every monday 9:00, daily 7:00, weekdays 8:30, hourly, or a
 cron expression of five fields in quotes: "0 7 * * 1-5".
 Options: --name, --zone Europe/Berlin, --session own|conversation|<name>, --missed latest|skip|all:6h, --overlap skip|queue,
---mode plan|ask|edit|bypass, --agent, --model, --project <directory>, --limit 30m, --silent, --shown, --remind (no agent runs: you
-are told the text), --digest (no text: what the agents did the day before).
+--mode plan|ask|edit|bypass, --agent, --model, --project <directory>, --limit 30m, --silent, --shown, --fresh (a run begins with an
+empty memory), --remember, --remind (no agent runs: you are told the text), --digest (no text: what the agents did the day before).
 
 A new one belongs to the private chat of Telegram where Signalbox knows exactly one owner's, else to the page's main thread
 (web:main): there its results are told. --conversation chooses another by its id (telegram:42, web:main) or its name. A name that

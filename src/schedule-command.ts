@@ -224,6 +224,7 @@ function shown(schedule: ScheduleView): string {
           ["agent", `${works.driver}${works.model === null ? "" : ` ${works.model}`} in ${works.workspace}`],
           ["permissions", schedule.permissions],
           ["you see", schedule.view === "silent" ? "what it notifies you of, and repeated failures" : "each run"],
+          ["memory", schedule.memory === "fresh" ? "each run begins anew" : "a run remembers those before it"],
           ["overlap", overlap],
           ["limit", limit ?? "none of its own"],
         ] as const)),

@@ -40,6 +40,7 @@ export function scheduleView(
     missedWindow: plan.missed.kind === "all" ? intervalTyped(plan.missed.windowMs) : null,
     overlap: plan.overlap,
     view: plan.view,
+    memory: plan.memory,
     permissions: plan.permissions,
     limit: plan.runMsMax === null ? null : intervalTyped(plan.runMsMax),
     works:

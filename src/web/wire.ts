@@ -248,6 +248,7 @@ export type ScheduleView = {
   readonly missedWindow: string | null;
   readonly overlap: SchedulePlan["overlap"];
   readonly view: SchedulePlan["view"];
+  readonly memory: SchedulePlan["memory"];
   readonly permissions: PermissionMode;
   /** Of a run, as it would be typed: "1h30m". */
   readonly limit: string | null;

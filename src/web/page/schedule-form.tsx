@@ -252,6 +252,17 @@ function OfAgents({
         ]}
         choose={text("session")}
       />
+      {isOwn && (
+        <Select
+          label="A run remembers"
+          value={draft.memory}
+          options={[
+            ["kept", "those before it"],
+            ["fresh", "nothing: each begins anew"],
+          ]}
+          choose={text("memory")}
+        />
+      )}
       {draft.session === "named" && (
         <Text label="Name of the session" value={draft.sessionName} choose={text("sessionName")} />
       )}

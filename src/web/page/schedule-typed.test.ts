@@ -29,6 +29,7 @@ describe("a new schedule", () => {
       session: "named",
       sessionName: "press",
       view: "silent",
+      memory: "fresh",
       missed: "all",
       missedWindow: "6h",
       overlap: "queue",
@@ -48,6 +49,7 @@ describe("a new schedule", () => {
           zone: "Europe/Berlin",
           session: "press",
           view: "silent",
+          memory: "fresh",
           missed: { kind: "all", windowMs: 21_600_000 },
           overlap: "queue",
           permissions: "plan",
@@ -84,6 +86,17 @@ describe("a new schedule", () => {
     ]);
   });
 
+  it("in the conversation's session leaves out what is not its to change", () => {
+    const changes = { session: "conversation", agent: "codex", project: "/srv", memory: "fresh" } as const;
+    expect(added(changes)).toEqual([
+      { kind: "add", when: daily, text: "Read the news", options: { session: "conversation" } },
+    ]);
+    const before = draft({ memory: "fresh" });
+    expect(read(typedEdit("news", before, { ...before, session: "conversation" }))).toMatchObject([
+      { options: { session: "conversation", memory: "kept" } },
+    ]);
+  });
+
   it.each<[Partial<ScheduleDraft>, string]>([
     [{ when: " " }, "When?"],
     [{ text: " " }, "It needs a text."],
@@ -114,9 +127,9 @@ describe("a changed schedule", () => {
   });
 
   it("goes back to what is usual", () => {
-    const before = draft({ limit: "30m", view: "silent", missed: "skip", session: "conversation" });
+    const before = draft({ limit: "30m", view: "silent", memory: "fresh", missed: "skip", session: "conversation" });
     expect(read(typedEdit("news", before, draft({})))).toMatchObject([
-      { options: { runMsMax: null, view: "shown", missed: { kind: "latest" }, session: "own" } },
+      { options: { runMsMax: null, view: "shown", memory: "kept", missed: { kind: "latest" }, session: "own" } },
     ]);
   });
 });

@@ -16,6 +16,7 @@ export type ScheduleDraft = {
   readonly session: "own" | "conversation" | "named";
   readonly sessionName: string;
   readonly view: "shown" | "silent";
+  readonly memory: "kept" | "fresh";
   readonly missed: "latest" | "skip" | "all";
   /** "6h" */
   readonly missedWindow: string;
@@ -38,6 +39,7 @@ export const emptyDraft: ScheduleDraft = {
   session: "own",
   sessionName: "",
   view: "shown",
+  memory: "kept",
   missed: "latest",
   missedWindow: "24h",
   overlap: "skip",
@@ -62,6 +64,7 @@ export function draftOf(schedule: ScheduleView): ScheduleDraft {
     session: session.kind,
     sessionName: session.kind === "named" ? session.name : "",
     view: schedule.view,
+    memory: schedule.memory,
     missed: schedule.missed,
     missedWindow: schedule.missedWindow ?? emptyDraft.missedWindow,
     overlap: schedule.overlap,
@@ -103,7 +106,8 @@ function wrong(what: string): Typed {
 }
 
 /** Those that differ from `before`; a sentence when one cannot be said. */
-function optionsOf(now: ScheduleDraft, before: ScheduleDraft): readonly string[] | string {
+function optionsOf(draft: ScheduleDraft, before: ScheduleDraft): readonly string[] | string {
+  const now = draft.session === "conversation" ? { ...draft, ...notInConversations } : draft;
   const plain = [
     ["name", now.name.trim(), before.name],
     ["zone", now.zone.trim(), before.zone],
@@ -124,9 +128,15 @@ function optionsOf(now: ScheduleDraft, before: ScheduleDraft): readonly string[]
   const changed = options.filter(([, value, old]) => value !== old && value !== "");
   const quoted = changed.find(([, value]) => quotes.test(value));
   if (quoted !== undefined) return `There must be no quotes in the ${quoted[0]}.`;
-  const view = now.kind === "prompt" && now.view !== before.view ? [`--${now.view}`] : [];
-  return [...changed.map(([name, value]) => `--${name} ${quotedWord(value)}`), ...view];
+  const said = changed.map(([name, value]) => `--${name} ${quotedWord(value)}`);
+  if (now.kind !== "prompt") return said;
+  const view = now.view === before.view ? [] : [`--${now.view}`];
+  const memory = now.memory === before.memory ? [] : [now.memory === "fresh" ? "--fresh" : "--remember"];
+  return [...said, ...view, ...memory];
 }
+
+/** The conversation's session is not a schedule's to change; what was written before that was chosen stays in the fields. */
+const notInConversations = { agent: "", model: "", project: "", memory: "kept" } as const;
 
 function missedOf({ missed, missedWindow }: ScheduleDraft): string {
   return missed === "all" ? `all:${missedWindow.replace(/\s+/g, "")}` : missed;

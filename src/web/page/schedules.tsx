@@ -211,7 +211,7 @@ function Facts({ schedule }: { schedule: ScheduleView }) {
 }
 
 function facts(schedule: ScheduleView): readonly string[] {
-  const { homeName, works, session, view, overlap, missed, missedWindow, limit, permissions } = schedule;
+  const { homeName, works, session, view, memory, overlap, missed, missedWindow, limit, permissions } = schedule;
   const missedFact = {
     latest: [],
     skip: ["missed times are skipped"],
@@ -225,6 +225,7 @@ function facts(schedule: ScheduleView): readonly string[] {
     ...{ own: [], conversation: ["in the conversation\u2019s session"], named: [] }[session.kind],
     ...(session.kind === "named" ? [`session ${session.name}`] : []),
     ...(view === "silent" ? ["silent"] : []),
+    ...(memory === "fresh" ? ["each run begins anew"] : []),
     ...(overlap === "queue" ? ["one waits while it still runs"] : []),
     ...missedFact,
     ...(limit === null ? [] : [`at most ${limit} a run`]),
