@@ -126,6 +126,36 @@ describe("a time of a schedule", () => {
     expect(await house.engine.fire()).toBe(house.clock.now() + hourMs);
   });
 
+  test.each(["rm job", "pause job", "edit job when every 30m"])(
+    "that has passed when somebody says /cron %s is on record: it fires first",
+    async (order) => {
+      await using house = await createHouse({ runsMax: 1 }); // its timer is late
+      await house.send("busy", "hold the slot");
+      await house.send("a", "/cron add --name job every 10m Work");
+      await house.clock.advance(10 * minuteMs);
+      await house.send("a", `/cron ${order}`);
+      expect(await became(house)).toEqual([order.startsWith("edit") ? "queued" : "cancelled"]);
+    },
+  );
+
+  test("comes once for good: a clock that was set back and an edit or a pause bring no time again that is on record", async () => {
+    const database = new DatabaseSync(":memory:");
+    {
+      await using house = await openHouse({ database });
+      for (const name of ["edited", "resumed", "other"])
+        await house.send("a", `/cron add --name ${name} --remind "0 * * * *" Hello`);
+      await house.clock.advance(2 * hourMs);
+    }
+    await using house = await openHouse({ database }); // at 07:00 again
+    await house.send("a", '/cron edit edited when "0 * * * *"');
+    await house.send("a", "/cron pause resumed");
+    await house.send("a", "/cron resume resumed");
+    await house.clock.advance(2 * hourMs);
+    for (const index of [0, 1, 2]) expect(await became(house, index)).toEqual(["done", "done"]);
+    await house.clock.advance(hourMs);
+    for (const index of [0, 1, 2]) expect(await became(house, index)).toEqual(["done", "done", "done"]);
+  });
+
   test("that waits when its schedule is edited runs with the new text; when it is deleted or paused, not at all (CR-1)", async () => {
     await using house = await openHouse({ runsMax: 1 });
     await house.send("busy", "hold the slot");

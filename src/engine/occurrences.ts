@@ -55,6 +55,17 @@ function wholeHomes(found: readonly Schedule[]): readonly Schedule[] {
   return found.filter(({ home }) => home !== last);
 }
 
+/**
+ * Before a schedule is changed, what was due of it fires, as it would have a moment later: else nothing would say what became of that time.
+ * Resolves with the schedule as it stands then.
+ */
+export async function caughtUp(work: Work, schedule: Schedule): Promise<Schedule> {
+  if (schedule.nextAtMs === null || schedule.nextAtMs > work.atMs) return schedule;
+  const missed = await fireOne(work, schedule);
+  if (missed !== null) await sayOf(work, schedule, { kind: "schedules-missed", schedules: [missed] });
+  return (await work.tx.schedule(schedule.id)) ?? schedule;
+}
+
 async function fireOne(work: Work, schedule: Schedule): Promise<Missed | null> {
   const { timetable } = work.settings;
   const { timing, zone } = schedule.plan;
@@ -272,7 +283,9 @@ async function countFailure(work: Work, schedule: Schedule): Promise<number> {
   const failures = schedule.failures + 1;
   await work.tx.setFailures(schedule.id, failures);
   if (failures < failuresMax || schedule.state !== "active") return failures;
-  await work.tx.changeSchedule(schedule.id, { ...schedule, state: "paused", nextAtMs: null });
+  const last = await caughtUp(work, schedule);
+  if (last.state === "paused") return failures; // whoever made it is gone
+  await work.tx.changeSchedule(schedule.id, { ...last, state: "paused", nextAtMs: null });
   await endWaiting(work, schedule);
   await sayOf(work, schedule, { kind: "schedule-paused", name: schedule.name, why: "failures", failures });
   work.after.push({ kind: "rescheduled" });

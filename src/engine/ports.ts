@@ -301,6 +301,8 @@ export interface ScheduleVerbs {
   advanceSchedule(id: ScheduleId, fromMs: number, toMs: number | null): Promise<boolean>;
   /** Whose next time is not after `atMs`, by home. */
   dueSchedules(atMs: number, limit: number): Promise<readonly Schedule[]>;
+  /** The last of its due times that there is a record of; null: of none. */
+  reachedBy(id: ScheduleId): Promise<number | null>;
   nextDueAt(): Promise<number | null>;
   /** Rejects when the timer's time has a row already. */
   addOccurrence(occurrence: {

@@ -18,7 +18,7 @@ import {
 } from "../domain/schedule.ts";
 import { readScheduleCommand, type ScheduleCommand, type ScheduleOptions } from "../domain/schedule-words.ts";
 import { duration, excerpt } from "../domain/wording.ts";
-import { endWaiting, isRunning, runNow } from "./occurrences.ts";
+import { caughtUp, endWaiting, isRunning, runNow } from "./occurrences.ts";
 import type { Lane, Occurrence } from "./ports.ts";
 import { addButton, type Addressee, consult, driverNameOf, reply, type Work } from "./work.ts";
 
@@ -58,7 +58,9 @@ export async function carryOutCron(
     case "add":
       return addSchedule(work, to, lane, command, workspace);
     case "edit":
-      return withNamed(work, to, home, command.name, (one) => editSchedule(work, to, lane, one, command, workspace));
+      return withNamed(work, to, home, command.name, async (one) =>
+        editSchedule(work, to, lane, await caughtUp(work, one), command, workspace),
+      );
     case "show":
       return withNamed(work, to, home, command.name, (one) => actOn(work, to, one, "more"));
     case "run":
@@ -115,11 +117,12 @@ async function actOn(work: Work, to: Asking, schedule: Schedule, how: ScheduleWa
       return reply(work, to, { kind: "schedule-run", name, isFull: fired === "full" });
     }
     case "pause":
-      return pause(work, to, schedule);
+      return pause(work, to, await caughtUp(work, schedule));
     case "resume":
       return resume(work, to, schedule);
     case "delete": {
-      await work.tx.changeSchedule(schedule.id, { ...schedule, state: "deleted", nextAtMs: null });
+      const last = await caughtUp(work, schedule);
+      await work.tx.changeSchedule(schedule.id, { ...last, state: "deleted", nextAtMs: null });
       const cancelled = await endWaiting(work, schedule);
       work.after.push({ kind: "rescheduled" });
       return reply(work, to, { kind: "schedule-deleted", name, cancelled, isRunning: await isRunning(work, schedule) });
@@ -142,7 +145,7 @@ async function pause(work: Work, to: Asking, schedule: Schedule): Promise<Notice
 async function resume(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
   if (schedule.state === "active") return show(work, to, schedule, "shown");
   const { timing, zone } = schedule.plan;
-  const nextAtMs = work.settings.timetable.next(timing, zone, work.atMs);
+  const nextAtMs = work.settings.timetable.next(timing, zone, await presentFor(work, schedule));
   if (nextAtMs === null)
     return sayWrong(work, to, zone, `${schedule.name} has no time that is still to come; give it one with /cron edit.`);
   const resumed: Schedule = { ...schedule, state: "active", nextAtMs, failures: 0 };
@@ -171,7 +174,7 @@ async function addSchedule(
   const taken = new Set(known.map(({ name }) => name));
   if (options.name !== undefined && taken.has(options.name))
     return sayWrong(work, to, zone, `There is a schedule ${options.name} already.`);
-  const timing = readTiming(work, zone, when);
+  const timing = readTiming(work, zone, when, work.atMs);
   if (timing.kind === "wrong") return sayWrong(work, to, validZone(work, zone, lane), timing.what);
   const refusal = refusedOptions(work, options);
   if (refusal !== null) return sayWrong(work, to, zone, refusal);
@@ -226,7 +229,8 @@ async function editSchedule(
   const refusal = refusedOptions(work, options);
   if (refusal !== null) return sayWrong(work, to, plan.zone, refusal);
   const isTimed = when !== null || zone !== plan.zone;
-  const timing = when === null ? againIn(work, plan.timing, zone) : readTiming(work, zone, when);
+  const afterMs = await presentFor(work, schedule);
+  const timing = when === null ? againIn(work, plan.timing, zone, afterMs) : readTiming(work, zone, when, afterMs);
   if (isTimed && timing.kind === "wrong") return sayWrong(work, to, plan.zone, timing.what);
   const workNow = workFor(options.work ?? plan.work.kind, text ?? (plan.work.kind === "digest" ? "" : plan.work.text));
   if (workNow.kind !== "digest" && workNow.text === "") return sayWrong(work, to, zone, "It needs a text.");
@@ -295,16 +299,26 @@ type TimingRead =
   | { readonly kind: "timing"; readonly timing: Timing; readonly nextAtMs: number }
   | { readonly kind: "wrong"; readonly what: string };
 
-function readTiming(work: Work, zone: string, when: (ScheduleCommand & { kind: "add" })["when"]): TimingRead {
+/** Where the clock was set back, the last time that there is a record of: a schedule moves forward only (I11). */
+async function presentFor(work: Work, { id }: Schedule): Promise<number> {
+  return Math.max(work.atMs, (await work.tx.reachedBy(id)) ?? work.atMs);
+}
+
+function readTiming(
+  work: Work,
+  zone: string,
+  when: (ScheduleCommand & { kind: "add" })["when"],
+  afterMs: number,
+): TimingRead {
   const { timetable } = work.settings;
   if (!timetable.isZone(zone)) return { kind: "wrong", what: refusedOptions(work, { zone }) ?? "" };
   const read = timetable.read(when, zone, work.atMs);
-  return read.kind === "wrong" ? read : againIn(work, read.timing, zone);
+  return read.kind === "wrong" ? read : againIn(work, read.timing, zone, afterMs);
 }
 
-function againIn(work: Work, timing: Timing, zone: string): TimingRead {
+function againIn(work: Work, timing: Timing, zone: string, afterMs: number): TimingRead {
   const { timetable } = work.settings;
-  const nextAtMs = timetable.isZone(zone) ? timetable.next(timing, zone, work.atMs) : null;
+  const nextAtMs = timetable.isZone(zone) ? timetable.next(timing, zone, afterMs) : null;
   return nextAtMs === null
     ? { kind: "wrong", what: "That is never due: no such time is still to come." }
     : { kind: "timing", timing, nextAtMs };

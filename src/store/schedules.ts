@@ -36,6 +36,7 @@ export function scheduleVerbs(sql: Sql): ScheduleVerbs {
     advanceSchedule: async (id, fromMs, toMs) => advanceSchedule(sql, id, fromMs, toMs),
     dueSchedules: async (atMs, limit) =>
       readMany(sql, "next_at_ms IS NOT NULL AND next_at_ms <= ? ORDER BY home, id LIMIT +?", atMs, limit),
+    reachedBy: async (id) => readReachedBy(sql, id),
     nextDueAt: async () => readNextDueAt(sql),
     addOccurrence: async (occurrence) => addOccurrence(sql, occurrence),
     occurrences: async (schedule, limit) => readOccurrences(sql, schedule, limit),
@@ -90,6 +91,16 @@ function advanceSchedule(sql: Sql, id: ScheduleId, fromMs: number, toMs: number 
       ? sql.run("UPDATE schedule SET state = 'over', next_at_ms = NULL WHERE id = ? AND next_at_ms = ?", id, fromMs)
       : sql.run("UPDATE schedule SET next_at_ms = ?1 WHERE id = ?2 AND next_at_ms = ?3 AND ?1 > ?3", toMs, id, fromMs);
   return moved === 1;
+}
+
+/** Records follow each other: the one that begins last ends last. */
+function readReachedBy(sql: Sql, id: ScheduleId): number | null {
+  const row = sql.get<{ reachedMs: number }>(
+    `SELECT coalesce(json_extract(skipped, '$.toMs'), due_at_ms) AS reachedMs FROM occurrence
+     WHERE schedule = ? AND "trigger" = 'timer' ORDER BY due_at_ms DESC LIMIT 1`,
+    id,
+  );
+  return row?.reachedMs ?? null;
 }
 
 function readNextDueAt(sql: Sql): number | null {
