@@ -8,6 +8,8 @@ export function note(seen: Set<string>, change: Change): void {
   if (change.what === "run-changed" && change.from !== change.to) seen.add(`run ${change.from} -> ${change.to}`);
   if (change.what === "run-changed" && change.outcome !== null) seen.add(`outcome ${change.outcome.kind}`);
   if (change.what === "said") seen.add(`said ${change.notice ?? change.kind}`);
+  if (change.what === "schedule") seen.add(`schedule ${change.state}`);
+  if (change.what === "occurrence") seen.add(`occurrence ${change.skipped?.why ?? change.trigger}`);
   if (change.what === "ask-added") seen.add(`ask ${change.ask.kind}`);
   if (change.what === "ask-changed") seen.add(`ask ${change.from.kind} -> ${change.to.kind}`);
   if (change.what === "said-changed" && change.from !== change.to) seen.add(`message ${change.from} -> ${change.to}`);
@@ -40,6 +42,12 @@ export function describeChange(change: Change): string | null {
       return `ask ${change.id} (${change.agentId}) of ${change.run}: ${change.ask.kind}`;
     case "ask-changed":
       return `ask ${change.id} ${change.from.kind} -> ${change.to.kind}`;
+    case "schedule":
+      return `schedule ${change.id} (${change.name} of ${change.user}) ${change.state}, next ${clockTime(change.nextAtMs)}, ${change.failures} failures, in ${change.lane}: ${JSON.stringify(change.plan.timing)} ${change.plan.work.kind} ${change.plan.overlap} ${change.plan.missed.kind} ${change.plan.view}`;
+    case "occurrence":
+      return `schedule ${change.schedule}: ${change.trigger} ${clockTime(change.dueAtMs)} ${change.item === null ? JSON.stringify(change.skipped) : `item ${change.item}`}`;
+    case "person":
+      return `${change.user} is ${change.role ?? "nobody"}`;
     case "decision":
     case "counted":
     case "lane":
@@ -49,4 +57,8 @@ export function describeChange(change: Change): string | null {
     default:
       return change satisfies never;
   }
+}
+
+function clockTime(atMs: number | null): string {
+  return atMs === null ? "never" : new Date(atMs).toISOString().slice(8, 23);
 }

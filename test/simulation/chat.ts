@@ -10,7 +10,7 @@ import type { ButtonId } from "../../src/domain/button.ts";
 import type { FileKind } from "../../src/domain/attachment.ts";
 import { hearings, policies } from "../../src/domain/conversation-settings.ts";
 import type { Command, InboxItem, ItemId, ItemKey, Part, Request } from "../../src/domain/inbox-item.ts";
-import { channelOf } from "../../src/domain/conversation.ts";
+import { channelOf, homeOf } from "../../src/domain/conversation.ts";
 import { nameOf } from "./incoming.ts";
 import type { AskRow, ButtonRow, Mirror, SaidRow } from "./mirror.ts";
 import type { Receipt } from "../../src/engine/ports.ts";
@@ -20,6 +20,7 @@ import type { Random } from "./random.ts";
 import type { Asked } from "./rule.ts";
 import type { Place, Scenario } from "./scenario.ts";
 import type { Choice, Scheduler, Source } from "./scheduler.ts";
+import { createScheduleOrders, guest, owner } from "./schedule-orders.ts";
 import { stopAllWords, stopWords } from "./speech.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -79,6 +80,7 @@ const callsMax = 3;
 
 export function createChat(deps: ChatDeps): Chat {
   const { mirror, scheduler, random, clock, scenario, speech } = deps;
+  const orders = createScheduleOrders(mirror, random, clock);
   let groups = 0;
   const updates: Update[] = [];
   const released = new Set<string>();
@@ -133,7 +135,8 @@ export function createChat(deps: ChatDeps): Chat {
     if (request.kind === "press") {
       const button = mirror.buttons.find((other) => other.id === request.button);
       if (button !== undefined && pressed.has(button.id)) deps.meet("a button is pressed again");
-      if (button?.conversation !== place.conversation) deps.meet("a button is pressed in another conversation");
+      if (button === undefined || homeOf(button.conversation) !== place.conversation)
+        deps.meet("a button is pressed in another conversation");
       if (button?.action.kind === "answer") noteAnswer(place, mirror.asks.get(button.action.ask));
       note(button);
     }
@@ -151,7 +154,7 @@ export function createChat(deps: ChatDeps): Chat {
       ...(repliesTo === null ? {} : { repliesTo }),
       key: `tg:update:${number}` as ItemKey,
       conversation: place.conversation,
-      user: "7",
+      user: isOrder(request) && random.chance(scenario.guests) ? guest : owner,
       message: !isAlone || random.chance(0.8) ? `${number}` : null,
       ...(belongsTo === undefined ? {} : { part: belongsTo }),
       priority: isAlone && isPlain && random.chance(scenario.backgroundWork) ? "background" : "interactive",
@@ -302,14 +305,14 @@ export function createChat(deps: ChatDeps): Chat {
   function drawAsked(): { readonly place: Place; readonly ask: AskRow } | null {
     if (mirror.openAsks.size === 0) return null;
     const ask = random.pick([...mirror.openAsks]);
-    const own = scenario.places.find((place) => place.conversation === ask.conversation)!;
+    const own = scenario.places.find((place) => place.conversation === homeOf(ask.conversation))!;
     return { ask, place: random.chance(0.15) ? random.pick(scenario.places) : own };
   }
 
   /** By words, or by a button of its newest card or of the one before. */
   function drawAnswer({ conversation }: Place, ask: AskRow): Request {
     const buttons = mirror.buttons.filter(({ action }) => action.kind === "answer" && action.ask === ask.id);
-    if (buttons.length > 0 && random.chance(conversation === ask.conversation ? 0.8 : 0.2))
+    if (buttons.length > 0 && random.chance(conversation === homeOf(ask.conversation) ? 0.8 : 0.2))
       return { kind: "press", button: random.pick(buttons.slice(-5)).id as ButtonId };
     return { kind: "answer", ask: ask.id as AskId, text: random.pick(["red", "Blue ", "no, other words"]) };
   }
@@ -317,7 +320,7 @@ export function createChat(deps: ChatDeps): Chat {
   function noteAnswer(place: Place, ask: AskRow | undefined): void {
     if (ask === undefined) return;
     if (ask.state.kind !== "open") deps.meet("an ask that is closed is answered");
-    if (ask.conversation !== place.conversation) deps.meet("an ask is answered in another conversation");
+    if (homeOf(ask.conversation) !== place.conversation) deps.meet("an ask is answered in another conversation");
   }
 
   /** The message that shows an ask, as the messenger numbered it. */
@@ -384,6 +387,7 @@ export function createChat(deps: ChatDeps): Chat {
     const offer = scenario.choosing === 0 ? null : drawOffer(place);
     const asked = mirror.asks.size === 0 ? null : random.pick([...mirror.asks.values()]);
     const answer = asked === null ? null : drawAnswer(place, asked);
+    const order = scenario.scheduling === 0 ? null : orders.draw(place);
     return random.weighted<Request>([
       { weight: 8, value: { kind: "prompt", placement: "queue", prompt: { text: "do" } } },
       { weight: 2, value: { kind: "prompt", placement: "interrupt", prompt: { text: "rather" } } },
@@ -398,6 +402,7 @@ export function createChat(deps: ChatDeps): Chat {
       { weight: 0.2, value: { kind: "unsupported", what: "A sticker" } },
       { weight: scenario.choosing, value: { kind: "command", command: drawChoice() } },
       { weight: offer === null ? 0 : scenario.choosing, value: offer ?? { kind: "unsupported", what: "" } },
+      { weight: scenario.scheduling, value: order ?? { kind: "unsupported", what: "" } },
       { weight: answer === null ? 0 : 2, value: answer ?? { kind: "unsupported", what: "" } },
       { weight: press === null ? 0 : 5, value: press ?? { kind: "unsupported", what: "" } },
     ]);
@@ -405,7 +410,7 @@ export function createChat(deps: ChatDeps): Chat {
 
   /** Mostly a new button of this conversation; at times an old, spent or foreign one. */
   function drawPress(place: Place): Request | null {
-    const own = mirror.buttons.filter((button) => button.conversation === place.conversation);
+    const own = mirror.buttons.filter((button) => homeOf(button.conversation) === place.conversation);
     const list = random.chance(0.05) ? mirror.buttons : own;
     if (list.length === 0) return null;
     const steer = random.chance(0.15) ? list.findLast((button) => button.action.kind === "steer") : undefined;
@@ -595,11 +600,16 @@ function isOffer({ action: { kind } }: ButtonRow): boolean {
   return kind === "resume" || kind === "fork" || kind === "switch" || kind === "continue-with";
 }
 
+function isOrder(request: Request): boolean {
+  return request.kind === "command" && request.command.name === "cron";
+}
+
 function describe(request: Request): string {
   switch (request.kind) {
     case "prompt":
       return request.placement === "interrupt" ? "!prompt" : "prompt";
     case "command":
+      if (request.command.name === "cron") return `/cron ${request.command.typed}`;
       return `/${request.command.name}${request.command.name === "stop" ? ` ${request.command.scope}` : ""}`;
     case "press":
       return `presses ${request.button}`;

@@ -135,6 +135,25 @@ export const faults = [
   // background work
   "background work waits behind a person's message",
   "background work runs",
+  // schedules
+  "a schedule fires",
+  "a schedule is run now",
+  "a run of a schedule makes room",
+  "a reminder is said",
+  "a silent schedule's run ends",
+  "times of a schedule were missed",
+  "a time is skipped because it was missed",
+  "a time is skipped because the one before is not over",
+  "a schedule's maker is gone",
+  "a schedule that keeps failing pauses itself",
+  "a schedule is deleted while its work waits",
+  "a schedule is deleted while its run goes on",
+  "a schedule is deleted while its run stops",
+  "a schedule is paused while its work waits",
+  "a schedule is paused while its run goes on",
+  "a schedule is edited while its work waits",
+  "a schedule is edited while its run goes on",
+  "two programs boot at once",
 ] as const;
 
 export type Fault = (typeof faults)[number];

@@ -11,6 +11,7 @@ import type { ConversationId } from "../../src/domain/conversation.ts";
 import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbox-item.ts";
 import type { PermissionMode } from "../../src/domain/permission-mode.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
+import type { OccurrenceTrigger, SchedulePlan, ScheduleState, Skipped } from "../../src/domain/schedule.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
 
 export type RunState = "starting" | "running" | "stopping" | "quarantined" | "settled";
@@ -20,10 +21,10 @@ export type ShownAsk = { readonly id: string; readonly state: AskState };
 
 /**
  * `decision` separates one transaction of the engine from the next and names the life that made it; `number` is that of the transaction,
- * counted by whoever began it.
+ * counted by whoever began it, and `atMs` the wall clock at its beginning.
  */
 export type Change =
-  | { readonly what: "decision"; readonly life: number; readonly number: number }
+  | { readonly what: "decision"; readonly life: number; readonly number: number; readonly atMs: number }
   /** The running count of admissions, as the database has it from here on. */
   | { readonly what: "counted"; readonly received: number }
   | {
@@ -132,7 +133,30 @@ export type Change =
       readonly conversation: ConversationId;
       readonly action: ButtonAction;
     }
-  | { readonly what: "button-used"; readonly id: string; readonly wasUsed: boolean };
+  | { readonly what: "button-used"; readonly id: string; readonly wasUsed: boolean }
+  | ({ readonly what: "schedule" } & ScheduleRow)
+  | {
+      readonly what: "occurrence";
+      readonly schedule: number;
+      readonly trigger: OccurrenceTrigger;
+      readonly dueAtMs: number;
+      readonly item: ItemId | null;
+      readonly skipped: Skipped | null;
+    }
+  /** `role` null: they were removed. */
+  | { readonly what: "person"; readonly user: string; readonly role: string | null };
+
+export type ScheduleRow = {
+  readonly id: number;
+  readonly home: ConversationId;
+  readonly lane: ConversationId;
+  readonly name: string;
+  readonly user: string;
+  readonly plan: SchedulePlan;
+  readonly state: ScheduleState;
+  readonly nextAtMs: number | null;
+  readonly failures: number;
+};
 
 /** A message that may not go yet, by the wall clock. One that was set back to before `fromMs` says nothing of the wait. */
 export type Pause = { readonly fromMs: number; readonly untilMs: number };
@@ -143,7 +167,7 @@ export function isPaused({ fromMs, untilMs }: Pause, nowMs: number): boolean {
 
 export interface Journal {
   /** To be called inside an open transaction of the engine. */
-  mark(life: number, number: number): void;
+  mark(life: number, number: number, atMs: number): void;
   /** What was committed since the last reading. */
   read(): readonly Change[];
   /** The start times of the processes that are recorded as left behind on purpose. */
@@ -166,6 +190,8 @@ type Row = readonly [
 
 const columns = "what, id, a, b, c, d, e, f, g";
 const session = "'session', NEW.id, NEW.conversation, NEW.driver, NEW.resume, NEW.model, NEW.effort, NULL, NULL";
+const schedule = `'schedule', NEW.id, NEW.home, NEW.lane, json_array(NEW.name, NEW.user, NEW.state), NEW.plan, NEW.next_at_ms,
+  NEW.failures, NULL`;
 const triggers: readonly (readonly [name: string, event: string, values: string])[] = [
   ["counted", "UPDATE OF received ON instance", "'counted', NEW.received, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   [
@@ -234,6 +260,16 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
     "UPDATE OF used_at_ms ON button",
     "'button-used', NEW.id, OLD.used_at_ms IS NOT NULL, NULL, NULL, NULL, NULL, NULL, NULL",
   ],
+  ["schedule_added", "INSERT ON schedule", schedule],
+  ["schedule_changed", "UPDATE ON schedule", schedule],
+  [
+    "occurrence_added",
+    "INSERT ON occurrence",
+    `'occurrence', NEW.schedule, NEW."trigger", NEW.due_at_ms, NEW.item, NEW.skipped, NULL, NULL, NULL`,
+  ],
+  ["person_added", "INSERT ON person", "'person', NEW.user, NEW.role, NULL, NULL, NULL, NULL, NULL, NULL"],
+  ["person_changed", "UPDATE ON person", "'person', NEW.user, NEW.role, NULL, NULL, NULL, NULL, NULL, NULL"],
+  ["person_removed", "DELETE ON person", "'person', OLD.user, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
   ["button_added", "INSERT ON button", "'button', NEW.id, NEW.conversation, NEW.action, NULL, NULL, NULL, NULL, NULL"],
 ];
 
@@ -245,7 +281,7 @@ export function createJournal(database: DatabaseSync): Journal {
       `CREATE TEMP TRIGGER ${name} AFTER ${event} BEGIN INSERT INTO journal (${columns}) VALUES (${values}); END`,
     );
   }
-  const mark = database.prepare("INSERT INTO temp.journal (what, id, a) VALUES ('decision', ?, ?)");
+  const mark = database.prepare("INSERT INTO temp.journal (what, id, a, b) VALUES ('decision', ?, ?, ?)");
   const readAll = database.prepare(`SELECT ${columns} FROM temp.journal ORDER BY seq`);
   readAll.setReturnArrays(true);
   const clear = database.prepare("DELETE FROM temp.journal");
@@ -254,8 +290,8 @@ export function createJournal(database: DatabaseSync): Journal {
     "SELECT (SELECT received FROM instance) AS received, (SELECT count(*) FROM inbox) AS rows",
   );
   return {
-    mark: (life, number) => {
-      mark.run(life, number);
+    mark: (life, number, atMs) => {
+      mark.run(life, number, atMs);
     },
     read: () => {
       const rows = readAll.all() as unknown as readonly Row[];
@@ -273,7 +309,7 @@ function toChange(row: Row): Change {
   const id = row[1] as never;
   switch (what) {
     case "decision":
-      return { what, life: Number(id), number: Number(a) };
+      return { what, life: Number(id), number: Number(a), atMs: Number(b) };
     case "counted":
       return { what, received: Number(id) };
     case "item-added": {
@@ -355,6 +391,22 @@ function toChange(row: Row): Change {
       return { what, id, conversation: a, action: JSON.parse(b) };
     case "button-used":
       return { what, id, wasUsed: a === 1 };
+    case "schedule": {
+      const [name, user, state] = JSON.parse(c) as [string, string, ScheduleState];
+      const plan = JSON.parse(d) as SchedulePlan;
+      return { what, id, home: a, lane: b, name, user, plan, state, nextAtMs: e, failures: f };
+    }
+    case "occurrence":
+      return {
+        what,
+        schedule: id,
+        trigger: a,
+        dueAtMs: b,
+        item: c,
+        skipped: d === null ? null : (JSON.parse(d) as Skipped),
+      };
+    case "person":
+      return { what, user: String(id), role: a };
     default:
       return what satisfies never;
   }

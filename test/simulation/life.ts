@@ -61,6 +61,10 @@ export interface Life {
    * granted, none of which is kept.
    */
   writeLate(owner: RunOwner): Promise<readonly string[]>;
+  /** The timer of schedules, which a program has from its boot to its end. */
+  beginTimer(): void;
+  /** It ends before the engine does. */
+  endTimer(): Promise<void>;
   /** Ends this life after so many further calls of the engine, in the middle of whatever it does then. */
   arm(calls: number): void;
   /** The fuse burnt down. */
@@ -126,7 +130,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   function transact<T>(decide: (tx: Tx) => Promise<T>): Promise<T> {
     const decision = deps.nextDecision();
     const committed = store.transact(async (tx) => {
-      deps.journal.mark(number, decision);
+      deps.journal.mark(number, decision, deps.clock.now());
       const cursed = deps.scenario.settlementFails > 0 ? cursedTx(tx) : tx;
       const value = await decide(fuse === null ? cursed : fusedTx(cursed));
       if (deps.commitFails()) {
@@ -232,6 +236,12 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
   const clock = deps.clock.forLife(number);
   const incoming = deps.incoming.forLife(number);
 
+  let timer: AsyncDisposable | null = null;
+  const gatedClock = {
+    now: clock.now,
+    sleep: (ms: number, signal: AbortSignal) => gate(() => clock.sleep(ms, signal)),
+  };
+
   const engine = subject.createEngine({
     store: gatedStore,
     processes: gatedProcesses,
@@ -244,7 +254,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
       ...noIncomingFiles,
       read: (file, conversation, signal) => bodily(() => incoming.read(file, conversation, signal)),
     },
-    clock: { now: clock.now, sleep: (ms, signal) => gate(() => clock.sleep(ms, signal)) },
+    clock: gatedClock,
     newId: deps.newId,
     log: deps.log,
     settings: {
@@ -268,7 +278,7 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     const granted: string[] = [];
     const atMs = deps.clock.now();
     const write = store.transact(async (tx) => {
-      deps.journal.mark(number, deps.nextDecision());
+      deps.journal.mark(number, deps.nextDecision(), deps.clock.now());
       const verbs = {
         run: async () => (await tx.run(owner)) !== null,
         confirmRun: () => tx.confirmRun(owner, "late"),
@@ -292,6 +302,12 @@ export async function beginLife(deps: LifeDeps): Promise<Life> {
     engine,
     outbox,
     writeLate,
+    beginTimer: () => {
+      timer = subject.startTimer({ engine, clock: gatedClock, log: deps.log });
+    },
+    endTimer: async () => {
+      await timer?.[Symbol.asyncDispose]();
+    },
     arm: (calls) => {
       if (state === "alive") fuse = calls;
     },

@@ -8,7 +8,7 @@ import type { ItemId, ItemState, Priority, Request } from "../../src/domain/inbo
 import type { PermissionMode } from "../../src/domain/permission-mode.ts";
 import type { RunOutcome, StopWhy } from "../../src/domain/run.ts";
 import type { OutboxState } from "../../src/engine/ports.ts";
-import type { Change, Pause, RunState, ShownAsk } from "./journal.ts";
+import type { Change, Pause, RunState, ScheduleRow, ShownAsk } from "./journal.ts";
 
 export type ItemRow = {
   readonly id: ItemId;
@@ -44,6 +44,8 @@ export type RunRow = {
   /** That of the first decision to stop it. */
   stoppedIn: number | null;
   wasQuarantined: boolean;
+  /** How the schedule that asked for it was set when it settled; null where no schedule did. */
+  view: "shown" | "silent" | null;
 };
 
 export type AskRow = {
@@ -106,10 +108,15 @@ export interface Mirror {
   partsOf(item: ItemId): readonly ItemRow[];
   /** What people set; a conversation that set nothing is not there. */
   readonly settings: ReadonlyMap<ConversationId, ConversationSettings>;
+  readonly schedules: ReadonlyMap<number, ScheduleRow>;
+  /** What stored people may do. */
+  readonly people: ReadonlyMap<string, string>;
+  /** The schedule that asked for an item; null where a person did. */
+  scheduleOf(item: ItemRow): ScheduleRow | null;
   /** The running count of admissions, as the database has it. */
   received(): number;
-  /** Decisions journalled so far, and the life that made the last one. */
-  decision(): { readonly count: number; readonly life: number };
+  /** Decisions journalled so far, the life that made the last one, and when. */
+  decision(): { readonly count: number; readonly life: number; readonly atMs: number };
   /** What `decision` counted when the transaction of this number was committed; null when it was not. */
   decidedAs(number: number): number | null;
   apply(change: Change): void;
@@ -147,8 +154,11 @@ export function createMirror(): Mirror {
   const settings = new Map<ConversationId, ConversationSettings>();
   const parts = new Map<ItemId, ItemRow[]>();
   const decisions = new Map<number, number>();
+  const schedules = new Map<number, ScheduleRow>();
+  const people = new Map<string, string>();
   let count = 0;
   let life = 0;
+  let atMs = 0;
   let received = 0;
 
   function apply(change: Change): void {
@@ -156,6 +166,7 @@ export function createMirror(): Mirror {
       case "decision":
         count += 1;
         life = change.life;
+        atMs = change.atMs;
         decisions.set(change.number, count);
         break;
       case "counted":
@@ -186,10 +197,11 @@ export function createMirror(): Mirror {
         break;
       case "run-added": {
         const { what: _, incarnation: __, ...row } = change;
-        const permissions = choices.get(change.conversation)?.permissions ?? null;
+        const asksFor = scheduleOf(items.get(change.item));
+        const permissions = asksFor?.plan.permissions ?? choices.get(change.conversation)?.permissions ?? null;
         const model = sessions.get(change.session)?.model ?? null;
         const begun = { state: "starting" as const, stopWhy: null, outcome: null, settledIn: null, stoppedIn: null };
-        const run: RunRow = { ...row, permissions, model, ...begun, wasQuarantined: false };
+        const run: RunRow = { ...row, permissions, model, ...begun, wasQuarantined: false, view: null };
         runs.set(run.id, run);
         live.add(run);
         break;
@@ -203,6 +215,7 @@ export function createMirror(): Mirror {
         if (change.to === "quarantined") run.wasQuarantined = true;
         if (change.to !== "settled") break;
         run.settledIn ??= count;
+        run.view = scheduleOf(items.get(run.item))?.plan.view ?? null;
         live.delete(run);
         break;
       }
@@ -260,11 +273,25 @@ export function createMirror(): Mirror {
       case "button":
         buttons.push(change);
         break;
+      case "schedule": {
+        const { what: _, ...row } = change;
+        schedules.set(row.id, row);
+        break;
+      }
+      case "person":
+        if (change.role === null) people.delete(change.user);
+        else people.set(change.user, change.role);
+        break;
       case "button-used":
+      case "occurrence":
         break;
       default:
         change satisfies never;
     }
+  }
+
+  function scheduleOf(item: ItemRow | undefined): ScheduleRow | null {
+    return item?.request.kind === "occurrence" ? (schedules.get(item.request.schedule) ?? null) : null;
   }
 
   function head(conversation: ConversationId): ItemRow | null {
@@ -294,7 +321,10 @@ export function createMirror(): Mirror {
     sessions,
     choices,
     received: () => received,
-    decision: () => ({ count, life }),
+    decision: () => ({ count, life, atMs }),
+    schedules,
+    people,
+    scheduleOf,
     decidedAs: (number) => decisions.get(number) ?? null,
     apply,
     queue: (conversation) =>

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { applyEdits } from "../planted-fault.ts";
 import type { Mutant } from "./mutants.ts";
 
-/** What the engine and the store need of `src/`. */
-const folders = ["domain", "engine", "lib", "store"] as const;
+/** What the engine, the store and the timer need of `src/`. */
+const folders = ["domain", "engine", "lib", "schedule", "store"] as const;
 
 export type MutatedSources = { readonly path: string } & Disposable;
 

@@ -4,6 +4,7 @@
  * card: what is shown last of an ask is how it stands.
  */
 import type { AskAnswer } from "../../src/domain/ask.ts";
+import { homeOf } from "../../src/domain/conversation.ts";
 import type { Change } from "./journal.ts";
 import type { AskRow, ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
@@ -56,7 +57,7 @@ export function rulesOfAsks({ mirror, violated }: RuleContext): RulesOfAsks {
 
   /** What came in means this ask, and comes from the conversation that was asked. */
   function isAbout({ conversation, request }: ItemRow, ask: AskRow): boolean {
-    if (conversation !== ask.conversation) return false;
+    if (conversation !== homeOf(ask.conversation)) return false;
     switch (request.kind) {
       case "press": {
         const action = mirror.buttons.find((button) => button.id === request.button)?.action;

@@ -4,7 +4,7 @@
  * told as unanswered has changed nothing.
  * memory: no two conversations go on in one memory of one agent.
  */
-import type { ConversationId } from "../../src/domain/conversation.ts";
+import { type ConversationId, homeOf } from "../../src/domain/conversation.ts";
 import type { Change } from "./journal.ts";
 import type { ChoiceRow, ItemRow } from "./mirror.ts";
 import type { Rule, RuleContext } from "./rule.ts";
@@ -17,9 +17,11 @@ export function rulesOfChoices({ mirror, violated }: RuleContext): Rule {
   let isMemoryChanged = false;
 
   function endOfDecision(): void {
-    for (const item of added) if (item.state === "done" && mayChoose(item)) causes.add(item.conversation);
+    for (const item of added) if (item.state === "done" && mayChoose(item)) causes.add(placeOf(item));
     for (const [conversation, was] of before) {
-      if (!causes.has(conversation))
+      // What somebody says about a schedule may begin the side conversation that it runs in.
+      const isBegun = homeOf(conversation) !== conversation && added.some((item) => isOrder(item, conversation));
+      if (!causes.has(conversation) && !isBegun)
         violated("choice", `${conversation} goes on otherwise than in ${was.session}, and nobody asked for it`);
     }
     if (before.size > 0 || isMemoryChanged) checkMemories();
@@ -47,6 +49,16 @@ export function rulesOfChoices({ mirror, violated }: RuleContext): Rule {
     }
   }
 
+  /** A button of a side conversation is shown, and pressed, in its home. */
+  function placeOf({ conversation, request }: ItemRow): ConversationId {
+    const button = request.kind === "press" ? mirror.buttons.find(({ id }) => id === request.button) : undefined;
+    return button !== undefined && homeOf(button.conversation) === conversation ? button.conversation : conversation;
+  }
+
+  function isOrder({ conversation, request }: ItemRow, side: ConversationId): boolean {
+    return conversation === homeOf(side) && request.kind === "command" && request.command.name === "cron";
+  }
+
   function checkMemories(): void {
     const holders = new Map<string, ConversationId>();
     for (const [conversation, { session }] of mirror.choices) {
@@ -68,7 +80,7 @@ export function rulesOfChoices({ mirror, violated }: RuleContext): Rule {
     if (change.what === "run-added") causes.add(change.conversation);
     if (change.what === "item-changed" && change.from === "running" && change.to === "done") {
       const item = mirror.items.get(change.id)!;
-      if (item.run === null) causes.add(item.conversation); // a consultation was answered
+      if (item.run === null) causes.add(placeOf(item)); // a consultation was answered
     }
     if (change.what === "said" && change.run !== null && change.dedupe.includes(":new-session:"))
       causes.add(change.conversation);

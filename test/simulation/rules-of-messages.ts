@@ -73,6 +73,8 @@ export function rulesOfMessages({ mirror, world, violated }: RuleContext): Rule 
     const outcome = run.outcome?.kind;
     const isTold =
       outcome === "preempted" ||
+      // Of a silent schedule only what keeps failing is heard.
+      (run.view === "silent" && (outcome === "finished" || outcome === "failed")) ||
       (outcome === "finished" && texts.has("answer")) ||
       (outcome === "failed" && texts.has("failed")) ||
       (outcome === "stopped" && texts.has("stopped")) ||

@@ -55,7 +55,7 @@ function setUp() {
   return { world, released, history, asks, attempts, violations };
 }
 
-const decision = (life = 1): Change => ({ what: "decision", life, number: 0 });
+const decision = (life = 1): Change => ({ what: "decision", life, number: 0, atMs: 0 });
 const lane = (conversation: typeof other, workspace: string, epoch: number, epochBefore = 0): Change => ({
   what: "lane",
   conversation,
@@ -361,7 +361,7 @@ describe("what the rules of asks, choices and attempts refuse", () => {
       return { ...house, turn, again: () => house.attempts.began(liveTurn(house, "r1").turn) };
     };
     const sound = tried();
-    sound.history({ what: "decision", life: 1, number: 5 });
+    sound.history({ what: "decision", life: 1, number: 5, atMs: 0 });
     sound.attempts.holding("/w", 1, 5);
     sound.again();
     expect(sound.violations).toEqual([]);
@@ -375,7 +375,7 @@ describe("what the rules of asks, choices and attempts refuse", () => {
 
     const stopped = tried();
     stopped.history(decision(), changed("r1", "starting", "stopping", { stopWhy: "user" }));
-    stopped.history({ what: "decision", life: 1, number: 6 });
+    stopped.history({ what: "decision", life: 1, number: 6, atMs: 0 });
     stopped.attempts.holding("/w", 1, 6);
     expect(stopped.violations).toEqual(["I10"]);
 

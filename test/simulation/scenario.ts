@@ -100,6 +100,10 @@ export type Scenario = {
   readonly policy: ConversationSettings["policy"];
   /** How often people answer what is asked before they do anything else, 0..1. */
   readonly answering: number;
+  /** How much of what people do is about schedules; 0: there is no timer either. */
+  readonly scheduling: number;
+  /** How often what they do about schedules is done by somebody who may be removed, 0..1. */
+  readonly guests: number;
 };
 
 const defaultWorkspace = "/projects/default";
@@ -178,6 +182,38 @@ export function drawScenario(random: Random): Scenario {
     setting: isMedia ? random.pick([0, 2, 4]) : random.pick([0, 0, 0.3]),
     choosing: isChoosy ? 30 : random.pick([0, 0, 1, 4]),
     answering: isFlaky ? 0.9 : random.pick([0.1, 0.5, 0.9]),
+    scheduling: 0,
+    guests: 0,
+  };
+}
+
+/** How many worlds have schedules. */
+const scheduledWorlds = 0.3;
+
+/**
+ * Now and then people do little else than set up schedules. It has chance of its own, so that the other worlds are what they were before there
+ * were schedules.
+ */
+export function withSchedules(scenario: Scenario, random: Random): Scenario {
+  if (!random.chance(scheduledWorlds)) return scenario;
+  const isFailing = random.chance(0.2);
+  const { agent, weights } = scenario;
+  return {
+    ...scenario,
+    places: drawPlaces(random, random.between(1, 2), random.between(1, 2)),
+    actionsMax: random.between(10, 24),
+    crashesMax: random.pick([0, 1, 2, 3]),
+    downtimeMsMax: random.pick([1_000, 600_000, 3_600_000]),
+    agent: isFailing ? { ...agent, fails: 0.95, hangs: 0, failsAtStart: 0.5 } : agent,
+    limits: isFailing ? { ...scenario.limits, retries: 0 } : scenario.limits,
+    settlementFails: 0,
+    weights: { ...weights, timer: 3 * random.pick([0.4, 1, 2]), jump: 0.06 },
+    choosing: 0,
+    media: 0,
+    editing: 0,
+    setting: random.pick([0, 0.3]),
+    scheduling: random.pick([10, 20, 60]),
+    guests: random.pick([0, 0, 0.5]),
   };
 }
 
@@ -214,8 +250,13 @@ function drawWeights(random: Random, isStubborn: boolean, isPatient: boolean): W
   return weights;
 }
 
+/** Where schedules go on for ever, time passes mostly when nothing else can happen. */
+export function calmWeightsOf({ scheduling }: Scenario): Weights {
+  return scheduling === 0 ? calmWeights : { ...calmWeights, timer: 0.01 };
+}
+
 /** Once faults stop: everything happens, nothing new comes. */
-export const calmWeights: Weights = {
+const calmWeights: Weights = {
   flush: 6,
   resolve: 6,
   agent: 3,

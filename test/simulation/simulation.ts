@@ -25,10 +25,13 @@ import { rulesOfChoices } from "./rules-of-choices.ts";
 import { rulesOfItems, tagsOfItem } from "./rules-of-items.ts";
 import { rulesOfMessages } from "./rules-of-messages.ts";
 import { rulesOfOrder } from "./rules-of-order.ts";
+import { createPunctuality } from "./punctuality.ts";
+import { guest } from "./schedule-orders.ts";
+import { rulesOfSchedules } from "./rules-of-schedules.ts";
 import { rulesOfRoom } from "./rules-of-room.ts";
 import { rulesOfWholes } from "./rules-of-wholes.ts";
 import { rulesOfRuns } from "./rules-of-runs.ts";
-import { calmWeights, drawScenario, type Scenario } from "./scenario.ts";
+import { calmWeightsOf, drawScenario, type Scenario, withSchedules } from "./scenario.ts";
 import { type Choice, createScheduler, settled } from "./scheduler.ts";
 import { createScriptedAgents } from "./scripted-driver.ts";
 import { createStandingChecks } from "./standing-checks.ts";
@@ -91,7 +94,7 @@ export async function simulate(arena: Arena, seed: number, options: SimulateOpti
 function createSimulation(arena: Arena, seed: number, options: SimulateOptions) {
   const { database, journal, subject } = arena;
   const random = createRandom(seed);
-  const scenario: Scenario = drawScenario(random);
+  const scenario: Scenario = withSchedules(drawScenario(random), createRandom(-seed));
   const trace = createTrace();
   const scheduler = createScheduler(random, trace, scenario.resolveOrder);
   const clock = createVirtualClock(scheduler, random);
@@ -152,11 +155,13 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     rulesOfWholes(context, { speech, incoming, meet }),
     asks,
     room,
+    rulesOfSchedules(context, meet),
   ];
   const { began } = attempts;
   const { handed, answeredByTool } = asks;
   const told = { began, handed, answeredByTool, isHeld, meet, violated };
   const agents = createScriptedAgents({ world, scheduler, random, habits, now: clock.now, ...told });
+  const punctuality = createPunctuality(context, scheduler, clock, () => isCalm || scenario.commitFails === 0);
   const checks = createStandingChecks(context, scheduler, journal, machine);
   clock.alarm(messenger.nextDueMs);
   scheduler.setWeights(scenario.weights);
@@ -212,7 +217,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     life = begun;
     begun.engine.watch({ changed: () => {}, progressed: watchLate(begun) });
     void begun.engine.boot().then(
-      () => enter(number, "open"),
+      () => {
+        enter(number, "open");
+        if (scenario.scheduling > 0) begun.beginTimer();
+      },
       () => enter(number, "over"),
     );
     messenger.begin(number, begun.outbox);
@@ -262,7 +270,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     return { kind: "crash", label: `drain within ${graceMs}ms`, life: null, run };
   }
 
-  async function shutDown({ engine, number }: Life, graceMs: number): Promise<void> {
+  async function shutDown({ engine, number, endTimer }: Life, graceMs: number): Promise<void> {
     await engine.drain(graceMs);
     for (const run of mirror.live) {
       if (lives === number && run.state !== "quarantined") violated("I2", `drained although ${run.id} is ${run.state}`);
@@ -270,6 +278,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     chat.attach(null);
     phase = "closing";
     if (isConsulting()) meet("a shutdown cuts a consultation");
+    await endTimer();
     await engine[Symbol.asyncDispose]();
   }
 
@@ -323,8 +332,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     life = null;
     chat.attach(null);
     if (phase !== "over") noteCrash(dead);
-    const isGhost = phase === "open" && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
+    const mayHaunt = phase === "open" || (phase === "booting" && scenario.scheduling > 0);
+    const isGhost = mayHaunt && !isCalm && random.chance(scenario.zombies) && !dead.isCut();
     if (isGhost) {
+      if (phase === "booting") meet("two programs boot at once");
       meet("a program that was succeeded goes on writing");
       dead.haunt();
       ghosts.push(dead);
@@ -436,6 +447,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     chat.check();
     if (phase === "open") checks.progress();
     room.check();
+    punctuality.check(phase === "open");
     checks.stops();
   }
 
@@ -460,7 +472,7 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
   async function calm(): Promise<void> {
     isCalm = true;
     trace.line("  faults stop");
-    scheduler.setWeights(calmWeights);
+    scheduler.setWeights(calmWeightsOf(scenario));
     chat.calm();
     messenger.calm();
     machine.calm();
@@ -476,7 +488,17 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
     }
   }
 
+  /** Somebody was let in before the first life that is looked at. */
+  function letIn(): void {
+    database.exec(
+      `INSERT INTO person (user, name, role, admitted_by, admitted_at_ms) VALUES ('${guest}', 'Guest', 'operator', 'first', 0)`,
+    );
+    isDirty = true;
+    readJournal();
+  }
+
   async function run(): Promise<void> {
+    if (scenario.guests > 0) letIn();
     await begin();
     trace.line("  life 1");
     await storm();

@@ -19,6 +19,8 @@ export interface VirtualClock {
   alarm(wallMs: () => number | null): void;
   endLife(life: number): void;
   sleepers(life: number): number;
+  /** How much time has passed, wherever the wall clock was set. */
+  passedMs(): number;
 }
 
 /** 2026-11-23T07:00:00Z: any fixed moment would do. */
@@ -66,6 +68,7 @@ export function createVirtualClock(scheduler: Scheduler, random: Random): Virtua
     endLife: (life) => {
       sleepers = sleepers.filter((sleeper) => sleeper.life !== life);
     },
+    passedMs: () => passedMs,
     sleepers: (life) => sleepers.filter((sleeper) => sleeper.life === life).length,
   };
   scheduler.addSource({

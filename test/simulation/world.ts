@@ -55,6 +55,8 @@ export type LedgerTurn = {
   readonly workspace: string;
   /** The tags of the prompts it was given and of their files, in order: `p17`, `f18`. */
   readonly prompts: string[];
+  /** As the agent was given it. */
+  readonly text: string;
   readonly processes: LedgerProcess[];
   /** The program that started it is gone. */
   isOrphan: boolean;
@@ -131,6 +133,7 @@ export function createWorld(violated: (invariant: string, what: string) => void)
         life,
         workspace: request.workspace,
         prompts: [...tagsOf(request.prompt.text)],
+        text: request.prompt.text,
         processes: [],
         isOrphan: false,
         asked: null,
