@@ -80,7 +80,7 @@ const callsMax = 3;
 
 export function createChat(deps: ChatDeps): Chat {
   const { mirror, scheduler, random, clock, scenario, speech } = deps;
-  const orders = createScheduleOrders(mirror, random, clock);
+  const orders = createScheduleOrders(mirror, random, clock, scenario);
   let groups = 0;
   const updates: Update[] = [];
   const released = new Set<string>();

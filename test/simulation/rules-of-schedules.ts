@@ -24,7 +24,8 @@ type Standing = { readonly waiting: number; readonly isRunning: boolean; readonl
 /** What the rule knows of a schedule besides its row. */
 type Books = { coveredToMs: number; reachedMs: number; failures: number };
 
-type Touched = { readonly before: ScheduleRow | undefined; readonly standing: Standing };
+/** `standing` is that of the moment at which its row was changed first. */
+type Touched = { readonly before: ScheduleRow | undefined; standing: Standing | null };
 
 /** So many times of a cron expression are counted; of more it is said that there were many. */
 const countedMax = 500;
@@ -44,7 +45,8 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
 
   function endOfDecision(): void {
     const { atMs } = mirror.decision();
-    for (const [id, { before, standing }] of touched) checkSchedule(mirror.schedules.get(id)!, before, standing, atMs);
+    for (const [id, { before, standing }] of touched)
+      checkSchedule(mirror.schedules.get(id)!, before, standing ?? noStanding, atMs);
     for (const record of records) checkRecord(record);
     for (const [id, item] of fired) {
       const of = records.filter((record) => record.item === id);
@@ -120,9 +122,11 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
   /** Whoever made it is asked at the claim: what waits of somebody who was removed may wait until then. */
   function checkNothingWaits(now: ScheduleRow): void {
     if (isGone(now) && now.state === "paused") return;
-    for (const item of mirror.queue(now.lane))
-      if (mirror.scheduleOf(item)?.id === now.id)
+    for (const item of mirror.queue(now.lane)) {
+      const isAskedFor = fired.has(item.id) && item.request.kind === "occurrence" && item.request.trigger === "person";
+      if (mirror.scheduleOf(item)?.id === now.id && !isAskedFor)
         violated("I11", `item ${item.id} of schedule ${now.id} waits although that is ${now.state}`);
+    }
   }
 
   function checkCover(id: number, owed: readonly number[], timers: readonly Record[]): void {
@@ -308,10 +312,15 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     return role !== "operator" && role !== "owner";
   }
 
-  function touch(id: number): void {
-    if (touched.has(id)) return;
-    const before = mirror.schedules.get(id);
-    touched.set(id, { before, standing: before === undefined ? noStanding : standingOf(before) });
+  function touch(id: number): Touched {
+    const known = touched.get(id) ?? { before: mirror.schedules.get(id), standing: null };
+    touched.set(id, known);
+    return known;
+  }
+
+  function changes(id: number): void {
+    const known = touch(id);
+    if (known.before !== undefined) known.standing ??= standingOf(known.before);
   }
 
   function standingOf({ id, lane }: ScheduleRow): Standing {
@@ -356,7 +365,7 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
           endOfDecision();
           break;
         case "schedule":
-          touch(change.id);
+          changes(change.id);
           break;
         case "occurrence":
           records.push(change);

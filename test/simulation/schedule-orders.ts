@@ -5,7 +5,7 @@ import { homeOf } from "../../src/domain/conversation.ts";
 import type { ScheduleRow } from "./journal.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Random } from "./random.ts";
-import type { Place } from "./scenario.ts";
+import type { Place, Scenario } from "./scenario.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** An owner by the settings. */
@@ -24,7 +24,12 @@ export interface ScheduleOrders {
   draw(place: Place): Request;
 }
 
-export function createScheduleOrders(mirror: Mirror, random: Random, clock: VirtualClock): ScheduleOrders {
+export function createScheduleOrders(
+  mirror: Mirror,
+  random: Random,
+  clock: VirtualClock,
+  { guests }: Scenario,
+): ScheduleOrders {
   let texts = 0;
 
   const cron = (typed: string): Request => ({ kind: "command", command: { name: "cron", typed } });
@@ -34,13 +39,15 @@ export function createScheduleOrders(mirror: Mirror, random: Random, clock: Virt
       ({ home, state }) => home === place.conversation && state !== "deleted",
     );
     if (known.length === 0 || (known.length < schedulesMax && random.chance(0.35))) return cron(drawAdd());
-    if (random.chance(0.05)) return drawPeople();
+    if (random.chance(guests > 0 ? 0.2 : 0.02)) return drawPeople(place);
     const schedule = random.pick(known);
     return random.chance(0.4) ? (drawButton(place, schedule) ?? cron(drawWords(schedule))) : cron(drawWords(schedule));
   }
 
-  function drawPeople(): Request {
-    const remove = mirror.buttons.findLast(({ action }) => action.kind === "remove-person");
+  function drawPeople({ conversation: where }: Place): Request {
+    const remove = mirror.buttons.findLast(
+      ({ action, conversation }) => action.kind === "remove-person" && conversation === where,
+    );
     return remove !== undefined && random.chance(0.7)
       ? { kind: "press", button: remove.id as ButtonId }
       : { kind: "command", command: { name: "people" } };
