@@ -7,6 +7,7 @@ import { telegramConversation } from "../domain/conversation.ts";
 import type { ItemKey } from "../domain/inbox-item.ts";
 import { readText } from "../domain/typed-text.ts";
 import { createTimetable } from "../schedule/timetable.ts";
+import { schedulesShownMax } from "./views.ts";
 import { startWebKit, type WebKit } from "./web.test-kit.ts";
 import type {
   ConversationView,
@@ -235,6 +236,18 @@ describe("the list", () => {
       { failures: 1, last: { outcome: "failed", words: "failed" } },
     ]);
   });
+});
+
+it("a list that is too long is cut, and says by how many", async () => {
+  await using world = await createWorld();
+  await world.order("add --name one daily 8:00 x");
+  const [one] = await world.house.store.history.schedules();
+  await world.house.store.transact(async (tx) => {
+    for (let i = 0; i < schedulesShownMax && one !== undefined; i += 1)
+      await tx.addSchedule({ ...one, name: `more-${i}`, nextAtMs: (one.nextAtMs ?? 0) + 1 + i });
+  });
+  const { schedules, schedulesHidden } = await world.schedules();
+  expect([schedules.length, schedulesHidden, schedules[0]?.name]).toEqual([schedulesShownMax, 1, "one"]);
 });
 
 describe("the history", () => {

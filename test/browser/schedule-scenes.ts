@@ -51,7 +51,7 @@ export async function pass({ house }: ScheduleHouse, ms: number): Promise<void> 
 }
 
 /** Ends what runs. */
-export async function ends({ house }: ScheduleHouse, how: "well" | "badly", text = "Done."): Promise<void> {
+async function ends({ house }: ScheduleHouse, how: "well" | "badly", text = "Done."): Promise<void> {
   for (const turn of house.driver.turns.filter(({ isQuiet }) => !isQuiet)) {
     if (how === "well") turn.answer(text);
     else turn.end({ kind: "failed", fault: { kind: "agent-not-logged-in", agent: "scripted", remedy: "Log in." } });

@@ -13,6 +13,7 @@ import type { Browser, Page } from "playwright-core";
 
 import { startWebKit, type WebKit } from "../../src/web/web.test-kit.ts";
 import { openBrowser, openPage } from "./browser.ts";
+import * as scheduleScenes from "./schedule-scenes.ts";
 import * as scenes from "./scenes.ts";
 
 type Look = { readonly scheme: "light" | "dark"; readonly width: 360 | 1280; readonly height: number };
@@ -48,6 +49,44 @@ const states: Record<string, (kit: WebKit) => Promise<void>> = {
   choices: scenes.choices,
 };
 
+/** Of the schedules' place: what there is, and what is done before the picture. */
+const scheduleStates: Record<
+  string,
+  readonly [play: (house: scheduleScenes.ScheduleHouse) => Promise<void>, act: (page: Page) => Promise<void>]
+> = {
+  "schedules-none": [async () => undefined, async () => undefined],
+  schedules: [scheduleScenes.many, async () => undefined],
+  "schedules-new": [scheduleScenes.many, async (page) => writeTime(page, "weekdays 8:30", "Next: ")],
+  "schedules-wrong": [scheduleScenes.many, async (page) => writeTime(page, "sometimes", "is no time")],
+  "schedules-edit": [
+    scheduleScenes.many,
+    async (page) => {
+      await page.getByRole("button", { name: "Edit nightly-tests" }).click();
+      await page.getByText("More", { exact: true }).click();
+    },
+  ],
+  "schedules-answer": [
+    scheduleScenes.many,
+    async (page) => {
+      await page.getByRole("button", { name: "Pause tea" }).click();
+      await page.getByText("Paused: tea.").waitFor();
+    },
+  ],
+  "schedules-history": [
+    scheduleScenes.past,
+    async (page) => {
+      await page.getByRole("button", { name: "History of tidy" }).click();
+      await page.getByRole("region", { name: /^History/ }).waitFor();
+    },
+  ],
+};
+
+async function writeTime(page: Page, when: string, answer: string): Promise<void> {
+  await page.locator("#schedule-add").click();
+  await page.getByRole("textbox", { name: "When" }).fill(when);
+  await page.getByText(answer).waitFor();
+}
+
 const [what = "", directory = "screenshots"] = process.argv.slice(2);
 const opened = await openBrowser();
 if (opened.kind === "missing") throw new Error(opened.why);
@@ -63,6 +102,22 @@ async function takeAll(browser: Browser, into: string): Promise<void> {
   for (const [name, play] of Object.entries(states)) {
     for (const look of looks)
       await shoot(browser, play, look, join(into, `${name}-${look.width}-${look.scheme}.png`), name);
+  }
+  for (const [name, [play, act]] of Object.entries(scheduleStates)) {
+    for (const look of looks) {
+      const house = await scheduleScenes.openScheduleHouse();
+      await play(house);
+      const page = await openPage(browser, house.kit, look, "#/schedules");
+      await settle(page);
+      await page
+        .getByRole("heading", { name: "Nothing is scheduled." })
+        .or(page.locator(".schedule").first())
+        .waitFor();
+      await act(page);
+      await page.screenshot({ path: join(into, `${name}-${look.width}-${look.scheme}.png`) });
+      await page.context().close();
+      await house.kit[Symbol.asyncDispose]();
+    }
   }
 }
 

@@ -22,7 +22,7 @@ export function Composer({ model }: { model: Model }) {
   if (view !== null && route.kind === "conversation" && view.channel === "telegram") {
     return (
       <p class="read-only">
-        {view.lane?.home == null
+        {(view.lane?.home ?? null) === null
           ? "This conversation lives in Telegram: write there. From here you can watch it, answer what it asks, stop it and cancel what waits."
           : "This is the session of a schedule, whose words go to Telegram. From here you can watch it, answer what it asks and stop it."}
       </p>
