@@ -21,7 +21,7 @@ describe("/cron (K2)", () => {
     await using house = await createHouse();
     await house.send("a", '/cron add "0 7 * * 1-5" Summarize what changed');
     const said = await words(house);
-    expect(said).toContain("Scheduled as summarize-what: 0 7 * * 1-5.");
+    expect(said).toContain("Scheduled as summarize-what: weekdays at 07:00.");
     for (const day of ["Tue 24", "Wed 25", "Thu 26", "Fri 27", "Mon 30"])
       expect(said).toContain(`${day} Nov 2026, 07:00`);
     expect(said).toContain("In a session of its own, with scripted in /projects/a; permissions: ask.");
@@ -57,7 +57,7 @@ describe("/cron (K2)", () => {
     await house.send("a", "/cron add --name tea --remind daily 16:00 Tea");
     await house.send("a", "/cron");
     expect(await words(house)).toMatch(
-      /tidy \u2013 every 10 min 0 s, next Mon 23 Nov 2026, 07:10[\s\S]*tea \u2013 0 16/,
+      /tidy \u2013 every 10 minutes, next Mon 23 Nov 2026, 07:10[\s\S]*tea \u2013 daily at 16:00/,
     );
     await house.press("a", "schedule", { how: "tidy" });
     expect(await lastNotice(house)).toMatchObject({ kind: "schedule", event: "shown", schedule: { name: "tidy" } });

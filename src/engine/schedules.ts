@@ -17,6 +17,7 @@ import {
   type Timing,
 } from "../domain/schedule.ts";
 import { readScheduleCommand, type ScheduleCommand, type ScheduleOptions } from "../domain/schedule-words.ts";
+import { timingWords } from "../domain/timing-words.ts";
 import { duration, excerpt } from "../domain/wording.ts";
 import { caughtUp, endWaiting, isRunning, runNow } from "./occurrences.ts";
 import type { Lane, Occurrence } from "./ports.ts";
@@ -402,24 +403,11 @@ function lineOf(work: Work, { name, plan, state, nextAtMs }: Schedule): Schedule
   const { timetable } = work.settings;
   return {
     name,
-    when: timingWords(work, plan.timing, plan.zone),
+    when: timingWords(plan.timing, plan.zone, timetable),
     next: nextAtMs === null ? null : timetable.say(nextAtMs, plan.zone),
     state: state === "deleted" ? "over" : state,
     text: plan.work.kind === "digest" ? "What the agents did the day before" : excerpt(plan.work.text),
   };
-}
-
-function timingWords(work: Work, timing: Timing, zone: string): string {
-  switch (timing.kind) {
-    case "once":
-      return `once, ${work.settings.timetable.say(timing.atMs, zone)} (${zone})`;
-    case "every":
-      return `every ${duration(timing.everyMs)}`;
-    case "cron":
-      return timing.expression;
-    default:
-      return timing satisfies never;
-  }
 }
 
 function timesFrom(work: Work, timing: Timing, zone: string, first: number): readonly string[] {

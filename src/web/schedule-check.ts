@@ -2,7 +2,7 @@
 import { readScheduleCommand } from "../domain/schedule-words.ts";
 import type { Timetable } from "../engine/ports.ts";
 import { nextTimes } from "./schedule-view.ts";
-import { timingWords } from "./timing-words.ts";
+import { timingWords } from "../domain/timing-words.ts";
 import type { ScheduleCheck } from "./wire.ts";
 
 export function checkWhen(typed: string, zone: string, timetable: Timetable, nowMs: number): ScheduleCheck {

@@ -5,7 +5,7 @@ import type { Schedule, Skipped } from "../domain/schedule.ts";
 import { skipReason } from "../domain/notices/schedules.ts";
 import type { Occurrence, Timetable } from "../engine/ports.ts";
 import { type Floor, nameOf } from "./lane-view.ts";
-import { intervalTyped, timingTyped, timingWords } from "./timing-words.ts";
+import { intervalTyped, timingTyped, timingWords } from "../domain/timing-words.ts";
 import type { OccurrenceView, ScheduleHome, ScheduleOutcome, ScheduleView } from "./wire.ts";
 
 /** Times that are told ahead. */
@@ -147,7 +147,7 @@ function skippedWords({ why, fromMs, toMs, count }: Skipped, zone: string, timet
 // ---------------------------------------------------------------- homes
 
 /** Where one is made unless told otherwise, if no chat is there for it. It is opened when it is first used. */
-export const pageHome = "web:main" as ConversationId;
+const pageHome = "web:main" as ConversationId;
 
 /**
  * The conversations that a schedule may belong to. First stands the one that it belongs to unless told otherwise: the private chat of

@@ -102,7 +102,9 @@ export function describeScheduleNotice(notice: ScheduleNotice): string {
     case "schedule-wrong":
       return [
         `${notice.what} Nothing was scheduled or changed.`,
-        ...(notice.times.length === 0 ? [] : ["", `Like this: /cron add ${notice.like}`, ...bullets(notice.times)]),
+        ...(notice.times.length === 0
+          ? []
+          : ["", `Like this: /cron add ${notice.like}`, "That would be due:", ...bullets(notice.times)]),
       ].join("\n");
     case "schedules-missed":
       return ["While Signalbox was not running:", ...notice.schedules.map(missedLine)].join("\n");
@@ -134,8 +136,8 @@ function mark(state: ScheduleLine["state"]): string {
   return { active: "\u23F0", paused: "\u23F8", over: "\u2713" }[state];
 }
 
-function nextWords({ next, state }: ScheduleLine): string {
-  if (next !== null) return `, next ${next}`;
+function nextWords({ next, state, when }: ScheduleLine): string {
+  if (next !== null) return when.includes(next) ? "" : `, next ${next}`; // what is due once says when by itself
   return state === "paused" ? ", paused" : ", over";
 }
 

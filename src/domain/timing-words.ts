@@ -1,9 +1,11 @@
 /** When a schedule is due, as a person says it and as they would type it. Pure. */
-import type { Timing } from "../domain/schedule.ts";
-import type { Timetable } from "../engine/ports.ts";
+import type { Timing } from "./schedule.ts";
+
+/** The words for a moment. */
+type Sayer = { readonly say: (atMs: number, zone: string) => string };
 
 /** "daily at 07:00", "every 10 minutes", "once, Tue 1 Dec 2026, 07:00"; an expression that has no such words stands for itself. */
-export function timingWords(timing: Timing, zone: string, timetable: Pick<Timetable, "say">): string {
+export function timingWords(timing: Timing, zone: string, timetable: Sayer): string {
   switch (timing.kind) {
     case "once":
       return `once, ${timetable.say(timing.atMs, zone)}`;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { readScheduleCommand } from "../domain/schedule-words.ts";
+import { readScheduleCommand } from "./schedule-words.ts";
 import { createTimetable } from "../schedule/timetable.ts";
 import { timingTyped, timingWords } from "./timing-words.ts";
 
