@@ -12,7 +12,9 @@ export function Choices({ model, lane }: { model: Model; lane: LaneView }) {
     { command: "/permissions", what: "May do", value: `permissions: ${permissions}` },
   ];
   if (lane.channel !== "web") {
-    return <p class="choices choices-read">{parts.map(({ value }) => value).join(" \u00B7 ")}</p>;
+    // What a schedule's runs may do is the schedule's to say, and there is nobody else who could write here.
+    const read = lane.home === null ? parts : parts.slice(0, 2);
+    return <p class="choices choices-read">{read.map(({ value }) => value).join(" \u00B7 ")}</p>;
   }
   return (
     <ul class="choices" aria-label="With what the next run works">
