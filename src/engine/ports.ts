@@ -766,6 +766,14 @@ export type Figures = {
   readonly decisions: readonly { readonly labels: { readonly decision: Decision }; readonly value: number }[];
   /** Messages of which it was not known for a time whether they had arrived. */
   readonly uncertain: number;
+  readonly lateness: Lateness;
+};
+
+/** How late due times of the timer fired; those that were missed are none of them. `lateMs` is a sum, `within` counts those up to a bound. */
+export type Lateness = {
+  readonly fired: number;
+  readonly lateMs: number;
+  readonly within: readonly { readonly boundMs: number; readonly fired: number }[];
 };
 
 /** What became of an approval or a plan. */

@@ -13,10 +13,27 @@ import {
 } from "../../test/contracts/store/kit.ts";
 import type { Ask, AskId, AskState } from "../domain/ask.ts";
 import type { RunOutcome } from "../domain/run.ts";
-import type { Store } from "../engine/ports.ts";
+import type { ItemId } from "../domain/inbox-item.ts";
+import type { Schedule } from "../domain/schedule.ts";
+import type { Lateness, Store } from "../engine/ports.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 const stopped: RunOutcome = { kind: "stopped", why: "user" };
+
+const someSchedule: Omit<Schedule, "id"> = {
+  ...{ home: alice, lane: alice, name: "job", user: "1", state: "active", nextAtMs: 1, failures: 0, createdAtMs: 0 },
+  plan: {
+    ...{ timing: { kind: "every", everyMs: 60_000, fromMs: 0 }, zone: "UTC", work: { kind: "prompt", text: "Look" } },
+    ...{
+      missed: { kind: "latest" },
+      overlap: "skip",
+      view: "shown",
+      memory: "kept",
+      permissions: "ask",
+      runMsMax: null,
+    },
+  },
+};
 const used = { inputTokens: 1, outputTokens: 2, cacheReadTokens: 3, cacheWriteTokens: 4, costUsd: 0.5 };
 
 async function open(database = new DatabaseSync(":memory:")): Promise<{ store: Store; database: DatabaseSync }> {
@@ -29,8 +46,46 @@ test("an empty store has figures too", async () => {
   const { store } = await open();
   expect(await store.history.figures()).toEqual({
     ...{ pending: 0, oldestPendingAtMs: null, live: [], undelivered: [], used: [], ended: [], stops: [] },
-    ...{ decisions: [], uncertain: 0 },
+    ...{ decisions: [], uncertain: 0, lateness: latenessOf() },
   });
+});
+
+/** What is told of times that fired so many milliseconds late. */
+function latenessOf(...late: readonly number[]): Lateness {
+  const within = [10, 50, 250, 1_000, 5_000, 60_000].map((boundMs) => ({
+    boundMs,
+    fired: late.filter((ms) => ms <= boundMs).length,
+  }));
+  return { fired: late.length, lateMs: late.reduce((sum, ms) => sum + ms, 0), within };
+}
+
+test("a time that fired is counted once with how late it was; none that was missed, skipped or asked for by a person", async () => {
+  const { store, database } = await open();
+  await openLanes(store, alice);
+  const [item = 0] = await accept(store, alice, "a");
+  const schedule = await store.transact((tx) => tx.addSchedule(someSchedule));
+  const fire = (dueAtMs: number, lateMs: number, more: object = {}) =>
+    store.transact((tx) =>
+      tx.addOccurrence({
+        schedule,
+        trigger: "timer",
+        dueAtMs,
+        firedAtMs: dueAtMs + lateMs,
+        became: { kind: "fired", item: item as ItemId },
+        ...more,
+      }),
+    );
+  await fire(1_000, 3);
+  const skipped = { why: "overlap", fromMs: 2_000, toMs: 2_000, count: 1 } as const;
+  await fire(2_000, 1, { became: { kind: "skipped", skipped } });
+  await fire(3_000, 1, { trigger: "person" });
+  await fire(4_000, 60_001);
+  await fire(5_000, 51);
+  await fire(6_000, -2);
+  for (const looks of [1, 2])
+    expect((await store.history.figures()).lateness, `look ${looks}`).toEqual(latenessOf(3, 51, 0));
+  const later = await openSqliteStore({ database, now: () => 100, newId: () => "later" });
+  expect((await later.history.figures()).lateness).toEqual(latenessOf());
 });
 
 test("what waits, what is live, what is not delivered and what was used is counted as it is now", async () => {

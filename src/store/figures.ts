@@ -2,14 +2,15 @@
  * What is going on and what has been, in numbers, computed when somebody asks.
  *
  * 1. What waits or is live is counted through the indexes that hold nothing else; what was used comes from the sums by day.
- * 2. What has come to its end (a run, an ask, a message) is counted once, in the order in which it began: a look reads the rows that are
+ * 2. What has come to its end (a run, an ask, a message, a time that fired) is counted once, in the order in which it began: a look reads the rows that are
  *    new since the last one, a bounded number at a time, and other work goes between. So a look costs what happened since the last,
  *    whatever is stored.
  * 3. It is counted from the opening of the store: the rows of that time, and those that it found unsettled.
  */
 import type { Priority } from "../domain/inbox-item.ts";
 import type { UsageTally } from "../domain/agent-event.ts";
-import type { Decision, EndedRuns, Figures, LiveRun, StoppedRuns } from "../engine/ports.ts";
+import { onTimeMs } from "../domain/schedule.ts";
+import type { Decision, EndedRuns, Figures, Lateness, LiveRun, StoppedRuns } from "../engine/ports.ts";
 import { createCounter } from "../lib/counter.ts";
 import { undeliveredStates } from "./migrations.ts";
 import type { Sql } from "./sql.ts";
@@ -22,6 +23,7 @@ export function createFigures(sql: Sql, read: Read): () => Promise<Figures> {
   const stops = new Map<string, StoppedRuns>();
   const decisions = createCounter<{ readonly decision: Decision }>();
   let uncertain = 0;
+  let lateness = notLate;
 
   const looks = [
     follow(sql, read, runs, (row) => {
@@ -34,18 +36,21 @@ export function createFigures(sql: Sql, read: Read): () => Promise<Figures> {
     follow(sql, read, messages, ({ isUncertain }) => {
       uncertain += isUncertain;
     }),
+    follow(sql, read, firings, (row) => {
+      lateness = laterBy(lateness, row);
+    }),
   ];
 
   return async () => {
     for (const look of looks) await look();
     const past = { ended: [...ended.values()], stops: [...stops.values()], decisions: decisions.read(), uncertain };
-    return { ...past, ...(await read(readPresent)) };
+    return { ...past, lateness, ...(await read(readPresent)) };
   };
 }
 
 // ---- what is now
 
-function readPresent(sql: Sql): Omit<Figures, "ended" | "stops" | "decisions" | "uncertain"> {
+function readPresent(sql: Sql): Omit<Figures, "ended" | "stops" | "decisions" | "uncertain" | "lateness"> {
   const waiting = sql.get<{ pending: number; oldestAtMs: number | null }>(
     "SELECT count(*) AS pending, min(accepted_at_ms) AS oldestAtMs FROM inbox WHERE state = 'queued' OR state = 'held'",
   );
@@ -128,6 +133,21 @@ const messages: Followed<MessageRow> = {
     ),
 };
 
+/** Null of what nobody was late with: a person asked for it, it was skipped, or it was missed and fired when there was somebody again. */
+type FiringRow = Placed & { readonly lateMs: number | null };
+
+/** A time is over once it is there. */
+const firings: Followed<FiringRow> = {
+  ...{ table: "occurrence", place: "occurrence.id", open: "0" },
+  read: (sql, which, ...values) =>
+    sql.all<FiringRow>(
+      `SELECT id AS at, 1 AS isOver,
+        iif("trigger" = 'timer' AND item IS NOT NULL AND fired_at_ms - due_at_ms <= ${onTimeMs}, fired_at_ms - due_at_ms, NULL) AS lateMs
+      FROM occurrence ${which}`,
+      ...values,
+    ),
+};
+
 /** A thousand take some 5 ms; a chat's day has fewer. */
 const rowsMax = 1_000;
 
@@ -181,6 +201,22 @@ function addRun(ended: Map<string, EndedRuns>, row: RunRow): void {
   const durationMs = sum.durationMs + Math.max(0, endedAtMs - startedAtMs);
   const waitMs = sum.waitMs + Math.max(0, startedAtMs - acceptedAtMs);
   ended.set(key, { ...sum, runs: sum.runs + 1, durationMs, waitMs });
+}
+
+/** The second is the target (docs/proof.md); the last one holds all. */
+const latenessBoundsMs = [10, 50, 250, 1_000, 5_000, onTimeMs] as const;
+
+const notLate: Lateness = {
+  fired: 0,
+  lateMs: 0,
+  within: latenessBoundsMs.map((boundMs) => ({ boundMs, fired: 0 })),
+};
+
+function laterBy(before: Lateness, { lateMs }: FiringRow): Lateness {
+  if (lateMs === null) return before;
+  const late = Math.max(0, lateMs); // a clock that was set back
+  const within = before.within.map(({ boundMs, fired }) => ({ boundMs, fired: fired + (late <= boundMs ? 1 : 0) }));
+  return { fired: before.fired + 1, lateMs: before.lateMs + late, within };
 }
 
 function addStop(stops: Map<string, StoppedRuns>, { driver, stopAtMs, endedAtMs }: RunRow): void {

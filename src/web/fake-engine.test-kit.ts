@@ -562,6 +562,7 @@ export function createFakeEngine(deps: { clock: Clock; workspace: string; runsMa
       figures: async () => ({
         ...{ pending: items.filter(({ state }) => state === "queued" || state === "held").length, live: [] },
         ...{ oldestPendingAtMs: null, undelivered: [], used: [], ended: [], stops: [], decisions: [], uncertain: 0 },
+        lateness: { fired: 0, lateMs: 0, within: [] },
       }),
       settings: async () => defaultConversationSettings,
       access: async () => ({ people: [], listening: [] }),

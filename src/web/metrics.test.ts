@@ -11,6 +11,7 @@ import { startWebKit } from "./web.test-kit.ts";
 const nothing: Figures = {
   ...{ pending: 0, oldestPendingAtMs: null, live: [], undelivered: [], used: [], ended: [], stops: [] },
   ...{ decisions: [], uncertain: 0 },
+  lateness: { fired: 0, lateMs: 0, within: [] },
 };
 
 async function lines(figures: Partial<Figures>, counted: Partial<MetricsDeps> = {}) {
@@ -51,6 +52,14 @@ it("tells every figure by its name, in base units, with the words of Prometheus"
         { labels: { decision: "denied" }, value: 1 },
       ],
       uncertain: 2,
+      lateness: {
+        fired: 3,
+        lateMs: 4_020,
+        within: [
+          { boundMs: 10, fired: 1 },
+          { boundMs: 5_000, fired: 3 },
+        ],
+      },
     },
     {
       pools: () => [{ driver: "claude", live: 3, idle: 2, takenWarm: 5, takenPrepared: 1, started: 4 }],
@@ -88,6 +97,11 @@ it("tells every figure by its name, in base units, with the words of Prometheus"
     "signalbox_telegram_retry_after_seconds_total 2.5",
     'signalbox_auth_denied_total{surface="telegram",reason="stranger"} 3',
     'signalbox_auth_denied_total{surface="web",reason="foreign-host"} 1',
+    'signalbox_schedule_lateness_seconds_bucket{le="0.01"} 1',
+    'signalbox_schedule_lateness_seconds_bucket{le="5"} 3',
+    'signalbox_schedule_lateness_seconds_bucket{le="+Inf"} 3',
+    "signalbox_schedule_lateness_seconds_sum 4.02",
+    "signalbox_schedule_lateness_seconds_count 3",
     'signalbox_tokens_total{driver="codex",kind="input"} 10',
     'signalbox_tokens_total{driver="codex",kind="output"} 20',
     'signalbox_tokens_total{driver="codex",kind="cache_read"} 30',
@@ -108,7 +122,7 @@ it("tells every figure by its name, in base units, with the words of Prometheus"
 it("is text that Prometheus can read: a type for each name, one name for each family, labels escaped", async () => {
   const { text, samples } = await lines({});
   expect(samples[0]).toBe(`signalbox_build_info{version="1.0\\"\\\\\\n",node="${process.versions.node}"} 1`);
-  const types = text.match(/^# TYPE signalbox_\w+ (gauge|counter|summary)$/gm) ?? [];
+  const types = text.match(/^# TYPE signalbox_\w+ (gauge|counter|summary|histogram)$/gm) ?? [];
   expect(types).toHaveLength(text.match(/^# HELP /gm)?.length ?? 0);
   expect(new Set(types).size).toBe(types.length);
   expect(text.endsWith("\n")).toBe(true);

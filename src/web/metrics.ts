@@ -45,6 +45,7 @@ export async function readMetrics(deps: MetricsDeps): Promise<string> {
     ...inboxOf(figures, now()),
     ...runsOf(figures, deps.firstOutputs()),
     ...doorsOf(deps.telegram(), deps.denied()),
+    latenessOf(figures),
     ...usedOf(figures),
     ...poolsOf(pools()),
   ];
@@ -116,6 +117,21 @@ function runsOf({ live, ended, stops, decisions }: Figures, firstOutputs: readon
       decisions,
     ),
   ];
+}
+
+function latenessOf({ lateness: { fired, lateMs, within } }: Figures): string {
+  const upTo = (le: string, value: number): Sample => ({ suffix: "_bucket", labels: { le }, value });
+  return family(
+    "schedule_lateness_seconds",
+    "histogram",
+    "How late times of schedules fired; missed ones are not counted.",
+    [
+      ...within.map((one) => upTo(`${seconds(one.boundMs)}`, one.fired)),
+      upTo("+Inf", fired),
+      { suffix: "_sum", value: seconds(lateMs) },
+      { suffix: "_count", value: fired },
+    ],
+  );
 }
 
 function doorsOf(telegram: ChannelFigures | null, page: ReturnType<MetricsDeps["denied"]>): string[] {
