@@ -809,4 +809,187 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  // ---- schedules
+  {
+    name: "a claim does not ask whether the schedule still stands",
+    breaks: ["I11"],
+    from: 181,
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: 'if (schedule === null || schedule.state === "deleted") return null;\n  if (schedule.state === "paused" && request.trigger === "timer") return null;',
+        replace: "if (schedule === null) return null;",
+      },
+    ],
+  },
+  {
+    name: "what a schedule asks for is copied when it fires",
+    breaks: ["I11"],
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: 'request: { kind: "occurrence", schedule: scheduleId, name, trigger, dueAtMs },',
+        replace:
+          'request: { kind: "occurrence", schedule: scheduleId, name: plan.work.kind === "prompt" ? plan.work.text : name, trigger, dueAtMs },',
+      },
+      { file: "engine/occurrences.ts", find: "const { text } = plan.work;", replace: "const text = request.name;" },
+    ],
+  },
+  {
+    name: "a schedule fires in one transaction and moves on in the next",
+    breaks: ["I11"],
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "if (!(await work.tx.advanceSchedule(schedule.id, schedule.nextAtMs, next))) return null;",
+        replace: "if (next === undefined) return null;",
+      },
+      {
+        file: "engine/engine.ts",
+        find: 'if ((await commit(fireDue)) === "all")',
+        replace: `const more = await commit(fireDue);
+      await commit(async ({ tx, atMs }) => {
+        for (const { id, nextAtMs, plan } of await tx.dueSchedules(atMs, 250))
+          await tx.advanceSchedule(id, nextAtMs, settings.timetable.next(plan.timing, plan.zone, atMs));
+      });
+      if (more === "all")`,
+      },
+    ],
+  },
+  {
+    name: "work that made room counts as cancelled",
+    breaks: ["I11"],
+    edits: [{ file: "engine/settlement.ts", find: 'return "queued"; // I11', replace: 'return "cancelled"; // I11' }],
+  },
+  {
+    name: "room is made when a message comes, and at no other moment",
+    breaks: ["K6"],
+    from: 79,
+    edits: [
+      {
+        file: "engine/engine.ts",
+        find: "await makeRoom(work);",
+        replace: "if (work.waiting.length > 0) await makeRoom(work);",
+      },
+    ],
+  },
+  {
+    name: "a time fires although the one before is not over",
+    breaks: ["I11"],
+    edits: [
+      {
+        file: "domain/schedule.ts",
+        find: "if (waiting === 0 && !isRunning) return dueTimesMax;",
+        replace: "if (waiting >= 0) return dueTimesMax;",
+      },
+    ],
+  },
+  {
+    name: "the timer sleeps until the next time, wherever the clock is set",
+    breaks: ["liveness"],
+    from: 620,
+    edits: [
+      {
+        file: "schedule/timer.ts",
+        find: "Math.min(Math.max(0, nextAtMs - clock.now()), lookAgainMs)",
+        replace: "Math.max(0, nextAtMs - clock.now())",
+      },
+    ],
+  },
+  {
+    name: "every time that was missed fires",
+    breaks: ["I11"],
+    edits: [
+      {
+        file: "domain/schedule.ts",
+        find: 'case "latest":\n      return isNewest;',
+        replace: 'case "latest":\n      return true;',
+      },
+    ],
+  },
+  {
+    name: "what waits of a schedule outlives its deletion",
+    breaks: ["I11"],
+    from: 44,
+    edits: [
+      {
+        file: "engine/schedules.ts",
+        find: "const cancelled = await endWaiting(work, schedule);",
+        replace: "const cancelled = 0;",
+      },
+    ],
+  },
+  {
+    name: "a time that has passed is forgotten when its schedule is changed",
+    breaks: ["I11"],
+    from: 41,
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "if (schedule.nextAtMs === null || schedule.nextAtMs > work.atMs) return schedule;",
+        replace: "if (work.atMs > 0) return schedule;",
+      },
+    ],
+  },
+  {
+    name: "a schedule that is changed goes back with the clock",
+    breaks: ["I11", "liveness"],
+    from: 258,
+    edits: [
+      {
+        file: "engine/schedules.ts",
+        find: "return Math.max(work.atMs, (await work.tx.reachedBy(id)) ?? work.atMs);",
+        replace: "return id === 0 ? 0 : work.atMs;",
+      },
+    ],
+  },
+  {
+    name: "a skipped time leaves no record",
+    breaks: ["I11"],
+    edits: [{ file: "engine/occurrences.ts", find: "await addSkipped(work, schedule, record);\n", replace: "" }],
+  },
+  {
+    name: "missed times are told one by one",
+    breaks: ["K4"],
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: "for (const [home, schedules] of missed)\n",
+        replace:
+          "for (const [home, schedules] of [...missed].flatMap(([one, all]) => all.map((line) => [one, [line]] as const)))\n",
+      },
+    ],
+  },
+  {
+    name: "the answer of a silent schedule is said",
+    breaks: ["K3"],
+    from: 74,
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: 'return isSilent ? "silent" : "told";',
+        replace: 'return "told";',
+      },
+    ],
+  },
+  {
+    name: "a schedule that keeps failing goes on",
+    breaks: ["I11"],
+    from: 66,
+    edits: [
+      { file: "engine/occurrences.ts", find: "if (failures < failuresMax ||", replace: "if (failures < 1_000 ||" },
+    ],
+  },
+  {
+    name: "a schedule acts for somebody who was removed",
+    breaks: ["I11", "T16"],
+    from: 70,
+    edits: [
+      {
+        file: "engine/occurrences.ts",
+        find: 'return role === "operator" || role === "owner";',
+        replace: 'return role !== "viewer";',
+      },
+    ],
+  },
 ];

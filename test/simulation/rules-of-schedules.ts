@@ -369,6 +369,7 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
           break;
         case "occurrence":
           records.push(change);
+          if (change.trigger === "timer") changes(change.schedule);
           break;
         case "run-added":
           claimed(change);

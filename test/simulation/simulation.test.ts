@@ -126,6 +126,10 @@ const expected: readonly string[] = [
   ...["approval", "questions", "plan"].map((kind) => `ask ${kind}`),
   ...["open", "answered", "expired", "withdrawn"].map((state) => `ask open -> ${state}`),
   "ask answered -> late",
+  ...["active", "paused", "over", "deleted"].map((state) => `schedule ${state}`),
+  ...["timer", "person", "missed", "overlap", "person-gone"].map((became) => `occurrence ${became}`),
+  ...["schedules-missed", "schedule-paused", "schedule-deleted", "schedule-run", "schedules", "reminder"].map(said),
+  "outcome preempted",
   ...["pending", "sent", "undeliverable", "superseded"].map((state) => `message sending -> ${state}`),
 ];
 
