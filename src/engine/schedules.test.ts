@@ -185,6 +185,10 @@ describe("roles (C5)", () => {
     expect(await give(house, "6", "/cron add --project /etc daily 7:00 x")).toBe("not-allowed");
     expect(await give(house, "1", "/cron edit job --mode bypass")).toBe("schedule");
     expect((await schedules(house))[0]?.plan.permissions).toBe("bypass");
+    expect(await give(house, "6", "/cron edit job text Something else")).toBe("schedule-wrong");
+    expect((await schedules(house))[0]?.plan.work).toEqual({ kind: "prompt", text: "x" });
+    expect(await give(house, "6", "/cron edit job when daily 8:00")).toBe("schedule");
+    expect(await give(house, "1", "/cron edit job text As the owner says")).toBe("schedule");
   });
 });
 

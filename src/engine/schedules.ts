@@ -20,6 +20,7 @@ import { readScheduleCommand, type ScheduleCommand, type ScheduleOptions } from 
 import { timingWords } from "../domain/timing-words.ts";
 import { duration, excerpt } from "../domain/wording.ts";
 import { caughtUp, endWaiting, isRunning, runNow } from "./occurrences.ts";
+import { roleOfUser } from "./people.ts";
 import type { Lane, Occurrence } from "./ports.ts";
 import { addButton, type Addressee, consult, driverNameOf, reply, type Work } from "./work.ts";
 
@@ -227,7 +228,7 @@ async function editSchedule(
   const zone = options.zone ?? plan.zone;
   if (options.name !== undefined && options.name !== schedule.name)
     return sayWrong(work, to, plan.zone, "A schedule keeps its name.");
-  const refusal = refusedOptions(work, options);
+  const refusal = refusedOptions(work, options) ?? (text === null ? null : await refusedWords(work, to, schedule));
   if (refusal !== null) return sayWrong(work, to, plan.zone, refusal);
   const isTimed = when !== null || zone !== plan.zone;
   const afterMs = await presentFor(work, schedule);
@@ -280,6 +281,12 @@ function refusedOptions(work: Work, { driver, zone }: ScheduleOptions): string |
   if (zone !== undefined && !work.settings.timetable.isZone(zone))
     return `${zone} is no time zone. They are named like Europe/Berlin or America/New_York.`;
   return null;
+}
+
+/** An owner let it do everything with the words that they saw; others may have it do that only as long as it asks (T16). */
+async function refusedWords(work: Work, { user }: Asking, { home, plan }: Schedule): Promise<string | null> {
+  if (plan.permissions !== "bypass" || (await roleOfUser(work, home, user)) === "owner") return null;
+  return "An owner allowed it to act without asking, with the words that it has: only an owner changes them.";
 }
 
 function workFor(kind: ScheduleWork["kind"], text: string): ScheduleWork {
