@@ -163,6 +163,31 @@ describe("an order", () => {
     },
   );
 
+  it("whose answer takes too long is told to come later, in the conversation", async () => {
+    await using world = await createWorld();
+    const accepted = Promise.withResolvers<void>();
+    const accept = async () => {
+      accepted.resolve();
+      return [];
+    };
+    const { history } = world.house.store;
+    await using kit = await startWebKit({
+      engine: { ...world.house.engine, accept },
+      history,
+      clock: world.house.clock,
+    });
+    const cookie = await kit.signIn();
+    const response = fetch(`${kit.listening.url}/api/conversations/web:a/schedules`, {
+      method: "POST",
+      headers: { cookie, origin: kit.listening.url, "content-type": "application/json" },
+      body: JSON.stringify({ key: "order-key-1", typed: "list" }),
+    });
+    await accepted.promise;
+    await world.house.settled();
+    await world.house.clock.advance(5_000);
+    expect(await (await response).json()).toEqual({ kind: "later" });
+  });
+
   it("that could not be stored says so", async () => {
     await using world = await createWorld();
     const engine = { ...world.house.engine, accept: () => Promise.reject(new Error("disk full")) };
