@@ -32,7 +32,8 @@ const countedMax = 500;
 
 export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet: Meet): Rule {
   const books = new Map<number, Books>();
-  const textOfRun = new Map<string, string>();
+  /** What a run is to be begun with, as its schedule was when it was claimed. */
+  const claims = new Map<string, { readonly text: string; readonly isFresh: boolean }>();
   let turnsSeen = 0;
   /** Of the decision that is being read. */
   let touched = new Map<number, Touched>();
@@ -256,7 +257,8 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     if (state === "paused" && item.request.trigger === "timer")
       violated("I11", `${change.id} runs schedule ${id}, which is paused`);
     if (isGone(schedule)) violated("T16", `${change.id} runs schedule ${id} of ${schedule.user}, who was removed`);
-    if (plan.work.kind === "prompt") textOfRun.set(change.id, plan.work.text);
+    const isFresh = plan.memory === "fresh" && schedule.lane !== schedule.home;
+    if (plan.work.kind === "prompt") claims.set(change.id, { text: plan.work.text, isFresh });
   }
 
   function settled(run: RunRow, change: Change & { what: "run-changed" }): void {
@@ -289,10 +291,14 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
   function checkTurns(): void {
     const turns = world.turns();
     for (; turnsSeen < turns.length; turnsSeen += 1) {
-      const { owner, text } = turns[turnsSeen]!;
-      const expected = textOfRun.get(owner.run);
-      if (expected !== undefined && !text.includes(expected))
-        violated("I11", `${owner.run} is begun with other words than those of its schedule, "${expected}"`);
+      const turn = turns[turnsSeen]!;
+      const { run } = turn.owner;
+      const claim = claims.get(run);
+      if (claim === undefined) continue;
+      if (!turn.text.includes(claim.text))
+        violated("I11", `${run} is begun with other words than those of its schedule, "${claim.text}"`);
+      if (claim.isFresh && world.turnsOf(run)[0] === turn && turn.session.resume !== null)
+        violated("memory", `${run} is begun in ${turn.session.resume}, and its schedule wants an empty memory`);
     }
   }
 

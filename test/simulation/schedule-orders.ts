@@ -100,7 +100,7 @@ export function createScheduleOrders(
     return random.pick([
       ...["--silent", "--silent", "--shown", "--overlap queue", "--overlap queue", "--overlap skip"],
       ...["--missed all:10m", "--missed all:1h", "--missed skip", "--missed latest", "--limit 1m"],
-      ...["--session own", "--session den"],
+      ...["--session own", "--session den", "--fresh", "--remember"],
     ]);
   }
 
