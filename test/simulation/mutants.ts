@@ -800,7 +800,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "collect takes what is spoken for words among others",
     breaks: ["S1"],
-    from: 170,
+    from: 1_460,
     edits: [
       {
         file: "engine/intake.ts",
