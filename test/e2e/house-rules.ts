@@ -5,6 +5,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { type ConversationId, telegramAddress } from "../../src/domain/conversation.ts";
 import type { Emulator } from "../emulator/emulator.ts";
 import type { JournalEntry } from "../emulator/journal.ts";
 import type { Home } from "./home.ts";
@@ -45,7 +46,7 @@ function runsOfMessages(home: Home): ReadonlyMap<string, string> {
     .all();
   return new Map(
     rows?.map(({ conversation, message, run }) => [
-      `${String(conversation).split(":")[1]} ${String(message)}`,
+      `${telegramAddress(conversation as ConversationId)?.chat ?? 0} ${String(message)}`,
       String(run),
     ]),
   );
@@ -56,7 +57,7 @@ function saysTheEnd({ method, params, outcome }: JournalEntry): boolean {
   return (
     method === "sendMessage" &&
     outcome.kind === "ok" &&
-    /^(Stopped\.|This run was interrupted|The run failed)/.test(text)
+    /^(\u23F0 .*\n)?(Stopped\.|This run was interrupted|The run failed)/.test(text)
   );
 }
 

@@ -37,7 +37,7 @@ const alwaysRules: readonly Rule[] = [
   },
   {
     what: "I4 running message without a live run",
-    count: `SELECT count(*) FROM inbox WHERE state = 'running' AND request ->> 'kind' = 'prompt'
+    count: `SELECT count(*) FROM inbox WHERE state = 'running' AND request ->> 'kind' IN ('prompt', 'occurrence')
       AND NOT EXISTS (SELECT 1 FROM run WHERE run.item = inbox.id AND run.state IN ${live})`,
   },
   {
@@ -46,7 +46,7 @@ const alwaysRules: readonly Rule[] = [
   },
   {
     what: "I4 stop of everything that waits for no run",
-    count: `SELECT count(*) FROM inbox WHERE state = 'running' AND request ->> 'kind' <> 'prompt'
+    count: `SELECT count(*) FROM inbox WHERE state = 'running' AND request ->> 'kind' NOT IN ('prompt', 'occurrence')
       AND NOT EXISTS (SELECT 1 FROM stop_wait WHERE stop_wait.item = inbox.id AND how IS NULL)`,
   },
   {
@@ -55,8 +55,9 @@ const alwaysRules: readonly Rule[] = [
     count: "SELECT count(*) FROM run WHERE outcome ->> 'kind' = 'failed'",
   },
   {
+    // I11: what made room for a person runs again.
     what: "I6 message run more than once",
-    count: "SELECT count(*) FROM (SELECT 1 FROM run GROUP BY item HAVING count(*) > 1)",
+    count: `SELECT count(*) FROM (SELECT 1 FROM run WHERE outcome ->> 'kind' IS NOT 'preempted' GROUP BY item HAVING count(*) > 1)`,
   },
   {
     what: "I6 settled run of which nothing is told",

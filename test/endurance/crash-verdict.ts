@@ -4,7 +4,9 @@
  */
 import { DatabaseSync } from "node:sqlite";
 import type { Emulator } from "../emulator/emulator.ts";
+import { type ConversationId, telegramAddress } from "../../src/domain/conversation.ts";
 import type { CrashCrowd, Deed, Member } from "./crash-crowd.ts";
+import { beatMark } from "./crash-schedules.ts";
 
 export type Verdict = {
   readonly violations: readonly string[];
@@ -104,7 +106,8 @@ export function judge(deps: VerdictDeps): Verdict {
     crowd.deeds.filter(({ label }) => label === "Run again").map(({ update }) => `again:tg:update:${update}`),
   );
   for (const { key } of items) {
-    if (!ours.has(key) && !againAllowed.has(key)) violations.push(`I4 stored, but nobody did it: ${key}`);
+    if (!ours.has(key) && !againAllowed.has(key) && !key.startsWith("schedule:"))
+      violations.push(`I4 stored, but nobody did it: ${key}`);
   }
 
   // ---- I6: nothing runs or answers twice in silence
@@ -149,9 +152,20 @@ export function judge(deps: VerdictDeps): Verdict {
       violations.push(`I6 ${member.person.user.first_name} is told ${notices.length} times of ${due} interruptions`);
     }
   }
+  for (const member of members) {
+    const own = interrupted.filter(({ conversation }) => conversation.startsWith(`telegram:${member.person.chatId}~`));
+    const said = member.person
+      .chat()
+      .fromBot.filter(({ text }) => text.startsWith(`${beatMark}This run was interrupted`));
+    if (said.length <= own.length) continue;
+    silentRepeats += 1;
+    violations.push(
+      `I6 ${member.person.user.first_name} is told ${said.length} times of ${own.length} cut scheduled runs`,
+    );
+  }
   let interruptedTold = 0;
   for (const run of interrupted) {
-    const chat = emulator.chat(Number(run.conversation.split(":")[1]));
+    const chat = emulator.chat(telegramAddress(run.conversation as ConversationId)?.chat ?? 0);
     const row = told.get(run.id);
     const message = row?.state === "sent" ? chat.message(Number(row.message)) : undefined;
     if (message?.text.includes("This run was interrupted") === true) interruptedTold += 1;

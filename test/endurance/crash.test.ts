@@ -13,6 +13,8 @@ test(
     // Or it would have shown nothing.
     expect(report.runsCut).toBeGreaterThan(0);
     expect(report.figures.answers).toBeGreaterThan(0);
+    expect(report.beats.fired).toBeGreaterThan(0);
+    expect(report.beats.skipped).toBeGreaterThan(0);
     expect(report.figures.interruptedTold).toBe(report.figures.interrupted);
   },
   3 * minute,

@@ -24,7 +24,7 @@ console.log(describeReport(report));
 process.exitCode = report.violations.length === 0 ? 0 : 1;
 
 function describeReport(report: CrashReport): string {
-  const { figures, books, violations } = report;
+  const { figures, beats, books, violations } = report;
   const states = [...books.byState].map(([state, count]) => `${count} ${state}`).join(" + ");
   const outcomes = [...books.outcomes].map(([kind, count]) => `${count} ${kind}`).join(", ");
   const boots = `${Math.round(median(report.bootMs))} median, ${Math.round(Math.max(...report.bootMs))} at most (${report.bootMs.length} boots)`;
@@ -37,6 +37,7 @@ function describeReport(report: CrashReport): string {
       ["updates", `${figures.updates} in ${report.polls} polls; ${figures.stored} stored, ${figures.lost} lost`],
       ["received", `${books.received} = ${states}`],
       ["runs", `${figures.runs}: ${outcomes}`],
+      ["times of schedules", `${beats.fired} fired, ${beats.skipped} in a record of why not`],
       ["runs cut by a kill", `${report.runsCut}`],
       ["interrupted, told", `${figures.interrupted}, ${figures.interruptedTold}`],
       ["answers seen", `${figures.answers}; ${figures.markedRepeated} messages marked as possibly repeated`],

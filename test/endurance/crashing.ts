@@ -23,6 +23,7 @@ import { createEmulator, type Emulator } from "../emulator/emulator.ts";
 import { createRandom, type Random } from "../simulation/random.ts";
 import { type Books, readBooks, unrest } from "./books.ts";
 import { type CrashCrowd, createCrashCrowd, type Member } from "./crash-crowd.ts";
+import { type BeatFigures, endBeats, giveBeat, judgeBeats } from "./crash-schedules.ts";
 import { judge, lifeMarker, liveRunIds, missingDeeds, type Verdict } from "./crash-verdict.ts";
 import { pause } from "./pause.ts";
 import { createStartedLog } from "./started-log.ts";
@@ -51,6 +52,7 @@ export type CrashReport = {
   readonly polls: number;
   readonly books: Books;
   readonly figures: Verdict["figures"];
+  readonly beats: BeatFigures;
   readonly doctor: string;
   readonly violations: readonly string[];
 };
@@ -61,6 +63,8 @@ const actEveryMs = 90;
 const runsMax = 8;
 /** A life whose moment does not come is stuck. */
 const lifeMaxMs = 60_000;
+/** One person in so many has a schedule. */
+const beatEvery = 3;
 const readyMaxMs = 30_000;
 const settleMaxMs = 120_000;
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -102,14 +106,17 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   }
   const verdict = judge({ emulator, crowd, members, databasePath, started: started.read(), cut });
   const books = readBooks(databasePath);
+  const beats = judgeBeats(databasePath);
   const doctor = await askDoctor(home);
   return {
     ...{ options, bootMs, books, doctor: doctor.line, runsCut: cut.size, figures: verdict.figures },
+    beats: beats.figures,
     ...tally,
     violations: [
       ...violations,
       ...verdict.violations,
       ...books.violations,
+      ...beats.violations,
       ...unrest(databasePath).map((line) => `at the end: ${line}`),
       ...houseRules(emulator, home),
       ...doctor.violations,
@@ -151,6 +158,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     tally.orphansLeft += (await home.processes()).length;
     for (const id of liveRunIds(databasePath)) cut.add(id);
     violations.push(...readBooks(databasePath).violations.map((line) => `after kill ${tally.kills}: ${line}`));
+    violations.push(...judgeBeats(databasePath).violations.map((line) => `after kill ${tally.kills}: ${line}`));
     const confirmed = crowd.deeds.filter(({ update }) => update <= emulator.updates.confirmed);
     for (const { update } of missingDeeds(databasePath, confirmed))
       violations.push(`I5 after kill ${tally.kills}: update ${update} is confirmed and not stored`);
@@ -159,6 +167,7 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   /** The load is over: what waits runs, what is owed is sent, and the program ends as it should. */
   async function lastLife(): Promise<void> {
     const startedAtMs = performance.now();
+    endBeats(databasePath);
     const bridge = spawnBridge(program);
     try {
       await becomeReady(bridge, startedAtMs);
@@ -203,16 +212,21 @@ function invite(emulator: Emulator, count: number): readonly Member[] {
   }));
 }
 
-/** A chat of Telegram works in the default workspace; most of these get one of their own, so that runs overlap. */
+/**
+ * A chat of Telegram works in the default workspace; most of these get one of their own, so that runs overlap. One in three has a schedule,
+ * which works where its chat does.
+ */
 async function giveWorkspaces(home: Home, databasePath: string, members: readonly Member[]): Promise<void> {
   mkdirSync(home.state, { mode: 0o700 });
   await using store = await openSqliteStore({ path: databasePath, now: () => Date.now(), newId });
   for (const { person, number } of members) {
-    if (number % 4 === 0) continue;
-    const workspace = join(home.path, `workspace ${number}`);
-    mkdirSync(workspace);
     const conversation = telegramConversation(person.chatId, null);
-    await store.transact((tx) => tx.openLane(conversation, realpathSync(workspace), true, newId()));
+    const isOwn = number % 4 !== 0;
+    const workspace = isOwn ? join(home.path, `workspace ${number}`) : home.workspace;
+    mkdirSync(workspace, { recursive: true });
+    const real = realpathSync(workspace);
+    await store.transact((tx) => tx.openLane(conversation, real, isOwn, newId()));
+    if (number % beatEvery === 1) await giveBeat(store, conversation, String(person.id), real);
   }
 }
 
