@@ -165,6 +165,7 @@ const flags: Readonly<Record<string, ScheduleOptions>> = {
   shown: { view: "shown" },
   fresh: { memory: "fresh" },
   remember: { memory: "kept" },
+  prompt: { work: "prompt" },
   remind: { work: "reminder" },
   reminder: { work: "reminder" },
   digest: { work: "digest" },
@@ -208,7 +209,7 @@ function readOption(option: string, value: string): ScheduleOptions | string {
 }
 
 const optionNames =
-  "--name, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit, --silent, --shown, --fresh, --remember, --remind and --digest";
+  "--name, --zone, --session, --missed, --overlap, --mode, --agent, --model, --project, --limit, --silent, --shown, --fresh, --remember, --prompt, --remind and --digest";
 
 function readMissed(value: string): ScheduleOptions | string {
   const [policy, window] = value.toLowerCase().split(":");

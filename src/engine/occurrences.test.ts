@@ -383,6 +383,8 @@ describe("what goes wrong (7)", () => {
   test("is told with the error and a button, and runs again when that is pressed", async () => {
     await using house = await failing("", 1);
     expect(await house.notices("a~job")).toEqual(["failed"]);
+    await house.send("a", "/cron history job");
+    expect(describeNotice(await newest(house, "schedule-history"), "web")).toMatch(/07:10: failed: .*no/);
     await house.press("a~job", "run-again");
     expect(await became(house)).toEqual(["failed", "failed"]);
   });

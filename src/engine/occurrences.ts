@@ -73,6 +73,7 @@ async function fireOne(work: Work, schedule: Schedule): Promise<Missed | null> {
   const times = timetable.due(timing, zone, schedule.nextAtMs, work.atMs);
   const next = timetable.next(timing, zone, work.atMs);
   if (!(await work.tx.advanceSchedule(schedule.id, schedule.nextAtMs, next))) return null;
+  work.touched.add(schedule.home);
   if (!(await mayStill(work, schedule))) {
     await pauseForPerson(work, schedule, times);
     return null;

@@ -272,9 +272,10 @@ export type Occurrence = {
   readonly became:
     | { readonly kind: "fired"; readonly item: ItemId; readonly state: ItemState }
     | { readonly kind: "skipped"; readonly skipped: Skipped };
-  /** Its newest run, and when that ended. */
+  /** Its newest run, when that ended, and why it failed. */
   readonly run: RunId | null;
   readonly endedAtMs: number | null;
+  readonly fault: Fault | null;
 };
 
 /** I11. Part of a `Tx`. */

@@ -127,7 +127,11 @@ describe("/cron (K2)", () => {
       await house.clock.advance(5 * 60_000);
       await house.engine.fire();
     }
-    expect(await house.notices("a")).toEqual(Array(3).fill(["schedule", "reminder"]).flat());
+    expect(await house.notices("a")).toEqual([
+      ...["schedule", "reminder"],
+      ...["schedule", "reminder"],
+      ...["schedule", "reminder"],
+    ]);
     expect((await schedules(house)).map(({ state }) => state)).toEqual(["over"]);
     await house.send("a", "/cron edit tea when in 5m");
     expect((await schedules(house)).map(({ state }) => state)).toEqual(["active"]);

@@ -4,6 +4,7 @@
  */
 import type { Button, ButtonAction, ScheduleWay } from "../domain/button.ts";
 import { type ConversationId, homeOf, sideConversation } from "../domain/conversation.ts";
+import { describeFault } from "../domain/faults.ts";
 import type { InboxItem, ItemId } from "../domain/inbox-item.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { ScheduleHistoryEntry, ScheduleLine, ScheduleNotice } from "../domain/notices/schedules.ts";
@@ -451,9 +452,10 @@ function missedWords(missed: SchedulePlan["missed"]): string {
 async function showHistory(work: Work, to: Asking, schedule: Schedule): Promise<Notice> {
   const { zone } = schedule.plan;
   const rows = await work.tx.occurrences(schedule.id, historyShownMax);
-  const entries = rows.map(({ dueAtMs, became, trigger }): ScheduleHistoryEntry => ({
+  const entries = rows.map(({ dueAtMs, became, trigger, fault }): ScheduleHistoryEntry => ({
     due: work.settings.timetable.say(dueAtMs, zone),
     became: becameOf(became),
+    why: fault === null ? null : excerpt(describeFault(fault)),
     byPerson: trigger === "person",
   }));
   return reply(work, to, { kind: "schedule-history", name: schedule.name, entries });

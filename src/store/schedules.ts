@@ -5,6 +5,7 @@
  * database refuses to have twice.
  */
 import type { ConversationId } from "../domain/conversation.ts";
+import type { Fault } from "../domain/faults.ts";
 import type { ItemId, ItemState } from "../domain/inbox-item.ts";
 import type { Schedule, SchedulePlan, ScheduleId, Skipped } from "../domain/schedule.ts";
 import type { Occurrence, ScheduleVerbs } from "../engine/ports.ts";
@@ -135,16 +136,18 @@ export function readOccurrences(sql: Sql, schedule: ScheduleId, limit: number): 
       readonly state: ItemState | null;
       readonly run: Occurrence["run"];
       readonly endedAtMs: number | null;
+      readonly fault: string | null;
     }>(
       `SELECT "trigger", due_at_ms AS dueAtMs, fired_at_ms AS firedAtMs, occurrence.item, skipped, inbox.state, inbox.run,
-         run.ended_at_ms AS endedAtMs
+         run.ended_at_ms AS endedAtMs, json_extract(run.outcome, '$.fault') AS fault
        FROM occurrence LEFT JOIN inbox ON inbox.id = occurrence.item LEFT JOIN run ON run.id = inbox.run
        WHERE occurrence.schedule = ? ORDER BY occurrence.id DESC LIMIT +?`,
       schedule,
       limit,
     )
-    .map(({ item, skipped, state, ...rest }) => ({
+    .map(({ item, skipped, state, fault, ...rest }) => ({
       ...rest,
+      fault: fault === null ? null : (JSON.parse(fault) as Fault),
       became:
         skipped === null
           ? { kind: "fired", item: item as ItemId, state: state as ItemState }

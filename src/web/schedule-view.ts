@@ -1,4 +1,5 @@
 /** A schedule and its times as a person reads them: every word of time is in the schedule's own zone. Pure. */
+import { describeFault } from "../domain/faults.ts";
 import { channelOf, type ConversationId, placeOf, sideNameOf, telegramAddress } from "../domain/conversation.ts";
 import type { Person } from "../domain/person.ts";
 import type { Schedule, Skipped } from "../domain/schedule.ts";
@@ -84,7 +85,7 @@ export function occurrenceView(
   zone: string,
   timetable: Pick<Timetable, "say">,
 ): OccurrenceView {
-  const { trigger, dueAtMs, endedAtMs, became } = occurrence;
+  const { trigger, dueAtMs, endedAtMs, became, fault } = occurrence;
   const due = timetable.say(dueAtMs, zone);
   if (became.kind === "skipped") {
     return {
@@ -97,7 +98,8 @@ export function occurrenceView(
     };
   }
   const outcome = outcomeOf(occurrence, became.state);
-  return { trigger, dueAtMs, due, outcome, words: outcomeWords[outcome], endedAtMs };
+  const words = fault === null ? outcomeWords[outcome] : `${outcomeWords[outcome]}: ${describeFault(fault)}`;
+  return { trigger, dueAtMs, due, outcome, words, endedAtMs };
 }
 
 function outcomeOf(

@@ -254,11 +254,11 @@ describe("the list", () => {
     await world.house.settled();
     expect((await world.schedules()).schedules).toMatchObject([{ last: { outcome: "runs", trigger: "timer" } }]);
     const [turn] = world.house.driver.turns;
-    turn?.end({ kind: "failed", fault: { kind: "agent-failed", detail: "no" } as never });
+    turn?.end({ kind: "failed", fault: { kind: "internal", detail: "no" } });
     turn?.becomeQuiet();
     await world.house.settled();
     expect((await world.schedules()).schedules).toMatchObject([
-      { failures: 1, last: { outcome: "failed", words: "failed" } },
+      { failures: 1, last: { outcome: "failed", words: "failed: Something inside Signalbox failed: no" } },
     ]);
   });
 });

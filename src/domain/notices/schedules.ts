@@ -73,6 +73,8 @@ export type ScheduleHistoryEntry = {
     | { readonly kind: "waits" | "on hold" | "runs" | "done" | "failed" | "interrupted" | "cancelled" | "rejected" }
     | { readonly kind: "skipped"; readonly why: SkipWhy; readonly count: number | null };
   readonly byPerson: boolean;
+  /** Of one that failed. */
+  readonly why: string | null;
 };
 
 export function describeScheduleNotice(notice: ScheduleNotice): string {
@@ -171,7 +173,10 @@ function history({ name, entries }: ScheduleNotice & { kind: "schedule-history" 
   if (entries.length === 0) return `${name} has not been due yet.`;
   return [
     `${name}, newest first:`,
-    ...entries.map(({ due, became, byPerson }) => `${due}${byPerson ? " (run now)" : ""}: ${becameWords(became)}`),
+    ...entries.map(
+      ({ due, became, byPerson, why }) =>
+        `${due}${byPerson ? " (run now)" : ""}: ${becameWords(became)}${why === null ? "" : `: ${why}`}`,
+    ),
   ].join("\n");
 }
 
