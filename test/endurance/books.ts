@@ -67,7 +67,7 @@ const alwaysRules: readonly Rule[] = [
   {
     what: "I6 interrupted message whose run is not",
     count: `SELECT count(*) FROM inbox JOIN run ON run.item = inbox.id
-      WHERE inbox.state = 'interrupted' AND (run.outcome IS NULL OR run.outcome ->> 'kind' <> 'interrupted')`,
+      WHERE inbox.state = 'interrupted' AND (run.outcome IS NULL OR run.outcome ->> 'kind' NOT IN ('interrupted', 'preempted'))`,
   },
   {
     what: "I4 refused message of which nothing is told",

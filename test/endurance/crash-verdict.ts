@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { Emulator } from "../emulator/emulator.ts";
 import { type ConversationId, telegramAddress } from "../../src/domain/conversation.ts";
 import type { CrashCrowd, Deed, Member } from "./crash-crowd.ts";
-import { beatMark } from "./crash-schedules.ts";
+import { beatMark } from "./beats.ts";
 
 export type Verdict = {
   readonly violations: readonly string[];

@@ -23,7 +23,7 @@ import { createEmulator, type Emulator } from "../emulator/emulator.ts";
 import { createRandom, type Random } from "../simulation/random.ts";
 import { type Books, readBooks, unrest } from "./books.ts";
 import { type CrashCrowd, createCrashCrowd, type Member } from "./crash-crowd.ts";
-import { type BeatFigures, endBeats, giveBeat, judgeBeats } from "./crash-schedules.ts";
+import { type BeatFigures, endBeats, giveBeat, judgeBeats } from "./beats.ts";
 import { judge, lifeMarker, liveRunIds, missingDeeds, type Verdict } from "./crash-verdict.ts";
 import { pause } from "./pause.ts";
 import { createStartedLog } from "./started-log.ts";

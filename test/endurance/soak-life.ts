@@ -16,6 +16,7 @@ import { createEngine } from "../../src/engine/engine.ts";
 import type { Clock, Engine, Log, OutboxQueue, Processes, Store, Workspaces } from "../../src/engine/ports.ts";
 import { newId } from "../../src/lib/ids.ts";
 import { type Scan, withMarkers } from "../../src/lib/process-scan.ts";
+import { startTimer } from "../../src/schedule/timer.ts";
 import { createTimetable } from "../../src/schedule/timetable.ts";
 import { openSqliteStore } from "../../src/store/sqlite-store.ts";
 import { StoreFault } from "../../src/engine/ports.ts";
@@ -102,6 +103,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
     },
   });
   await engine.boot();
+  const timer = startTimer({ engine, clock, log: deps.log });
 
   async function close(): Promise<void> {
     clock.end();
@@ -133,6 +135,7 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
     },
     async end(graceMs) {
       await engine.drain(graceMs);
+      await timer[Symbol.asyncDispose]();
       await engine[Symbol.asyncDispose]();
       await driver[Symbol.asyncDispose]();
       state = "ended";

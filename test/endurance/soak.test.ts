@@ -18,6 +18,7 @@ test(
     expect(report.restarts.crashed).toBeGreaterThan(0);
     expect(report.restarts.drained).toBeGreaterThan(0);
     expect(report.books.runs).toBeGreaterThan(20);
+    expect(report.beats.fired).toBeGreaterThan(0);
   },
   2 * minute,
 );

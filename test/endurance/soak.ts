@@ -48,6 +48,7 @@ function describeReport(report: SoakReport, before: number): string {
       ["messages received", `${books.received} = ${states}`],
       ["runs", `${books.runs}: ${outcomes}`],
       ["acts of people", [...report.acts].map(([act, count]) => `${count} ${act}`).join(", ")],
+      ["times of schedules", `${report.beats.fired} fired, ${report.beats.skipped} in a record of why not`],
       ["messages delivered", `${report.delivered}`],
       ["restarts", `${restarts.drained} drained, ${restarts.crashed} abandoned`],
       ["boot, ms", `${Math.round(median(report.bootMs))} median, ${Math.round(Math.max(...report.bootMs))} at most`],

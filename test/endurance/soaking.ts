@@ -12,6 +12,10 @@ import type { Log } from "../../src/engine/ports.ts";
 import { endProcesses } from "../../src/lib/process-group.ts";
 import { belonging, createScan } from "../../src/lib/process-scan.ts";
 import { createRandom } from "../simulation/random.ts";
+import { telegramConversation } from "../../src/domain/conversation.ts";
+import { newId } from "../../src/lib/ids.ts";
+import { openSqliteStore } from "../../src/store/sqlite-store.ts";
+import { type BeatFigures, endBeats, giveBeat, judgeBeats } from "./beats.ts";
 import { type Books, idleThoughReady, keysStored, readBooks, unrest } from "./books.ts";
 import type { Growth } from "./growth.ts";
 import { type Messenger, startMessenger } from "./messenger.ts";
@@ -40,6 +44,8 @@ export type SoakReport = {
   readonly faults: { readonly refusals: number; readonly squeezes: number };
   readonly acts: ReadonlyMap<string, number>;
   readonly delivered: number;
+  /** What became of the times of schedules. */
+  readonly beats: BeatFigures;
   readonly cpuShare: number;
   /** What the engine logged as errors, and how often. */
   readonly errors: ReadonlyMap<string, number>;
@@ -51,6 +57,8 @@ export type SoakReport = {
 const runsMax = 16;
 /** So many pairs of conversations share a workspace and wait for each other. */
 const sharedPairs = 10;
+/** One conversation in so many has a schedule. */
+const beatEvery = 20;
 /** At the end everything that waits has to run; a longer wait is a hang. */
 const settleMaxMs = 120_000;
 /** The longest grace, a whole escalation (9 s) and room. */
@@ -76,6 +84,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const bootMs: number[] = [];
   const meter = createMeter(options.cpuShare);
   let lastBooks: Books | null = null;
+  let lastBeats: BeatFigures = { fired: 0, skipped: 0 };
   let delivered = 0;
   let faultChance = 0;
   let connection: "own" | "borrowed" = "own";
@@ -114,7 +123,17 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   }
   return report();
 
+  async function giveBeats(): Promise<void> {
+    await using store = await openSqliteStore({ path: databasePath, now: () => Date.now(), newId });
+    for (let index = 0; index < options.conversations; index += beatEvery) {
+      const conversation = telegramConversation(1_000 + index, null);
+      await store.transact((tx) => tx.openLane(conversation, workspaceOf(index), true, newId()));
+      await giveBeat(store, conversation, "1", workspaceOf(index));
+    }
+  }
+
   async function inLives(): Promise<void> {
+    await giveBeats();
     const begunMs = performance.now();
     const endMs = begunMs + options.seconds * 1000;
     let sampleAtMs = begunMs + options.sampleEverySeconds * 1000;
@@ -216,6 +235,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   async function comeToRest(present: SoakLife): Promise<void> {
     faultChance = 0;
     present.disk?.relieve();
+    endBeats(databasePath);
     const untilMs = performance.now() + settleMaxMs;
     while (crowd.open > 0 || unrest(databasePath).length > 0) {
       if (performance.now() > untilMs) {
@@ -253,7 +273,9 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   function examine(when: string): Books {
     const books = readBooks(databasePath);
     lastBooks = books;
-    violations.push(...books.violations.map((line) => `${when}: ${line}`));
+    const beats = judgeBeats(databasePath);
+    lastBeats = beats.figures;
+    violations.push(...[...books.violations, ...beats.violations].map((line) => `${when}: ${line}`));
     return books;
   }
 
@@ -287,6 +309,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     return {
       ...{ options, books, growth, restarts, faults, delivered, errors, bootMs, violations },
       acts: crowd.counts,
+      beats: lastBeats,
       cpuShare: meter.cpuShare(),
     };
   }

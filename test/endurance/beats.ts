@@ -1,5 +1,5 @@
 /**
- * Schedules in the crash test: some people have one, due every few seconds, whose agent works beside their chat and makes room for them.
+ * Schedules in both tests: some people have one, due every few seconds, whose agent works beside their chat and makes room for them.
  *
  * I11: whatever was killed whenever, each due time since the beginning is in one record: it fired, with its item, or it is within one that
  * says why it did not.
@@ -36,7 +36,7 @@ export async function giveBeat(store: Store, home: ConversationId, user: string,
   });
 }
 
-/** The load is over: nothing is due any more, what waits still runs. The program must not be running. */
+/** The load is over: nothing is due any more, what waits still runs. */
 export function endBeats(path: string): void {
   using database = new DatabaseSync(path, { timeout: 1_000 });
   database.exec("UPDATE schedule SET state = 'over', next_at_ms = NULL WHERE state = 'active'");
