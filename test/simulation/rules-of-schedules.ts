@@ -80,7 +80,9 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
       if (wasActive) checkPolicy(before, now, owed, timers, standing, atMs);
     } else if (wasActive && isMoved && owed.length > 0)
       violated("I11", `schedule ${now.id} drops ${owed.length} times from ${clock(owed[0]!)} on, which were due`);
-    const isBegun = now.state === "active" && (!wasActive || isTimed);
+    // The same times, given anew: from the present on, wherever the clock stands by now.
+    const isGivenAnew = orders.some(({ request }) => isEditOf(request, now.name)) && now.nextAtMs !== before?.nextAtMs;
+    const isBegun = now.state === "active" && (!wasActive || isTimed || isGivenAnew);
     if (timers.length > 0 || isBegun) {
       for (const { dueAtMs, skipped } of timers) known.reachedMs = Math.max(known.reachedMs, skipped?.toMs ?? dueAtMs);
       known.coveredToMs = Math.max(atMs, known.reachedMs);
@@ -404,6 +406,14 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
       checkTurns();
     },
   };
+}
+
+function isEditOf(request: ItemRow["request"], name: string): boolean {
+  return (
+    request.kind === "command" &&
+    request.command.name === "cron" &&
+    request.command.typed.startsWith(`edit ${name} when `)
+  );
 }
 
 const noStanding: Standing = { waiting: 0, isRunning: false, room: laneCapacity };
