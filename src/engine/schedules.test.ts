@@ -77,6 +77,18 @@ describe("/cron (K2)", () => {
     await expect(house.press("a", "schedule", { how: "History" })).resolves.toMatchObject({ toast: "Already done." });
   });
 
+  test("one that is over offers no resuming, for which it has no time, but an edit that gives it one", async () => {
+    await using house = await createHouse();
+    await house.send("a", "/cron add --name tea --remind in 1m Tea");
+    await house.clock.advance(60_000);
+    await house.engine.fire();
+    await house.send("a", "/cron show tea");
+    expect(await lastNotice(house)).toMatchObject({ schedule: { state: "over" } });
+    await expect(house.button("a", "schedule", "Resume")).rejects.toThrow("no schedule button");
+    await house.send("a", "/cron edit tea when in 1m");
+    expect(await schedules(house)).toMatchObject([{ state: "active", nextAtMs: house.clock.now() + 60_000 }]);
+  });
+
   test("a name that is not there is told with those that are, also those of other conversations are not there", async () => {
     await using house = await createHouse();
     await house.send("b", "/cron add --name hidden daily 7:00 x");

@@ -394,7 +394,12 @@ async function show(
     details: lane === null ? [] : detailsOf(work, schedule, lane),
   };
   const ways: readonly (readonly ScheduleWay[])[] = [
-    schedule.state === "active" ? ["run", "pause", "edit"] : ["run", "resume", "edit"],
+    // One that is over has no time to resume at: it is given one by an edit.
+    schedule.state === "active"
+      ? ["run", "pause", "edit"]
+      : schedule.state === "paused"
+        ? ["run", "resume", "edit"]
+        : ["run", "edit"],
     ["history", "delete"],
   ];
   const buttons: Button[][] = [];

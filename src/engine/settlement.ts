@@ -234,7 +234,7 @@ async function tellInterrupted(
     return;
   }
   const cause = live.stopWhy === "crash" || live.stopWhy === "shutdown" ? live.stopWhy : "agent";
-  const text = textOf(item);
+  const text = item.request.kind === "occurrence" ? "" : textOf(item); // whose it is stands before it
   await say(work, conversation, { kind: "interrupted", text, cause }, { ...said, buttons });
 }
 

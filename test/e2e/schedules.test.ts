@@ -146,7 +146,7 @@ test.concurrent("kill -9 while a scheduled run works: it is told as interrupted,
   await scene.bridge.kill();
   await scene.start();
   const cut = await scene.said(person, "This run was interrupted");
-  expect(cut.text).toMatch(/^⏰ work\n/);
+  expect(cut.text).toMatch(/^⏰ work\nThis run was interrupted \(Signalbox ended while it ran\)\.\n/);
   expect(labels(cut)).toEqual([["Run again"]]);
   await told(scene, person, "hello", /You wrote: “hello”/);
   expect(became(scene)).toEqual(["interrupted"]);

@@ -12,6 +12,7 @@ export type RunNotice =
   | { readonly kind: "nothing-to-stop"; readonly held: number }
   | { readonly kind: "quarantined"; readonly evidence: Evidence }
   | { readonly kind: "failed"; readonly fault: Fault }
+  /** `text` is what was asked, in short; "" where that is said beside it. */
   | { readonly kind: "interrupted"; readonly text: string; readonly cause: "crash" | "shutdown" | "agent" }
   | { readonly kind: "background-ended"; readonly ended: number; readonly alive: readonly ProcessRef[] }
   /** What the running agent tells through `notify`. */
@@ -83,7 +84,8 @@ function interrupted(notice: RunNotice & { kind: "interrupted" }): string {
     shutdown: "Signalbox was shut down while it ran",
     agent: "the agent ended it",
   }[notice.cause];
-  return `This run was interrupted (${cause}): \u201c${notice.text}\u201d\nNothing of it runs any more, and it is not repeated by itself. Your session is kept.`;
+  const asked = notice.text === "" ? "." : `: \u201c${notice.text}\u201d`;
+  return `This run was interrupted (${cause})${asked}\nNothing of it runs any more, and it is not repeated by itself. Your session is kept.`;
 }
 
 export function detailsTitle({ page, pages }: RunNotice & { kind: "details" }): string {
