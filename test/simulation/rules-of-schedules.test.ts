@@ -224,7 +224,7 @@ describe("room for people (K6)", () => {
       from: "stopping",
       to: "settled",
       outcome: { kind: "stopped", why: "user" },
-    } as Change;
+    };
     expect(history(...running, decision(11), message(2), stopping, decision(12), settled)).toContain("I11");
   });
 });
