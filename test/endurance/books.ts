@@ -18,8 +18,8 @@ export type Books = {
 
 const live = "('starting', 'running', 'stopping', 'quarantined')";
 
-/** A query that counts what must not be there. */
-type Rule = { readonly what: string; readonly count: string };
+/** A query that counts what must not be there; with `which`, one whose text says more of it. */
+type Rule = { readonly what: string; readonly count: string; readonly which?: string };
 
 const alwaysRules: readonly Rule[] = [
   { what: "I4 admissions without a row", count: "SELECT abs(received - (SELECT count(*) FROM inbox)) FROM instance" },
@@ -53,6 +53,7 @@ const alwaysRules: readonly Rule[] = [
     // Nothing that is done to the program is a reason for the demo to fail: a lock that was not given back would be.
     what: "run of the demo that failed",
     count: "SELECT count(*) FROM run WHERE outcome ->> 'kind' = 'failed'",
+    which: "SELECT group_concat(DISTINCT outcome -> '$.fault') FROM run WHERE outcome ->> 'kind' = 'failed'",
   },
   {
     // I11: what made room for a person runs again.
@@ -89,7 +90,8 @@ const restRules: readonly Rule[] = [
 /** Opens, reads and closes: a connection that stayed open would take part in the recovery after a crash. */
 export function readBooks(path: string): Books {
   using database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
-  const number = (sql: string): number => Number(Object.values(database.prepare(sql).get() ?? {})[0]);
+  const text = (sql: string): string => String(Object.values(database.prepare(sql).get() ?? {})[0]);
+  const number = (sql: string): number => Number(text(sql));
   const grouped = (sql: string): ReadonlyMap<string, number> =>
     new Map(
       database
@@ -105,7 +107,7 @@ export function readBooks(path: string): Books {
     runs: number("SELECT count(*) FROM run"),
     liveRuns: number(`SELECT count(*) FROM run WHERE state IN ${live}`),
     outcomes: grouped("SELECT outcome ->> 'kind' AS name, count(*) AS n FROM run WHERE state = 'settled' GROUP BY 1"),
-    violations: broken(alwaysRules, number),
+    violations: broken(alwaysRules, text),
   };
 }
 
@@ -121,7 +123,7 @@ export function keysStored(path: string, prefix: string): number {
 /** What is still going on, one line each; empty at rest. */
 export function unrest(path: string): readonly string[] {
   using database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
-  return broken(restRules, (sql) => Number(Object.values(database.prepare(sql).get() ?? {})[0]));
+  return broken(restRules, (sql) => String(Object.values(database.prepare(sql).get() ?? {})[0]));
 }
 
 /** I9: with the engine open, a claim is part of the commit that makes it possible, so nothing that could start is ever seen waiting. */
@@ -135,12 +137,13 @@ export function idleThoughReady(path: string, runsMax: number): readonly string[
       AND NOT EXISTS (${busy} AND run.conversation = lane.conversation)
       AND NOT EXISTS (${busy} AND run.workspace = lane.workspace)`,
   };
-  return broken([rule], (sql) => Number(Object.values(database.prepare(sql).get() ?? {})[0]));
+  return broken([rule], (sql) => String(Object.values(database.prepare(sql).get() ?? {})[0]));
 }
 
-function broken(rules: readonly Rule[], number: (sql: string) => number): string[] {
-  return rules.flatMap(({ what, count }) => {
-    const found = number(count);
-    return found === 0 ? [] : [`${what}: ${found}`];
+function broken(rules: readonly Rule[], read: (sql: string) => string): string[] {
+  return rules.flatMap(({ what, count, which }) => {
+    const found = Number(read(count));
+    if (found === 0) return [];
+    return [`${what}: ${found}${which === undefined ? "" : ` (${read(which)})`}`];
   });
 }

@@ -85,7 +85,11 @@ export async function beginSoakLife(deps: SoakLifeDeps): Promise<SoakLife> {
       createProcesses({ scan: deps.scan, instance: opened.instance, life: marker }),
       isCrashed,
     ),
-    workspaces: mortalWorkspaces(createWorkspaces({ tmpDir: deps.tmpDir, uid: process.getuid?.() ?? 0 }), locks),
+    workspaces: mortalWorkspaces(
+      createWorkspaces({ tmpDir: deps.tmpDir, uid: process.getuid?.() ?? 0 }),
+      isCrashed,
+      locks,
+    ),
     settings: {
       runsMax: deps.runsMax,
       permissions: "bypass",
@@ -240,12 +244,16 @@ function mortalProcesses(processes: Processes, isCrashed: () => boolean): Proces
 }
 
 /** A dead process holds no lock: whoever ends the life gives back what is left in `locks`. */
-function mortalWorkspaces(workspaces: Workspaces, locks: Set<AsyncDisposable>): Workspaces {
+function mortalWorkspaces(workspaces: Workspaces, isCrashed: () => boolean, locks: Set<AsyncDisposable>): Workspaces {
   return {
     choose: (typed) => workspaces.choose(typed),
     async hold(path) {
       const hold = await workspaces.hold(path);
       if (hold.kind === "refused") return hold;
+      if (isCrashed()) {
+        await hold.lock[Symbol.asyncDispose](); // it came too late to be among those that were given back
+        return never();
+      }
       const lock: AsyncDisposable = {
         async [Symbol.asyncDispose]() {
           locks.delete(lock);
