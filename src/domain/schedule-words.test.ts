@@ -55,6 +55,15 @@ describe("/cron", () => {
       },
     ],
     [
+      "add \u2014\u2014silent in 5m what another phone makes of them",
+      {
+        kind: "add",
+        when: { kind: "in", ms: 300_000 },
+        text: "what another phone makes of them",
+        options: { view: "silent" },
+      },
+    ],
+    [
       "add in 5m npm test --silent",
       { kind: "add", when: { kind: "in", ms: 300_000 }, text: "npm test --silent", options: {} },
     ],

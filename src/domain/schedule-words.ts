@@ -135,7 +135,7 @@ function wrong(what: string): ScheduleCommand {
 // ---------------------------------------------------------------- options
 
 /** Phones write one long dash for two hyphens. */
-const optionPattern = /^(?:--|[\u2013\u2014])([a-z]+)(?:[=\s]|$)/i;
+const optionPattern = /^(?:--|[\u2013\u2014]{1,2})([a-z]+)(?:[=\s]|$)/i;
 
 /** The options that `text` begins with, and what follows them; or what is wrong. */
 function readOptions(text: string): { readonly options: ScheduleOptions; readonly rest: string } | string {
@@ -145,7 +145,7 @@ function readOptions(text: string): { readonly options: ScheduleOptions; readonl
   for (;;) {
     const [, option] = optionPattern.exec(rest) ?? [];
     if (option === undefined) return { options, rest };
-    const after = rest.replace(/^(--|[\u2013\u2014])[a-z]+=?/i, "").trimStart();
+    const after = rest.replace(/^(--|[\u2013\u2014]{1,2})[a-z]+=?/i, "").trimStart();
     const flag = flags[option.toLowerCase()];
     if (flag !== undefined) {
       options = { ...options, ...flag };

@@ -252,7 +252,7 @@ export function createHostTools(deps: HostToolDeps): HostTools {
     const command = readSchedule(input);
     const number = calls;
     if (command.kind !== "list" && deps.permissions !== "bypass") {
-      const asked = { kind: "tool" as const, name: "schedule", input: input.whole };
+      const asked = { kind: "tool" as const, name: "schedule", input: spelled(input) };
       const answer = await deps.ask({ kind: "approval", action: asked, reason: null, scopes: ["once"] }, signal);
       if (answer === null) return failed("The turn ended before the person answered. Nothing was changed.");
       if (answer.kind !== "allow") return failed("The person does not want that. Nothing was changed.");
@@ -275,6 +275,15 @@ export function createHostTools(deps: HostToolDeps): HostTools {
     const { runsMax, version } = settings;
     return ok(describeNotice({ kind: "status", lanes, runsMax, version }, "web"));
   }
+}
+
+/** What a person is asked to allow: all that the call would do, as they would say it (T5). */
+function spelled(input: Input): string {
+  const name = input.optional("name");
+  if (input.text("action") === "delete") return `delete ${name}`;
+  const how = [...(input.flag("reminder") ? ["a reminder"] : []), ...(input.flag("silent") ? ["silent"] : [])];
+  const head = [`add ${input.text("when")}`, ...(name === null ? [] : [`as ${name}`]), ...how].join(", ");
+  return `${head}\n${input.text("text")}`;
 }
 
 /** A longer text is a file that the prompt can name. In UTF-16 units; what is asked about is shown whole (T5). */
@@ -323,8 +332,6 @@ function failed(words: string): HostToolResult {
 class Misuse extends Error {}
 
 type Input = {
-  /** All of it, as text. */
-  readonly whole: string;
   text(name: string): string;
   optional(name: string): string | null;
   list(name: string): readonly string[];
@@ -340,7 +347,6 @@ function read(input: unknown): Input {
     return value === null || value.trim() === "" ? null : value;
   };
   return {
-    whole: JSON.stringify(given, null, 2),
     optional,
     text(name) {
       const value = optional(name);

@@ -228,6 +228,8 @@ describe("the tool of agents (D17)", () => {
     expect(await called(house, add, (at) => at.press("a", "answer", { how: "Allow once" }))).toMatch(
       /^ok: Scheduled as look/,
     );
+    const card = (await house.said("a")).find((body) => body.kind === "ask");
+    expect(card).toMatchObject({ ask: { action: { name: "schedule", input: "add every 2h, as look\nLook again" } } });
     expect(await schedules(house)).toMatchObject([{ name: "look", user: "1", plan: { permissions: "ask" } }]);
     expect(await called(house, { action: "list" }, nothing)).toMatch(/^ok: 1 schedule/);
   });

@@ -241,7 +241,7 @@ describe("for everybody", () => {
     }
   });
 
-  it.each([`${scenes.website}`, `${scenes.website}~release`, "telegram:7~feed"])(
+  it.each([scenes.website, `${scenes.website}~release`, "telegram:7~feed"])(
     "axe finds nothing to mend: the conversation %s",
     async (id) => {
       await scenes.many(scene);

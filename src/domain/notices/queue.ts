@@ -73,7 +73,7 @@ function queued(notice: QueueNotice & { kind: "queued" }): string {
     case "workspace":
       return `Queued, number ${notice.position} in line. Another conversation is working in ${notice.workspace}; it starts when that is free.`;
     case "background":
-      return "It starts in a moment: scheduled work makes room for it, and goes on afterwards.";
+      return "It starts in a moment: scheduled work makes room for it, and begins again afterwards.";
     default:
       return notice.waitsFor satisfies never;
   }
