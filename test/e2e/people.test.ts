@@ -164,6 +164,7 @@ test.concurrent("the settings card is pressed through, and redraws itself (C3)",
     ["Steer", "Interrupt", "Collect"],
     ["Quiet", "Verbose"],
     ["Draft"],
+    ["No reactions"],
     ["Ask after voice"],
   ]);
   await owner.taps("Collect", { message: card.id });

@@ -45,6 +45,7 @@ type ItemRow = {
   readonly message: string | null;
   /** The run that a merged message was handed to. */
   readonly run: string | null;
+  readonly kind: string;
   readonly text: string | null;
 };
 type RunRow = {
@@ -103,11 +104,13 @@ export function judge(deps: VerdictDeps): Verdict {
   for (const deed of lost) violations.push(`I4 lost: ${describeDeed(deed)}`);
   const ours = new Set(crowd.deeds.filter(({ isOurs }) => isOurs).map(({ update }) => `tg:update:${update}`));
   const againAllowed = new Set(
-    crowd.deeds.filter(({ label }) => label === "Run again").map(({ update }) => `again:tg:update:${update}`),
+    crowd.deeds
+      .filter(({ label }) => label === "Run again")
+      .flatMap(({ update }) => [`again:tg:update:${update}`, `now:tg:update:${update}`]), // a message, or a schedule's
   );
-  for (const { key } of items) {
+  for (const { key, kind } of items) {
     if (!ours.has(key) && !againAllowed.has(key) && !key.startsWith("schedule:"))
-      violations.push(`I4 stored, but nobody did it: ${key}`);
+      violations.push(`I4 stored, but nobody did it: ${key}, ${kind}`);
   }
 
   // ---- I6: nothing runs or answers twice in silence
@@ -232,7 +235,7 @@ function countTokens(texts: readonly string[]): ReadonlyMap<string, number> {
 function read(path: string): { items: ItemRow[]; runs: RunRow[]; told: ReadonlyMap<string, ToldRow> } {
   using database = new DatabaseSync(path, { readOnly: true });
   const items = database
-    .prepare("SELECT id, key, state, message, run, request ->> '$.prompt.text' AS text FROM inbox")
+    .prepare("SELECT id, key, state, message, run, request ->> '$.kind' AS kind, request ->> '$.prompt.text' AS text FROM inbox")
     .all();
   const runs = database
     .prepare("SELECT id, conversation, item, epoch, outcome ->> 'kind' AS outcome FROM run ORDER BY started_at_ms")
