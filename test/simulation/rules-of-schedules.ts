@@ -25,7 +25,12 @@ type Standing = { readonly waiting: number; readonly isRunning: boolean; readonl
 type Books = { coveredToMs: number; reachedMs: number; failures: number };
 
 /** `standing` is that of the moment at which its row was changed first. */
-type Touched = { readonly before: ScheduleRow | undefined; standing: Standing | null };
+type Touched = {
+  readonly before: ScheduleRow | undefined;
+  standing: Standing | null;
+  /** Whether its maker had been removed by then: one delivery may edit a schedule and remove them after that. */
+  readonly wasGone: boolean;
+};
 
 /** So many times of a cron expression are counted; of more it is said that there were many. */
 const countedMax = 500;
@@ -46,8 +51,7 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
 
   function endOfDecision(): void {
     const { atMs } = mirror.decision();
-    for (const [id, { before, standing }] of touched)
-      checkSchedule(mirror.schedules.get(id)!, before, standing ?? noStanding, atMs);
+    for (const [id, known] of touched) checkSchedule(mirror.schedules.get(id)!, known, atMs);
     for (const record of records) checkRecord(record);
     for (const [id, item] of fired) {
       const of = records.filter((record) => record.item === id);
@@ -66,7 +70,7 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
 
   // ---- times
 
-  function checkSchedule(now: ScheduleRow, before: ScheduleRow | undefined, standing: Standing, atMs: number): void {
+  function checkSchedule(now: ScheduleRow, { before, standing, wasGone }: Touched, atMs: number): void {
     const known = books.get(now.id) ?? { coveredToMs: atMs, reachedMs: Number.NEGATIVE_INFINITY, failures: 0 };
     books.set(now.id, known);
     const isTimed = before !== undefined && JSON.stringify(before.plan.timing) !== JSON.stringify(now.plan.timing);
@@ -77,7 +81,7 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     const isMoved = now.nextAtMs !== before?.nextAtMs || now.state !== before?.state || isTimed;
     if (timers.length > 0) {
       checkCover(now.id, owed, timers);
-      if (wasActive) checkPolicy(before, now, owed, timers, standing, atMs);
+      if (wasActive) checkPolicy(before, now, wasGone ? null : (standing ?? noStanding), owed, timers, atMs);
     } else if (wasActive && isMoved && owed.length > 0)
       violated("I11", `schedule ${now.id} drops ${owed.length} times from ${clock(owed[0]!)} on, which were due`);
     // The same times, given anew: from the present on, wherever the clock stands by now.
@@ -151,15 +155,16 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     }
   }
 
-  /** Which of the times that were due were to fire. */
+  /** Which of the times that were due were to fire; `standing` null: its maker had been removed. */
   function checkPolicy(
     before: ScheduleRow,
     now: ScheduleRow,
+    standing: Standing | null,
     owed: readonly number[],
     timers: readonly Record[],
-    { waiting, isRunning, room }: Standing,
     atMs: number,
   ): void {
+    const { waiting, isRunning, room } = standing ?? noStanding;
     const { plan } = before;
     const newest = owed.slice(-dueTimesMax);
     const last = newest.at(-1)!;
@@ -171,14 +176,14 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     const isBusy = plan.work.kind === "prompt" && (waiting > 0 || isRunning);
     if (isBusy) wanted = plan.overlap === "queue" && waiting === 0 ? wanted.slice(-1) : [];
     if (plan.work.kind === "prompt") wanted = wanted.slice(0, Math.max(0, room));
-    if (isGone(before)) wanted = [];
+    if (standing === null) wanted = [];
     const times = timers.flatMap(({ skipped, dueAtMs }) => (skipped === null ? [dueAtMs] : []));
     if (times.length !== wanted.length || times.some((time) => !wanted.includes(time)))
       violated(
         "I11",
         `schedule ${now.id} fires ${words(times)}, and ${words(wanted)} were to (${JSON.stringify({ waiting, isRunning, room })})`,
       );
-    if (isGone(before) && timers.some(({ skipped }) => skipped?.why !== "person-gone"))
+    if (standing === null && timers.some(({ skipped }) => skipped?.why !== "person-gone"))
       violated("T16", `schedule ${now.id} of ${before.user}, who was removed, fires`);
     if (owed.length > 1 && atMs - owed[0]! > onTimeMs) meet("times of a schedule were missed");
     for (const { skipped } of timers) {
@@ -321,7 +326,8 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
   }
 
   function touch(id: number): Touched {
-    const known = touched.get(id) ?? { before: mirror.schedules.get(id), standing: null };
+    const before = mirror.schedules.get(id);
+    const known = touched.get(id) ?? { before, standing: null, wasGone: before !== undefined && isGone(before) };
     touched.set(id, known);
     return known;
   }
