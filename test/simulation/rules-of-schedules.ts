@@ -110,7 +110,8 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     if (before?.state === "deleted" && now.state !== "deleted") violated("I11", `schedule ${now.id} was deleted`);
     if (before?.state === "active" && now.state === "over" && !hasFired)
       violated("I11", `schedule ${now.id} is over and did not fire`);
-    const isResumed = (before?.state === "paused" || before?.state === "over") && now.state === "active";
+    // By its order, not by how it ends up: one delivery may pause, resume and delete it.
+    const isResumed = orders.some((order) => asksTo(order, "resume"));
     if (isResumed && now.failures === 0) known.failures = 0;
     if (now.failures !== known.failures)
       violated("I11", `schedule ${now.id} counts ${now.failures} failures, not ${known.failures}`);
@@ -207,16 +208,17 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
     }
     if (trigger !== "person") return;
     meet("a schedule is run now");
-    const asked = orders.filter((order) => asksToRun(order)).length;
+    const asked = orders.filter((order) => asksTo(order, "run")).length;
     const given = records.filter((one) => one.trigger === "person").length;
     if (given > asked) violated("I11", `${given} times fire because somebody asked, and ${asked} did`);
   }
 
-  function asksToRun({ request }: ItemRow): boolean {
-    if (request.kind === "command") return request.command.name === "cron" && request.command.typed.startsWith("run ");
+  function asksTo({ request }: ItemRow, how: "run" | "resume"): boolean {
+    if (request.kind === "command")
+      return request.command.name === "cron" && request.command.typed.startsWith(`${how} `);
     if (request.kind !== "press") return false;
     const action = mirror.buttons.find(({ id }) => id === request.button)?.action;
-    return action?.kind === "run-again" || (action?.kind === "schedule" && action.how === "run");
+    return (how === "run" && action?.kind === "run-again") || (action?.kind === "schedule" && action.how === how);
   }
 
   /** K4 and K7: what was missed is one message, what is to be said is said. */

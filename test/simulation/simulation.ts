@@ -72,8 +72,11 @@ export type SimulateOptions = {
 
 export const defaultOptions: SimulateOptions = { stepsMax: 1_500, tailLines: 60 };
 
-/** Far more than any world needs to come to rest; reaching it is a failure. */
-const calmStepsMax = 4_000;
+/**
+ * Far more than any world needs to come to rest; reaching it is a failure. After a long absence hundreds of reminders may be on their way,
+ * eight steps each.
+ */
+const calmStepsMax = 12_000;
 const minuteMs = 60_000;
 /** The storm goes on for a while after the last action, so that crashes meet every stage. */
 const afterLastActionMax = 60;
