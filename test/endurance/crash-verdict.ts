@@ -235,7 +235,9 @@ function countTokens(texts: readonly string[]): ReadonlyMap<string, number> {
 function read(path: string): { items: ItemRow[]; runs: RunRow[]; told: ReadonlyMap<string, ToldRow> } {
   using database = new DatabaseSync(path, { readOnly: true });
   const items = database
-    .prepare("SELECT id, key, state, message, run, request ->> '$.kind' AS kind, request ->> '$.prompt.text' AS text FROM inbox")
+    .prepare(
+      "SELECT id, key, state, message, run, request ->> '$.kind' AS kind, request ->> '$.prompt.text' AS text FROM inbox",
+    )
     .all();
   const runs = database
     .prepare("SELECT id, conversation, item, epoch, outcome ->> 'kind' AS outcome FROM run ORDER BY started_at_ms")
