@@ -26,7 +26,8 @@ export type ButtonAction =
   | { readonly kind: "run-again"; readonly item: ItemId }
   | { readonly kind: "held"; readonly how: "run-each" | "run-as-one" | "discard" }
   /** For one message that is on hold by itself, and what was asked about it. */
-  | { readonly kind: "held-item"; readonly item: ItemId; readonly how: HeldItemWay }
+  /** `files` are those that could not be fetched when it was asked; others may have joined since. Not in what older versions stored. */
+  | { readonly kind: "held-item"; readonly item: ItemId; readonly how: HeldItemWay; readonly files?: readonly string[] }
   | { readonly kind: "end-background" }
   /** The file's id, or `all`; `ordinal` is its number in the list. */
   | { readonly kind: "remove-file"; readonly file: string; readonly ordinal: number | null }

@@ -464,6 +464,24 @@ describe("a file that cannot be had", () => {
     expect(await house.button("a", "held-item", "Try again")).toBeTypeOf("string");
   });
 
+  test("what joined after it was asked about is not given up with it", async () => {
+    const { house, files } = await housed();
+    await using _house = house;
+    await house.give("a", withFiles("read", ["x"], "document"));
+    files.fetch("x").fail("for-now");
+    await house.settled();
+    const without = await house.button("a", "held-item", "Run without it");
+    await house.give("a", withFiles("and this", ["y"], "document"));
+    await house.send("a", "/stop");
+    await house.press("a", "held", { how: "run-as-one" });
+    await house.send("a", "/stop");
+    await house.press("a", "held-item", { id: without });
+    await arriveAll(house, files);
+    expect(filesGiven(house)).toEqual(["y"]);
+    expect(asked(house)[0]).toContain("- x: could not be had.");
+    expect(asked(house)[0]).not.toContain("- y: could not be had.");
+  });
+
   test("an album that grew while it was on hold runs without what is missing, and with what joined", async () => {
     const { house, files } = await housed();
     await using _house = house;

@@ -315,7 +315,9 @@ async function askAboutFiles(
   const isAlone = prompt.text === "" && (prompt.files ?? []).every(({ state }) => state !== "read");
   const ways = isAlone ? (["again", "discard"] as const) : (["again", "without", "discard"] as const);
   const buttons = [];
-  for (const how of ways) buttons.push(await addButton(work, conversation, { kind: "held-item", item: id, how }));
+  const files = (prompt.files ?? []).flatMap((file) => (file.state === "sent" ? [file.file.source] : []));
+  for (const how of ways)
+    buttons.push(await addButton(work, conversation, { kind: "held-item", item: id, how, files }));
   const reasons = failures.map(({ why }) => why);
   await reply(work, saidAgain(work, item), { kind: "files-failed", reasons }, [buttons]);
 }
@@ -420,25 +422,29 @@ async function inLine(
 
 // ---- What a person decides about one message on hold
 
-/** Puts an item that is on hold by itself back in line; returns false when it is not on hold there any more. */
+/**
+ * Puts an item that is on hold by itself back in line; returns false when it is not on hold there any more. `without` are the files that the
+ * person does not wait for: what joined since they were asked about is fetched all the same.
+ */
 export async function requeueHeld(
   work: Work,
   conversation: ConversationId,
   id: ItemId,
-  how: "as-it-is" | "without-missing",
+  without: (source: string) => boolean,
 ): Promise<boolean> {
   const item = await work.tx.item(id);
   if (item === null || item.conversation !== conversation || item.state !== "held") return false;
   await work.tx.moveItem(id, "held", "queued");
+  const isLeft = (file: PromptFile): boolean => file.state === "sent" && without(file.file.source);
   if (item.isReady) work.waiting.push(id);
-  else if (how === "without-missing" && item.request.kind === "prompt") {
+  else if (item.request.kind === "prompt" && item.request.prompt.files?.some(isLeft) === true) {
     const { prompt } = item.request;
-    const files = prompt.files?.map((file): PromptFile =>
-      file.state === "sent" ? missing(file.file, "It could not be fetched.") : file,
+    const files = (prompt.files ?? []).map((file): PromptFile =>
+      file.state === "sent" && isLeft(file) ? missing(file.file, "It could not be fetched.") : file,
     );
-    const left = files === undefined ? prompt : { ...prompt, files };
-    await work.tx.rewriteItem(id, { ...item.request, prompt: left });
-    if ((await work.tx.partsOf(id)).length === 0) await ready(work, { ...item, state: "queued" });
+    await work.tx.rewriteItem(id, { ...item.request, prompt: { ...prompt, files } });
+    const isWhole = !lacksFiles({ ...prompt, files }) && (await work.tx.partsOf(id)).length === 0;
+    if (isWhole) await ready(work, { ...item, state: "queued" });
     else work.after.push({ kind: "complete", item: id }); // it has grown while it was on hold
   } else work.after.push({ kind: "complete", item: id });
   return true;

@@ -1,5 +1,5 @@
 /** Presses of buttons: single use, and each looks again whether what it was offered for is still so. */
-import type { ButtonAction, HeldItemWay } from "../domain/button.ts";
+import type { ButtonAction } from "../domain/button.ts";
 import type { ConversationId } from "../domain/conversation.ts";
 import type { InboxItem, ItemId, ItemKey, Request } from "../domain/inbox-item.ts";
 import { decide } from "../domain/lane-machine.ts";
@@ -70,7 +70,7 @@ async function act(work: Work, item: InboxItem, id: ItemId, action: ButtonAction
     case "remove-file":
       return pressConsult(work, item, id, { kind: "remove-files", which: action.file });
     case "held-item":
-      return pressHeldItem(work, item, action.item, action.how);
+      return pressHeldItem(work, item, action);
     case "end-background":
       return (await endBackground(work, null, item.conversation)) === 0
         ? "No background task is left."
@@ -145,10 +145,14 @@ async function pressSteer(work: Work, conversation: ConversationId, id: ItemId):
 }
 
 /** What a person decides about one message that is on hold by itself. */
-async function pressHeldItem(work: Work, item: InboxItem, id: ItemId, how: HeldItemWay): Promise<string> {
+async function pressHeldItem(
+  work: Work,
+  item: InboxItem,
+  { item: id, how, files }: ButtonAction & { kind: "held-item" },
+): Promise<string> {
   if (how === "discard") return pressCancel(work, item, id);
-  const missing = how === "without" ? "without-missing" : "as-it-is";
-  if (!(await requeueHeld(work, item.conversation, id, missing))) return "That message is not on hold any more.";
+  const without = (source: string): boolean => how === "without" && (files?.includes(source) ?? true);
+  if (!(await requeueHeld(work, item.conversation, id, without))) return "That message is not on hold any more.";
   if (how === "steer") return pressSteer(work, item.conversation, id);
   if (how === "stop-and-run") return pressStopAndRun(work, item, id);
   return how === "again" ? "Trying again\u2026" : "Back in line.";
