@@ -66,8 +66,8 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts", "test/endurance/**/*.test.ts"],
           exclude: ignored,
-          // Real processes that mostly wait: three files at a time keep two processors busy.
-          maxWorkers: 3,
+          // Real processes that mostly wait: four files at a time keep two processors busy.
+          maxWorkers: 4,
         },
       },
       {
@@ -76,7 +76,8 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           exclude: ignored,
-          fileParallelism: false,
+          // A browser draws on processes of its own; two files at a time wait for each other's pages.
+          maxWorkers: 2,
         },
       },
     ],
