@@ -206,14 +206,15 @@ describe.runIf(process.platform === "linux")("the program is prepared while its 
   const pdf = pdfFile([{ text: ["x".repeat(80)] }]);
   const beginning = Buffer.concat([pdf.subarray(0, 100), Buffer.alloc(5_000, " ")]);
 
-  /** The processes that may write into this test's area. */
+  /** The processes that this one has started. By their parent: a command line reads as empty for a moment of each exec. */
   function programs(): number[] {
     return fs.readdirSync("/proc").flatMap((pid) => (/^\d+$/.test(pid) && isOurs(pid) ? [Number(pid)] : []));
   }
 
   function isOurs(pid: string): boolean {
     try {
-      return fs.readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--allow-fs-write=${directory}/.partial`);
+      const [, state, parent] = /\) (\w) (\d+) [^)]*$/.exec(fs.readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+      return Number(parent) === process.pid && state !== "Z";
     } catch {
       return false; // it has ended
     }
