@@ -18,6 +18,24 @@ export function timingWords(timing: Timing, zone: string, timetable: Sayer): str
   }
 }
 
+/** As many as show what a timing means. */
+const timesShownMax = 5;
+
+/** `first` and the times after it, each with its words. */
+export function nextTimes(
+  timetable: Sayer & { readonly next: (timing: Timing, zone: string, afterMs: number) => number | null },
+  timing: Timing,
+  zone: string,
+  first: number,
+): readonly { readonly atMs: number; readonly said: string }[] {
+  const times: { atMs: number; said: string }[] = [];
+  for (let at: number | null = first; at !== null && times.length < timesShownMax;) {
+    times.push({ atMs: at, said: timetable.say(at, zone) });
+    at = timetable.next(timing, zone, at);
+  }
+  return times;
+}
+
 /** What would be typed for it; what was typed is not kept. */
 export function timingTyped(timing: Timing, zone: string): string {
   switch (timing.kind) {

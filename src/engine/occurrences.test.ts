@@ -184,9 +184,7 @@ describe("a time of a schedule", () => {
     await house.send("a", "/cron add --name gone in 1m Old words");
     await house.clock.advance(minuteMs);
     const schedule = (await house.store.history.schedules())[0]!;
-    await house.store.transact((tx) =>
-      tx.changeSchedule(schedule.id, { ...schedule, state: "deleted", nextAtMs: null }),
-    );
+    await house.store.transact((tx) => tx.changeSchedule({ ...schedule, state: "deleted", nextAtMs: null }));
     holder.finish("free");
     await house.settled();
     expect(await became(house)).toEqual(["cancelled"]);

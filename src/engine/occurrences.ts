@@ -88,8 +88,8 @@ async function fireOne(work: Work, schedule: Schedule): Promise<Missed | null> {
   return isMissed(times, work.atMs) ? { name: schedule.name, missed: times.count, fired: fire.length } : null;
 }
 
-function isMissed({ first, count }: DueTimes, atMs: number): boolean {
-  return atMs - first > onTimeMs && count !== 0;
+function isMissed({ first }: DueTimes, atMs: number): boolean {
+  return atMs - first > onTimeMs;
 }
 
 async function addSkipped(
@@ -109,7 +109,7 @@ async function mayStill(work: Work, { home, user }: Schedule): Promise<boolean> 
 }
 
 async function pauseForPerson(work: Work, schedule: Schedule, { first, newest, count }: DueTimes): Promise<void> {
-  await work.tx.changeSchedule(schedule.id, { ...schedule, state: "paused", nextAtMs: null });
+  await work.tx.changeSchedule({ ...schedule, state: "paused", nextAtMs: null });
   await addSkipped(work, schedule, { why: "person-gone", fromMs: first, toMs: newest.at(-1) ?? first, count });
   await sayOf(work, schedule, { kind: "schedule-paused", name: schedule.name, why: "person-gone", failures: 0 });
 }
@@ -263,7 +263,7 @@ export async function occurrenceEnded(work: Work, item: StoredItem, outcome: Run
   const isSilent = schedule.plan.view === "silent";
   switch (outcome.kind) {
     case "finished":
-      if (schedule.failures > 0) await work.tx.setFailures(schedule.id, 0);
+      if (schedule.failures > 0) await work.tx.changeSchedule({ ...schedule, failures: 0 });
       return isSilent ? "silent" : "told";
     case "failed": {
       const failures = await countFailure(work, schedule);
@@ -282,11 +282,12 @@ export async function occurrenceEnded(work: Work, item: StoredItem, outcome: Run
 
 async function countFailure(work: Work, schedule: Schedule): Promise<number> {
   const failures = schedule.failures + 1;
-  await work.tx.setFailures(schedule.id, failures);
-  if (failures < failuresMax || schedule.state !== "active") return failures;
-  const last = await caughtUp(work, schedule);
+  const counted: Schedule = { ...schedule, failures };
+  await work.tx.changeSchedule(counted);
+  if (failures < failuresMax || counted.state !== "active") return failures;
+  const last = await caughtUp(work, counted);
   if (last.state === "paused") return failures; // whoever made it is gone
-  await work.tx.changeSchedule(schedule.id, { ...last, state: "paused", nextAtMs: null });
+  await work.tx.changeSchedule({ ...last, state: "paused", nextAtMs: null });
   await endWaiting(work, schedule);
   await sayOf(work, schedule, { kind: "schedule-paused", name: schedule.name, why: "failures", failures });
   work.after.push({ kind: "rescheduled" });

@@ -20,16 +20,7 @@ import type { LaneState } from "../domain/lane-machine.ts";
 import type { Notice } from "../domain/notice.ts";
 import type { PermissionMode } from "../domain/permission-mode.ts";
 import type { Pairing, Person } from "../domain/person.ts";
-import type {
-  DueTimes,
-  OccurrenceTrigger,
-  Schedule,
-  SchedulePlan,
-  ScheduleId,
-  ScheduleState,
-  Skipped,
-  Timing,
-} from "../domain/schedule.ts";
+import type { DueTimes, OccurrenceTrigger, Schedule, ScheduleId, Skipped, Timing } from "../domain/schedule.ts";
 import type { When } from "../domain/schedule-words.ts";
 import type { Evidence, ProcessRef, Quiescence, RunId, RunOutcome, RunOwner, StopWhy } from "../domain/run.ts";
 import type { Transcript } from "../domain/transcript.ts";
@@ -287,17 +278,8 @@ export interface ScheduleVerbs {
   /** Without those that were deleted; null: of every conversation. */
   schedules(home: ConversationId | null): Promise<readonly Schedule[]>;
   schedulesOfLane(lane: ConversationId): Promise<readonly Schedule[]>;
-  changeSchedule(
-    id: ScheduleId,
-    now: {
-      readonly lane: ConversationId;
-      readonly plan: SchedulePlan;
-      readonly state: ScheduleState;
-      readonly nextAtMs: number | null;
-    },
-  ): Promise<void>;
-  setFailures(id: ScheduleId, failures: number): Promise<void>;
-  setScheduleUser(id: ScheduleId, user: string): Promise<void>;
+  /** What can change of it: all but its home, its name and when it was made. */
+  changeSchedule(schedule: Schedule): Promise<void>;
   /** Forward only, and only from `fromMs`; null: it is over. False, and nothing changed, when it stands elsewhere. */
   advanceSchedule(id: ScheduleId, fromMs: number, toMs: number | null): Promise<boolean>;
   /** Whose next time is not after `atMs`, by home. */

@@ -149,6 +149,26 @@ describe("/cron (K2)", () => {
     expect((await schedules(house)).map(({ state }) => state)).toEqual(["active"]);
   });
 
+  test("one that is refused takes no name away from one that is over", async () => {
+    await using house = await createHouse();
+    await house.send("a", "/cron add --name tea --remind in 5m Tea");
+    await house.clock.advance(5 * 60_000);
+    await house.engine.fire();
+    await house.send("a", "/cron add --name tea --session conversation --fresh in 5m Tea");
+    expect(await lastNotice(house)).toMatchObject({ kind: "schedule-wrong" });
+    expect(await schedules(house)).toMatchObject([{ name: "tea", state: "over" }]);
+  });
+
+  test("a reminder that becomes work has a session of its own, and work that becomes a reminder needs none", async () => {
+    await using house = await createHouse();
+    await house.send("a", "/cron add --name tea --remind daily 16:00 Tea");
+    expect(await schedules(house)).toMatchObject([{ lane: "web:a" }]);
+    await house.send("a", "/cron edit tea --prompt");
+    expect(await schedules(house)).toMatchObject([{ lane: "web:a~tea", plan: { work: { kind: "prompt" } } }]);
+    await house.send("a", "/cron edit tea --remind");
+    expect(await schedules(house)).toMatchObject([{ lane: "web:a", plan: { work: { kind: "reminder" } } }]);
+  });
+
   test("agent, model and directory are its own", async () => {
     const other = createScriptedDriver({ name: "other" });
     await using house = await createHouse({ others: [other] });

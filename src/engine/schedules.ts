@@ -18,14 +18,13 @@ import {
   type Timing,
 } from "../domain/schedule.ts";
 import { readScheduleCommand, type ScheduleCommand, type ScheduleOptions } from "../domain/schedule-words.ts";
-import { timingWords } from "../domain/timing-words.ts";
+import { nextTimes, timingWords } from "../domain/timing-words.ts";
 import { duration, excerpt } from "../domain/wording.ts";
 import { caughtUp, endWaiting, isRunning, runNow } from "./occurrences.ts";
 import { roleOfUser } from "./people.ts";
 import type { Lane, Occurrence } from "./ports.ts";
 import { addButton, type Addressee, consult, driverNameOf, reply, type Work } from "./work.ts";
 
-const timesShownMax = 5;
 const historyShownMax = 15;
 /** Of those that have fired for the last time, the newest. */
 const overShownMax = 3;
@@ -125,7 +124,7 @@ async function actOn(work: Work, to: Asking, schedule: Schedule, how: ScheduleWa
       return resume(work, to, schedule);
     case "delete": {
       const last = await caughtUp(work, schedule);
-      await work.tx.changeSchedule(schedule.id, { ...last, state: "deleted", nextAtMs: null });
+      await work.tx.changeSchedule({ ...last, state: "deleted", nextAtMs: null });
       const cancelled = await endWaiting(work, schedule);
       work.after.push({ kind: "rescheduled" });
       return reply(work, to, { kind: "schedule-deleted", name, cancelled, isRunning: await isRunning(work, schedule) });
@@ -139,7 +138,7 @@ async function pause(work: Work, to: Asking, schedule: Schedule): Promise<Notice
   await endWaiting(work, schedule);
   if (schedule.state !== "active") return show(work, to, schedule, "shown");
   const paused: Schedule = { ...schedule, state: "paused", nextAtMs: null };
-  await work.tx.changeSchedule(schedule.id, paused);
+  await work.tx.changeSchedule(paused);
   work.after.push({ kind: "rescheduled" });
   return show(work, to, paused, "paused");
 }
@@ -151,10 +150,8 @@ async function resume(work: Work, to: Asking, schedule: Schedule): Promise<Notic
   const nextAtMs = work.settings.timetable.next(timing, zone, await presentFor(work, schedule));
   if (nextAtMs === null)
     return sayWrong(work, to, zone, `${schedule.name} has no time that is still to come; give it one with /cron edit.`);
-  const resumed: Schedule = { ...schedule, state: "active", nextAtMs, failures: 0 };
-  await work.tx.changeSchedule(schedule.id, resumed);
-  await work.tx.setFailures(schedule.id, 0);
-  await work.tx.setScheduleUser(schedule.id, to.user);
+  const resumed: Schedule = { ...schedule, user: to.user, state: "active", nextAtMs, failures: 0 };
+  await work.tx.changeSchedule(resumed);
   work.after.push({ kind: "rescheduled" });
   return show(work, to, resumed, "resumed");
 }
@@ -193,13 +190,13 @@ async function addSchedule(
     permissions: options.permissions ?? careful(lane.permissions ?? work.settings.permissions),
     runMsMax: options.runMsMax ?? null,
   };
-  // One that is over gives its name away.
-  for (const over of all)
-    if (over.state === "over" && over.name === name)
-      await work.tx.changeSchedule(over.id, { ...over, state: "deleted", nextAtMs: null });
   const where = conversationFor(home, name, plan, options.session ?? "own");
   if (where === home && (choosesAgent(options) || plan.memory === "fresh"))
     return sayWrong(work, to, zone, ownSessionOnly);
+  // One that is over gives its name away.
+  for (const over of all)
+    if (over.state === "over" && over.name === name)
+      await work.tx.changeSchedule({ ...over, state: "deleted", nextAtMs: null });
   if (where !== home) await openSide(work, lane, where, options, workspace);
   const schedule = {
     home,
@@ -250,7 +247,8 @@ async function editSchedule(
     runMsMax: options.runMsMax === undefined ? plan.runMsMax : options.runMsMax,
   };
   const { home, name } = schedule;
-  const where = options.session === undefined ? schedule.lane : conversationFor(home, name, now, options.session);
+  const session = options.session ?? (workNow.kind === plan.work.kind ? null : "own");
+  const where = session === null ? schedule.lane : conversationFor(home, name, now, session);
   if (where === home && (choosesAgent(options) || now.memory === "fresh"))
     return sayWrong(work, to, zone, ownSessionOnly);
   if (where !== home && (where !== schedule.lane || choosesAgent(options)))
@@ -263,7 +261,7 @@ async function editSchedule(
     ...(isOn ? { state: "active", nextAtMs: timing.nextAtMs } : {}),
   };
   if (where !== schedule.lane) await endWaiting(work, schedule);
-  await work.tx.changeSchedule(schedule.id, edited);
+  await work.tx.changeSchedule(edited);
   work.after.push({ kind: "rescheduled" });
   return show(work, to, edited, "edited");
 }
@@ -390,7 +388,7 @@ async function show(
     times:
       schedule.nextAtMs === null || schedule.plan.timing.kind === "once"
         ? []
-        : timesFrom(work, schedule.plan.timing, zone, schedule.nextAtMs),
+        : timesSaid(work, schedule.plan.timing, zone, schedule.nextAtMs),
     details: lane === null ? [] : detailsOf(work, schedule, lane),
   };
   const ways: readonly (readonly ScheduleWay[])[] = [
@@ -423,14 +421,8 @@ function lineOf(work: Work, { name, plan, state, nextAtMs }: Schedule): Schedule
   };
 }
 
-function timesFrom(work: Work, timing: Timing, zone: string, first: number): readonly string[] {
-  const { timetable } = work.settings;
-  const times: string[] = [];
-  for (let at: number | null = first; at !== null && times.length < timesShownMax;) {
-    times.push(timetable.say(at, zone));
-    at = timetable.next(timing, zone, at);
-  }
-  return times;
+function timesSaid({ settings }: Work, timing: Timing, zone: string, first: number): readonly string[] {
+  return nextTimes(settings.timetable, timing, zone, first).map(({ said }) => said);
 }
 
 function detailsOf(work: Work, { home, lane: where, plan }: Schedule, lane: Lane): readonly string[] {
@@ -495,7 +487,7 @@ async function sayWrong(work: Work, to: Asking, zone: string, what: string): Pro
   const { timetable } = work.settings;
   const timing: Timing = { kind: "cron", expression: rightExpression };
   const first = timetable.next(timing, zone, work.atMs);
-  const times = first === null ? [] : timesFrom(work, timing, zone, first);
+  const times = first === null ? [] : timesSaid(work, timing, zone, first);
   const like = `"${rightExpression}" Summarize what changed since yesterday`;
   return reply(work, to, { kind: "schedule-wrong", what, like, times });
 }

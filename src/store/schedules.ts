@@ -18,21 +18,17 @@ export function scheduleVerbs(sql: Sql): ScheduleVerbs {
     scheduleNamed: async (home, name) => readOne(sql, "home = ? AND name = ? AND state <> 'deleted'", home, name),
     schedules: async (home) => readSchedules(sql, home),
     schedulesOfLane: async (lane) => readMany(sql, "lane = ? AND state <> 'deleted' ORDER BY id", lane),
-    changeSchedule: async (id, { lane, plan, state, nextAtMs }) => {
+    changeSchedule: async ({ id, lane, user, plan, state, nextAtMs, failures }) => {
       sql.run(
-        "UPDATE schedule SET lane = ?, plan = ?, state = ?, next_at_ms = ? WHERE id = ?",
+        "UPDATE schedule SET lane = ?, user = ?, plan = ?, state = ?, next_at_ms = ?, failures = ? WHERE id = ?",
         lane,
+        user,
         JSON.stringify(plan),
         state,
         nextAtMs,
+        failures,
         id,
       );
-    },
-    setFailures: async (id, failures) => {
-      sql.run("UPDATE schedule SET failures = ? WHERE id = ?", failures, id);
-    },
-    setScheduleUser: async (id, user) => {
-      sql.run("UPDATE schedule SET user = ? WHERE id = ?", user, id);
     },
     advanceSchedule: async (id, fromMs, toMs) => advanceSchedule(sql, id, fromMs, toMs),
     dueSchedules: async (atMs, limit) =>

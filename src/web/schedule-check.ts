@@ -1,8 +1,7 @@
 /** What a time means that somebody is typing: the next times, or what is wrong with it. Pure; nothing is stored or changed. */
 import { readScheduleCommand } from "../domain/schedule-words.ts";
 import type { Timetable } from "../engine/ports.ts";
-import { nextTimes } from "./schedule-view.ts";
-import { timingWords } from "../domain/timing-words.ts";
+import { nextTimes, timingWords } from "../domain/timing-words.ts";
 import type { ScheduleCheck } from "./wire.ts";
 
 export function checkWhen(typed: string, zone: string, timetable: Timetable, nowMs: number): ScheduleCheck {

@@ -6,11 +6,8 @@ import type { Schedule, Skipped } from "../domain/schedule.ts";
 import { skipReason } from "../domain/notices/schedules.ts";
 import type { Occurrence, Timetable } from "../engine/ports.ts";
 import { type Floor, nameOf } from "./lane-view.ts";
-import { intervalTyped, timingTyped, timingWords } from "../domain/timing-words.ts";
+import { intervalTyped, nextTimes, timingTyped, timingWords } from "../domain/timing-words.ts";
 import type { OccurrenceView, ScheduleHome, ScheduleOutcome, ScheduleView } from "./wire.ts";
-
-/** Times that are told ahead. */
-const timesShownMax = 5;
 
 export function scheduleView(
   schedule: Schedule,
@@ -61,21 +58,6 @@ function sessionOf({ home, lane, name }: Schedule): ScheduleView["session"] {
 
 function timesFrom({ plan }: Schedule, first: number, timetable: Timetable): ScheduleView["times"] {
   return nextTimes(timetable, plan.timing, plan.zone, first);
-}
-
-/** `first` and those after it. */
-export function nextTimes(
-  timetable: Pick<Timetable, "next" | "say">,
-  timing: Schedule["plan"]["timing"],
-  zone: string,
-  first: number,
-): ScheduleView["times"] {
-  const times: { atMs: number; said: string }[] = [];
-  for (let at: number | null = first; at !== null && times.length < timesShownMax;) {
-    times.push({ atMs: at, said: timetable.say(at, zone) });
-    at = timetable.next(timing, zone, at);
-  }
-  return times;
 }
 
 // ---------------------------------------------------------------- what became of its times

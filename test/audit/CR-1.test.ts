@@ -53,7 +53,7 @@ test("one that is gone from the database by whatever way is not claimed, and wha
   const house = await threeDue();
   const [, two] = await house.store.history.schedules();
   if (two === undefined) throw new Error("no second schedule");
-  await house.store.transact((tx) => tx.changeSchedule(two.id, { ...two, state: "deleted", nextAtMs: null }));
+  await house.store.transact((tx) => tx.changeSchedule({ ...two, state: "deleted", nextAtMs: null }));
   turnOf(house, 0).finish("free");
   await house.settled();
   turnOf(house, 1).finish("done");
