@@ -44,6 +44,8 @@ const messagesInSight = 12;
 /** Outcomes of one prompt, and words after which none is under way. */
 const endsOne = /^(\(possibly repeated\) )?(This is the demo agent|This run was interrupted|The run failed)/;
 const endsAll = /^(\(possibly repeated\) )?(Stopped|Nothing to stop|Everything is stopped)/;
+/** Nobody lets the stranger in: what they write must never be stored. */
+const letsIn = /^(Approve as operator|As viewer)/;
 
 type Act = Deed["kind"] | "edit";
 
@@ -170,7 +172,7 @@ export function createCrashCrowd({ emulator, members, stranger, random }: CrashC
   function press(member: Member): void {
     const inSight = member.person.chat().fromBot.slice(-messagesInSight);
     const buttons = inSight.flatMap(({ id, buttons: rows }) =>
-      rows.flat().flatMap(({ label, data }) => (data === undefined ? [] : [{ id, label, data }])),
+      rows.flat().flatMap(({ label, data }) => (data === undefined || letsIn.test(label) ? [] : [{ id, label, data }])),
     );
     if (buttons.length === 0) return;
     const { id, label, data } = random.pick(buttons);
