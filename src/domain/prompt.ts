@@ -4,7 +4,8 @@ import type { Attachment, SentFile } from "./attachment.ts";
 /**
  * `text` is in UTF-16 units, at most `promptCharsMax`; empty where only files came. `quote` is what the
  * message answers, `forwardedFrom` who wrote it first. `isJoined`: the words of several messages are in `text`, and cannot be told apart
- * any more. agent-prompt.ts decides what the agent gets of it.
+ * any more. `wordsOf`: they are those of this message of the channel, which joined the one that has the prompt. agent-prompt.ts decides
+ * what the agent gets of it.
  */
 export type Prompt = {
   readonly text: string;
@@ -12,6 +13,7 @@ export type Prompt = {
   readonly forwardedFrom?: string;
   readonly files?: readonly PromptFile[];
   readonly isJoined?: true;
+  readonly wordsOf?: string;
   /** It is a schedule's; `due` is when, in words. */
   readonly schedule?: { readonly name: string; readonly due: string; readonly isSilent: boolean };
 };
@@ -42,7 +44,7 @@ export const promptCharsMax = 100_000;
 /** As many as an album of Telegram has. */
 export const filesMax = 10;
 
-/** What one of them answers or forwards is said of the whole. */
+/** What one of them answers or forwards is said of the whole. `wordsOf` is kept where one alone has words. */
 export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt {
   const texts = prompts.map(({ text }) => text).filter((text) => text !== "");
   const files = prompts.flatMap((prompt) => prompt.files ?? []);
@@ -50,12 +52,16 @@ export function joinPrompts(prompts: readonly Prompt[], between: string): Prompt
   const [forwardedFrom] = prompts.flatMap((prompt) =>
     prompt.forwardedFrom === undefined ? [] : [prompt.forwardedFrom],
   );
+  const worded = prompts.filter(hasWords);
+  const isJoined = worded.length > 1 || prompts.some((prompt) => prompt.isJoined);
+  const wordsOf = isJoined ? undefined : worded[0]?.wordsOf;
   return {
     text: texts.join(between),
     ...(quotes.length === 0 ? {} : { quote: quotes.join("\n") }),
     ...(forwardedFrom === undefined ? {} : { forwardedFrom }),
     ...(files.length === 0 ? {} : { files }),
-    ...(prompts.filter(hasWords).length > 1 || prompts.some(({ isJoined }) => isJoined) ? { isJoined: true } : {}),
+    ...(isJoined ? { isJoined } : {}),
+    ...(wordsOf === undefined ? {} : { wordsOf }),
   };
 }
 

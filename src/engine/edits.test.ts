@@ -140,7 +140,7 @@ test("a piece of a text that still gathers is changed in its place; once the pie
   await house.clock.advance(quietMs);
   expect(await lastNotice(house)).toMatchObject({ kind: "queued" });
   await edit(house, "5", "uno");
-  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "running" });
+  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
   await edit(house, "6", "due");
   expect(await house.items("a")).toEqual(["running", "queued", "merged", "done", "done", "held", "held"]);
   await runOut(house);
@@ -167,6 +167,69 @@ test("an album's caption is changed, whichever of its pictures came first", asyn
   await edit(house, "5", "newest");
   await runOut(house);
   expect(asked(house)[1]).toMatch(/^newest\n\nFiles/);
+});
+
+test("words that are added to a picture do not replace those of another one", async () => {
+  const files = createManualFiles();
+  await using house = await createHouse({ incoming: files });
+  await house.send("a", "busy");
+  for (const [message, text] of [
+    ["6", ""],
+    ["5", "the words"],
+  ] as const) {
+    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
+    await house.give("a", promptWithFiles([message], { text }), { message, part });
+  }
+  await house.clock.advance(quietMs);
+  for (const source of ["6", "5"]) {
+    files.fetch(source).arrive();
+    await house.settled();
+  }
+  await edit(house, "6", "more");
+  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
+  await runOut(house);
+  expect(asked(house)[1]).toMatch(/^the words\n\nFiles/);
+});
+
+test("of two that were joined on hold each is changed where its words are the only ones, and neither drops the other's", async () => {
+  const files = createManualFiles();
+  await using house = await createHouse({ incoming: files });
+  await house.send("a", "busy");
+  await house.give("a", promptWithFiles(["f"]), { message: "5" });
+  await house.send("a", "old", { message: "6" });
+  files.fetch("f").arrive();
+  await house.send("a", "stop");
+  await house.command("a", { name: "queue" });
+  await house.press("a", "held", { how: "run-as-one" });
+  await edit(house, "5", "beside");
+  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
+  await edit(house, "6", "new");
+  expect(await lastNotice(house)).toEqual({ kind: "edited", text: "new" });
+  house.driver.turns[0]?.obey("ask");
+  await house.settled();
+  expect(asked(house)[1]).toMatch(/^new\n\nFile/);
+});
+
+test("words that were written into nothing are changed again by the message that has them", async () => {
+  const files = createManualFiles();
+  await using house = await createHouse({ incoming: files });
+  await house.send("a", "busy");
+  for (const message of ["5", "6"]) {
+    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
+    await house.give("a", promptWithFiles([message]), { message, part });
+  }
+  await house.clock.advance(quietMs);
+  for (const source of ["5", "6"]) {
+    files.fetch(source).arrive();
+    await house.settled();
+  }
+  await edit(house, "6", "words");
+  await edit(house, "6", "better words");
+  expect(await lastNotice(house)).toEqual({ kind: "edited", text: "better words" });
+  await edit(house, "5", "others");
+  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
+  await runOut(house);
+  expect(asked(house)[1]).toMatch(/^better words\n\nFiles/);
 });
 
 test("a part of what was cancelled is not said to be changed", async () => {

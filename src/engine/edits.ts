@@ -3,6 +3,7 @@
  * already has is offered as a correction, and runs only when the person says so.
  */
 import type { InboxItem, ItemId, Request } from "../domain/inbox-item.ts";
+import type { Prompt } from "../domain/prompt.ts";
 import { excerpt } from "../domain/wording.ts";
 import { readText } from "../domain/typed-text.ts";
 import type { Receipt, StoredItem } from "./ports.ts";
@@ -11,43 +12,70 @@ import { addButton, fresh, reply, seenBefore, type Work } from "./work.ts";
 
 /** The channel says that an earlier message reads differently now. */
 export async function admitEdit(work: Work, item: InboxItem, request: Request & { kind: "edit" }): Promise<Receipt> {
-  const before = await work.tx.itemOfMessage(item.conversation, request.message);
-  const of = before?.partOf ?? null;
-  const whole = of === null ? before : await work.tx.item(of);
+  const { message } = request;
+  const before = await work.tx.itemOfMessage(item.conversation, message);
+  const whole = before === null ? null : await wholeOf(work, before);
   // Of a command, of something long gone, or of what was never for us: nobody expects anything of it.
   if (before === null || whole === null) return seenBefore(item);
-  const text = wordsOf(request.text);
-  if (isPart(before) && isWaiting(whole)) return rewritten(work, item, before, text);
-  const isBesideOthers = before !== whole && wordsIn(before) === "" && wordsIn(whole) !== "";
-  return isWaiting(whole) && isBesideOthers ? offered(work, item, text) : amend(work, item, whole, text);
+  const amendment = { text: typedWords(request.text), message };
+  return amend(work, item, isPart(before) && isWaiting(whole) ? before : whole, amendment);
 }
 
 /** A message that answers what was heard says what was meant. */
 export async function admitCorrection(work: Work, item: InboxItem, id: ItemId, text: string): Promise<Receipt | null> {
   const heard = await work.tx.item(id);
-  return heard === null || !(isWaiting(heard) || heard.state === "running") ? null : amend(work, item, heard, text);
+  return heard === null || !(isWaiting(heard) || heard.state === "running")
+    ? null
+    : amend(work, item, heard, { text, message: null });
 }
 
-async function amend(work: Work, item: InboxItem, target: StoredItem, text: string): Promise<Receipt> {
-  // Among words that were joined those of one message cannot be told any more: what they read now is offered beside the whole.
-  const isMixed = target.request.kind === "prompt" && target.request.prompt.isJoined === true;
-  if (isWaiting(target) && !isMixed) return rewritten(work, item, target, text);
-  if (isWaiting(target) || target.state === "running") return offered(work, item, text);
+/** What was joined on hold may have been a whole itself. */
+async function wholeOf(work: Work, item: StoredItem): Promise<StoredItem | null> {
+  if (item.partOf === null) return item;
+  const whole = await work.tx.item(item.partOf);
+  return whole === null ? null : wholeOf(work, whole);
+}
+
+/** What a message reads now; null: what was heard is corrected, whichever message it came in. */
+type Amendment = { readonly text: string; readonly message: string | null };
+
+async function amend(work: Work, item: InboxItem, target: StoredItem, amendment: Amendment): Promise<Receipt> {
+  if (isWaiting(target) || isPart(target)) {
+    const { id, request } = target;
+    if (request.kind !== "prompt") return recorded(work, item);
+    const prompt = amended(target, request.prompt, amendment);
+    if (prompt === null) return offered(work, item, amendment.text, "waiting");
+    return rewritten(work, item, id, { ...request, prompt });
+  }
+  if (target.state === "running") return offered(work, item, amendment.text, "running");
   if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
   await reply(work, item, { kind: "edit-late", state: "over" });
   return fresh(item, null);
 }
 
-async function rewritten(work: Work, item: InboxItem, target: StoredItem, text: string): Promise<Receipt> {
-  if (target.request.kind !== "prompt") return recorded(work, item);
+/** Null where words of other messages would be lost, or cannot be told from its own: what it reads now is offered beside them. */
+function amended({ message: own }: StoredItem, prompt: Prompt, { text, message }: Amendment): Prompt | null {
+  if (prompt.isJoined === true) return null;
+  if (message === null) return { ...prompt, text };
+  const { wordsOf = own, ...rest } = prompt;
+  if (prompt.text !== "" && wordsOf !== message) return null;
+  return { ...rest, text, ...(message === own ? {} : { wordsOf: message }) };
+}
+
+async function rewritten(
+  work: Work,
+  item: InboxItem,
+  target: ItemId,
+  request: Request & { kind: "prompt" },
+): Promise<Receipt> {
   if ((await work.tx.addItem(item, "done", work.atMs)) === null) return seenBefore(item);
-  await work.tx.rewriteItem(target.id, { ...target.request, prompt: { ...target.request.prompt, text } });
-  await reply(work, item, { kind: "edited", text: excerpt(text) });
+  await work.tx.rewriteItem(target, request);
+  await reply(work, item, { kind: "edited", text: excerpt(request.prompt.text) });
   return fresh(item, null);
 }
 
 /** On hold by itself, with the ways to use it. */
-async function offered(work: Work, item: InboxItem, text: string): Promise<Receipt> {
+async function offered(work: Work, item: InboxItem, text: string, state: "waiting" | "running"): Promise<Receipt> {
   const { queued, held } = await work.tx.waiting(item.conversation);
   if (queued + held >= laneCapacity) return refused(work, item);
   const request: Request = { kind: "prompt", placement: "queue", prompt: { text } };
@@ -60,7 +88,7 @@ async function offered(work: Work, item: InboxItem, text: string): Promise<Recei
     for (const how of row) line.push(await addButton(work, item.conversation, { kind: "held-item", item: id, how }));
     buttons.push(line);
   }
-  await reply(work, item, { kind: "edit-late", state: "running" }, buttons);
+  await reply(work, item, { kind: "edit-late", state }, buttons);
   return fresh(item, null);
 }
 
@@ -84,12 +112,8 @@ function isPart({ partOf, isReady }: StoredItem): boolean {
   return partOf !== null && !isReady;
 }
 
-function wordsIn({ request }: StoredItem): string {
-  return request.kind === "prompt" ? request.prompt.text : "";
-}
-
 /** As a message reads that is typed: the mark of an interrupt is none of its words. */
-function wordsOf(text: string): string {
+function typedWords(text: string): string {
   const request = readText(text);
   return request.kind === "prompt" ? request.prompt.text : text;
 }

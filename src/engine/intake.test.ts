@@ -373,7 +373,7 @@ describe("a message whose files are on their way", () => {
     await arriveAll(house, files, "dig a hole");
     await house.give("a", { kind: "edit", message: "v", text: "dig a ditch" });
     expect((await promptOf(house, 1)).text).toBe("dig a hole\n\ndig a hole");
-    expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "running" });
+    expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
   });
 
   test("joined as one with an album whose pictures were not in its prompt yet, has them too", async () => {

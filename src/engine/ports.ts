@@ -473,6 +473,8 @@ export interface Tx extends ScheduleVerbs {
   partsOf(item: ItemId): Promise<readonly StoredItem[]>;
   /** Replaces the prompt of a queued or held item by one that has all its parts in it. */
   takeParts(item: ItemId, request: Request): Promise<void>;
+  /** What was a message of its own is in the prompt of `whole` from here on. */
+  joinItem(id: ItemId, whole: ItemId): Promise<void>;
   /** Says whether a queued or held item may be claimed. */
   setReady(id: ItemId, isReady: boolean): Promise<void>;
   /** The queued items of all conversations that are not ready. */

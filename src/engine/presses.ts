@@ -196,7 +196,7 @@ async function pressRunAgain(work: Work, item: InboxItem, id: ItemId): Promise<s
   if (before.request.kind === "occurrence") return pressOccurrenceAgain(work, item, before.request.schedule);
   if (before.request.kind !== "prompt") return "That message is gone.";
   const steered = before.run === null ? [] : await work.tx.itemsOfRun(before.run, "merged");
-  const prompt = joined([before, ...steered]);
+  const prompt = joined(before, steered);
   const lane = await work.tx.lane(item.conversation);
   if (lane === null) return "That conversation is gone.";
   const request = { kind: "prompt" as const, prompt, placement: "queue" as const };

@@ -43,7 +43,10 @@ export async function requeue(work: Work, held: readonly StoredItem[], how: "run
   if (first === undefined) return;
   await work.tx.moveItem(first.id, "held", "queued");
   if (how === "run-as-one" && rest.length > 0) await joinAll(work, first, rest);
-  for (const other of rest) await work.tx.moveItem(other.id, "held", how === "run-as-one" ? "merged" : "queued");
+  for (const other of rest) {
+    await work.tx.moveItem(other.id, "held", how === "run-as-one" ? "merged" : "queued");
+    if (how === "run-as-one") await work.tx.joinItem(other.id, first.id);
+  }
   for (const { id } of how === "run-each" ? held : [first]) {
     const item = await work.tx.item(id);
     if (item?.isReady === false) work.after.push({ kind: "complete", item: id });
@@ -58,10 +61,10 @@ function isMessage({ request }: StoredItem): boolean {
 async function joinAll(work: Work, first: StoredItem, rest: readonly StoredItem[]): Promise<void> {
   const prompts: Prompt[] = [];
   for (const item of [first, ...rest]) {
-    prompts.push(withParts(item, await work.tx.partsOf(item.id)));
+    prompts.push(signed(item, withParts(item, await work.tx.partsOf(item.id))));
     await work.tx.takeParts(item.id, item.request);
   }
-  const prompt = joinPrompts(prompts, paragraph);
+  const prompt = inPromptOf(first, joinPrompts(prompts, paragraph));
   await work.tx.rewriteItem(first.id, { kind: "prompt", placement: "queue", prompt });
   await work.tx.setReady(first.id, !(prompt.files ?? []).some(({ state }) => state === "sent"));
 }
@@ -86,8 +89,8 @@ export async function queuedItem(
 const paragraph = "\n\n";
 
 /** Several messages as one prompt, in their order. */
-export function joined(items: readonly StoredItem[]): Prompt {
-  return joinPrompts(items.flatMap(promptOf), paragraph);
+export function joined(first: StoredItem, rest: readonly StoredItem[]): Prompt {
+  return inPromptOf(first, joinPrompts([first, ...rest].flatMap(signedPromptOf), paragraph));
 }
 
 /**
@@ -103,7 +106,8 @@ export function withParts(item: StoredItem, parts: readonly StoredItem[]): Promp
     (piece, at) => piece.message === null || all.findIndex(({ message }) => message === piece.message) === at,
   );
   const pieces = once.toSorted((a, b) => Number(a.message) - Number(b.message));
-  const prompt = joinPrompts(pieces.flatMap(promptOf), item.gathers?.startsWith("split:") === true ? "\n" : paragraph);
+  const between = item.gathers?.startsWith("split:") === true ? "\n" : paragraph;
+  const prompt = inPromptOf(item, joinPrompts(pieces.flatMap(signedPromptOf), between));
   return taken.length === 0 ? prompt : withFilesInOrder(prompt);
 }
 
@@ -113,6 +117,20 @@ function withFilesInOrder(prompt: Prompt): Prompt {
   const sentIn = (file: PromptFile): number => Number(file.state === "sent" ? file.file.message : file.message);
   if (!files.every((file) => Number.isFinite(sentIn(file)))) return prompt; // not every channel numbers its messages
   return { ...prompt, files: files.toSorted((a, b) => sentIn(a) - sentIn(b)) };
+}
+
+function signedPromptOf(item: StoredItem): readonly Prompt[] {
+  return promptOf(item).map((prompt) => signed(item, prompt));
+}
+
+/** Before it is joined with others: whose its words are. */
+function signed({ message }: StoredItem, prompt: Prompt): Prompt {
+  return message === null || prompt.wordsOf !== undefined ? prompt : { ...prompt, wordsOf: message };
+}
+
+/** Its own words are nobody else's. */
+function inPromptOf({ message }: StoredItem, { wordsOf, ...prompt }: Prompt): Prompt {
+  return wordsOf === undefined || wordsOf === message ? prompt : { ...prompt, wordsOf };
 }
 
 function filesOf(item: StoredItem): readonly PromptFile[] {

@@ -24,6 +24,7 @@ type InboxVerbs = Pick<
   | "gathering"
   | "partsOf"
   | "takeParts"
+  | "joinItem"
   | "setReady"
   | "unready"
   | "itemOfMessage"
@@ -47,6 +48,9 @@ export function inboxVerbs(sql: Sql): InboxVerbs {
     takeParts: async (item, request) => {
       rewriteItem(sql, item, request);
       sql.run("UPDATE inbox SET is_ready = 1 WHERE part_of = ? AND part_of IS NOT NULL AND is_ready = 0", item);
+    },
+    joinItem: async (id, whole) => {
+      sql.run("UPDATE inbox SET part_of = ?, is_ready = 1 WHERE id = ?", whole, id);
     },
     setReady: async (id, isReady) => setReady(sql, id, isReady),
     unready: async () => readUnready(sql),

@@ -91,8 +91,8 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "engine/presses.ts",
-        find: "const prompt = joined([before, ...steered]);",
-        replace: "const prompt = steered.length < 0 ? joined([before]) : (globalThis as never)['lastPrompt'];",
+        find: "const prompt = joined(before, steered);",
+        replace: "const prompt = steered.length < 0 ? joined(before, []) : (globalThis as never)['lastPrompt'];",
       },
     ],
   },

@@ -253,7 +253,7 @@ export function createChat(deps: ChatDeps): Chat {
     const of = row?.partOf ?? null;
     const whole = of === null ? row : mirror.items.get(of);
     if (whole === undefined || (whole.state !== "queued" && whole.state !== "held")) return false;
-    return whole.request.kind === "prompt" && whole.request.prompt.isJoined === true;
+    return mirror.partsOf(whole.id).length > 0;
   }
 
   function drawSetting(): Request {

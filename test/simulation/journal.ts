@@ -51,6 +51,7 @@ export type Change =
       readonly rank: number;
       readonly position: number;
       readonly isReady: boolean;
+      readonly partOf: ItemId | null;
       readonly request: Request | null;
     }
   | { readonly what: "item-deleted"; readonly id: ItemId }
@@ -202,7 +203,7 @@ const triggers: readonly (readonly [name: string, event: string, values: string]
   [
     "item_changed",
     "UPDATE ON inbox",
-    `'item-changed', NEW.id, OLD.state, NEW.state, NEW.run, NEW.rank, NEW.position, NEW.is_ready,
+    `'item-changed', NEW.id, OLD.state, NEW.state, NEW.run, NEW.rank, NEW.position, json_array(NEW.is_ready, NEW.part_of),
      iif(OLD.request = NEW.request, NULL, NEW.request)`,
   ],
   ["item_deleted", "DELETE ON inbox", "'item-deleted', OLD.id, NULL, NULL, NULL, NULL, NULL, NULL, NULL"],
@@ -329,7 +330,8 @@ function toChange(row: Row): Change {
         partOf,
       };
     }
-    case "item-changed":
+    case "item-changed": {
+      const [isReady, partOf] = JSON.parse(f) as [0 | 1, ItemId | null];
       return {
         what,
         id,
@@ -338,9 +340,11 @@ function toChange(row: Row): Change {
         run: c,
         rank: d,
         position: e,
-        isReady: f === 1,
+        isReady: isReady === 1,
+        partOf,
         request: g === null ? null : (JSON.parse(g) as Request),
       };
+    }
     case "item-deleted":
       return { what, id };
     case "run-added": {

@@ -16,7 +16,7 @@ export type ItemRow = {
   readonly conversation: ConversationId;
   readonly priority: Priority;
   readonly acceptedAtMs: number;
-  readonly partOf: ItemId | null;
+  partOf: ItemId | null;
   request: Request;
   isReady: boolean;
   state: ItemState;
@@ -153,6 +153,7 @@ export function createMirror(): Mirror {
   const choices = new Map<ConversationId, ChoiceRow>();
   const settings = new Map<ConversationId, ConversationSettings>();
   const parts = new Map<ItemId, ItemRow[]>();
+  const joined = (whole: ItemId, item: ItemRow): void => void parts.set(whole, [...(parts.get(whole) ?? []), item]);
   const decisions = new Map<number, number>();
   const schedules = new Map<number, ScheduleRow>();
   const people = new Map<string, string>();
@@ -178,7 +179,7 @@ export function createMirror(): Mirror {
         items.set(item.id, item);
         itemByKey.set(item.key, item);
         if (item.state === "queued") queued.add(item);
-        if (item.partOf !== null) parts.set(item.partOf, [...(parts.get(item.partOf) ?? []), item]);
+        if (item.partOf !== null) joined(item.partOf, item);
         break;
       }
       case "item-changed": {
@@ -188,6 +189,8 @@ export function createMirror(): Mirror {
         item.rank = change.rank;
         item.position = change.position;
         item.isReady = change.isReady;
+        if (change.partOf !== null && item.partOf === null) joined(change.partOf, item);
+        item.partOf = change.partOf;
         item.request = change.request ?? item.request;
         if (item.state === "queued") queued.add(item);
         else queued.delete(item);

@@ -754,8 +754,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/edits.ts",
-        find: "if (isWaiting(target) && !isMixed) return",
-        replace: "if ((isWaiting(target) || target.state === 'running') && !isMixed) return",
+        find: "if (isWaiting(target) || isPart(target)) {",
+        replace: "if (isWaiting(target) || isPart(target) || target.state === 'running') {",
       },
       {
         file: "store/inbox.ts",
@@ -770,8 +770,19 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: "engine/edits.ts",
-        find: "if (isWaiting(target) && !isMixed) return",
-        replace: "if (isWaiting(target)) return",
+        find: "if (prompt.isJoined === true) return null;",
+        replace: "if (prompt.isJoined === true) return { ...prompt, text };",
+      },
+    ],
+  },
+  {
+    name: "a change to a message without words replaces those of another one",
+    breaks: ["whole"],
+    edits: [
+      {
+        file: "engine/edits.ts",
+        find: 'if (prompt.text !== "" && wordsOf !== message) return null;',
+        replace: "",
       },
     ],
   },

@@ -116,7 +116,7 @@ function begun(id: string, of: number): readonly Change[] {
     session: "s",
     driver: "alpha",
   };
-  const rest = { rank: 1, position: of, isReady: true, request: null };
+  const rest = { rank: 1, position: of, isReady: true, partOf: null, request: null };
   return [
     { what: "run-added", ...run },
     { what: "item-changed", id: of as ItemId, from: "queued", to: "running", run: id, ...rest },

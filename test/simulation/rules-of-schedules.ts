@@ -84,8 +84,9 @@ export function rulesOfSchedules({ mirror, world, violated }: RuleContext, meet:
       if (wasActive) checkPolicy(before, now, wasGone ? null : (standing ?? noStanding), owed, timers, atMs);
     } else if (wasActive && isMoved && owed.length > 0)
       violated("I11", `schedule ${now.id} drops ${owed.length} times from ${clock(owed[0]!)} on, which were due`);
-    // The same times, given anew: from the present on, wherever the clock stands by now.
-    const isGivenAnew = orders.some(({ request }) => isEditOf(request, now.name)) && now.nextAtMs !== before?.nextAtMs;
+    // The same times, given anew, or a pause that was taken back in the same breath: from the present on, wherever the clock stands by now.
+    const isAsked = orders.some((order) => isEditOf(order.request, now.name) || asksTo(order, "resume"));
+    const isGivenAnew = isAsked && now.nextAtMs !== before?.nextAtMs;
     const isBegun = now.state === "active" && (!wasActive || isTimed || isGivenAnew);
     if (timers.length > 0 || isBegun) {
       for (const { dueAtMs, skipped } of timers) known.reachedMs = Math.max(known.reachedMs, skipped?.toMs ?? dueAtMs);

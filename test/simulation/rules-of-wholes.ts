@@ -20,6 +20,9 @@ export type WholesDeps = {
   readonly meet: Meet;
 };
 
+/** By an edit of a message, or (null) by an answer to what was heard. */
+type Rewording = { readonly message: string | null };
+
 export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incoming, meet }: WholesDeps): Rule {
   /** Files that came in the message itself. */
   const ownFiles = new Map<ItemId, readonly string[]>();
@@ -32,9 +35,12 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   const given = new Set<string>();
   /** Of the decision that is being read. */
   let joinedOnHold: { readonly item: ItemRow; readonly tags: readonly string[] }[] = [];
-  let isRewording = false;
+  let rewording: Rewording | null = null;
+  /** By its tag: the message that somebody wrote it in. */
+  const writtenIn = new Map<string, string>();
 
   function added(change: Change & { what: "item-added" }): void {
+    write(change);
     if (change.request.kind === "prompt") ownFiles.set(change.id, sourcesOf(change.request.prompt, "all"));
     if (change.state === "held") beenHeld.add(change.id);
     const isReplacing = change.state === "queued" && mirror.liveIn(change.conversation) !== null;
@@ -49,6 +55,13 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
       violated("whole", `item ${change.id} joins item ${whole.id}, which is ${whole.state}`);
   }
 
+  function write({ key, request }: Change & { what: "item-added" }): void {
+    const [, number] = /^tg:update:(\d+)$/.exec(key) ?? [];
+    if (request.kind === "edit") for (const tag of tagsOf(request.text)) writtenIn.set(tag, request.message);
+    if (request.kind === "prompt" && number !== undefined)
+      for (const tag of tagsOf(request.prompt.text)) writtenIn.set(tag, number);
+  }
+
   function policyOf({ conversation }: Pick<ItemRow, "conversation">): string {
     return mirror.settings.get(conversation)?.policy ?? "queue";
   }
@@ -56,11 +69,12 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   function changed(change: Change & { what: "item-changed" }): void {
     const item = mirror.items.get(change.id)!;
     if (change.to === "held") beenHeld.add(item.id);
+    if (change.partOf !== null && item.partOf === null) grown.add(change.partOf); // on hold, in the order of the line
     const isPart = change.to === "merged" && change.from === "merged" && !item.isReady;
     const isWaiting = change.from === "queued" || change.from === "held";
     if (change.request !== null) {
       if (!isPart && !isWaiting) violated("whole", `item ${item.id} is rewritten although it is ${change.from}`);
-      if (isRewording) checkReworded(item, change.request);
+      if (rewording !== null) checkReworded(item, change.request, rewording);
       checkFilesKept(item, change.request);
     }
     if (change.from === "queued" && change.to === "running" && change.run !== null) {
@@ -84,11 +98,14 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   }
 
   /** What a person changed is one message's: the words of others in the same prompt stay. */
-  function checkReworded(item: ItemRow, request: Request): void {
+  function checkReworded(item: ItemRow, request: Request, { message }: Rewording): void {
     reworded.add(item.partOf ?? item.id);
     if (item.request.kind !== "prompt" || request.kind !== "prompt") return;
     const words = tagsOf(request.prompt.text);
     const lost = tagsOf(item.request.prompt.text).filter((tag) => !words.includes(tag));
+    const others = lost.filter((tag) => message !== null && (writtenIn.get(tag) ?? message) !== message);
+    if (others.length > 0)
+      violated("whole", `item ${item.id} loses ${others.join(" ")}, and what was changed is message ${message}`);
     if (lost.length > 1) violated("whole", `item ${item.id} loses the words ${lost.join(" ")} by one change`);
   }
 
@@ -168,7 +185,8 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
   function isKept(item: ItemRow, tags: readonly string[]): boolean {
     for (const other of mirror.items.values()) {
       if (other === item || other.conversation !== item.conversation || other.state === "merged") continue;
-      const kept = [other, ...mirror.partsOf(other.id)].flatMap((one) => tagsOfItem(one));
+      const parts = mirror.partsOf(other.id).filter(({ isReady }) => !isReady);
+      const kept = [other, ...parts].flatMap((one) => tagsOfItem(one));
       if (tags.every((tag) => kept.includes(tag))) return true;
     }
     return false;
@@ -178,7 +196,7 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
     for (const { item, tags } of joinedOnHold)
       if (!isKept(item, tags)) violated("whole", `item ${item.id} was joined with others, and is in none of them`);
     joinedOnHold = [];
-    isRewording = false;
+    rewording = null;
   }
 
   return {
@@ -186,8 +204,8 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
       if (change.what === "decision") endOfDecision();
       if (change.what === "item-added") {
         // An edit, or an answer to what was heard, comes before what it changes.
-        if (change.state === "done" && (change.request.kind === "edit" || change.request.kind === "prompt"))
-          isRewording = true;
+        if (change.state === "done" && change.request.kind === "edit") rewording = { message: change.request.message };
+        if (change.state === "done" && change.request.kind === "prompt") rewording = { message: null };
         added(change);
       }
       if (change.what === "item-changed") changed(change);

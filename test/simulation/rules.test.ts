@@ -79,7 +79,7 @@ function prompt(id: number, placement: "queue" | "interrupt" = "queue"): Request
   return { kind: "prompt", placement, prompt: { text: `do p${id}` } };
 }
 function moved(id: number, from: ItemState, to: ItemState, run: string | null = null): Change {
-  const rest = { rank: 0, position: id, isReady: true, request: null };
+  const rest = { rank: 0, position: id, isReady: true, partOf: null, request: null };
   return { what: "item-changed", id: id as ItemId, from, to, run, ...rest };
 }
 const session = { session: "s", driver: "alpha" };

@@ -13,7 +13,8 @@ export type QueueNotice =
     }
   | { readonly kind: "lane-full"; readonly capacity: number }
   | { readonly kind: "edited"; readonly text: string }
-  | { readonly kind: "edit-late"; readonly state: "running" | "over" }
+  /** `waiting`: joined with others, from whose words its own cannot be told any more. */
+  | { readonly kind: "edit-late"; readonly state: "waiting" | "running" | "over" }
   | {
       readonly kind: "held";
       readonly count: number;
@@ -40,9 +41,12 @@ export function describeQueueNotice(notice: QueueNotice): string {
     case "edited":
       return `Changed: ${notice.text}`;
     case "edit-late":
-      return notice.state === "running"
-        ? "The agent already works on that message. Is the new text a correction for it?"
-        : "That message was already answered, so the change has no effect. Send it as a new message.";
+      return {
+        waiting:
+          "That message waits, joined with others whose words are not to be lost. Is the new text to go beside them?",
+        running: "The agent already works on that message. Is the new text a correction for it?",
+        over: "That message was already answered, so the change has no effect. Send it as a new message.",
+      }[notice.state];
     case "held":
       return held(notice);
     case "released":

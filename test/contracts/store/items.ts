@@ -149,6 +149,16 @@ export function itemsContract(newDatabase: NewDatabase): void {
       expect((await store.transact((tx) => tx.item(whole!)))?.request).toStrictEqual(request);
     });
 
+    it("know the one whose prompt they joined on hold, and are no part that it still waits for", async () => {
+      await openLanes(use.store, alice);
+      const { store } = use;
+      const [whole, other] = await accept(store, alice, "a", "b");
+      await store.transact((tx) => tx.setReady(other!, false));
+      await store.transact((tx) => tx.joinItem(other!, whole!));
+      expect(await store.transact((tx) => tx.item(other!))).toMatchObject({ partOf: whole, isReady: true });
+      expect(await store.transact((tx) => tx.partsOf(whole!))).toEqual([]);
+    });
+
     it("are read back newest last, as many as asked for", async () => {
       await openLanes(use.store, alice, bob);
       await accept(use.store, alice, "a", "b", "c");
