@@ -11,7 +11,8 @@ import { createReadStream } from "node:fs";
 import { Api, GrammyError, HttpError, InputFile } from "grammy/web";
 import type { InlineKeyboardButton, MessageEntity, ReactionType, Update } from "grammy/types";
 
-import { createFetch, type Download } from "./fetch.ts";
+import { createFetch } from "./fetch.ts";
+import { createFileServer, type Download } from "./file-server.ts";
 import type { FormattedText } from "./formatted-text.ts";
 
 export type Address = { readonly chat: number; readonly thread: number | null };
@@ -147,7 +148,8 @@ export const allowedUpdates = [
 
 export function createTelegramClient(deps: { readonly token: string; readonly apiRoot: string }): TelegramClient {
   const apiRoot = deps.apiRoot.replace(/\/+$/, "");
-  const { fetch, download } = createFetch(apiRoot);
+  const fetch = createFetch(apiRoot);
+  const openUrl = createFileServer(apiRoot);
   const api = new Api(deps.token, { apiRoot, timeoutSeconds: requestTimeoutSeconds, fetch }).raw;
   const uploads = new Api(deps.token, { apiRoot, timeoutSeconds: uploadTimeoutSeconds, fetch }).raw;
   const attempt = <T>(call: () => Promise<T>): Promise<Outcome<T>> => attemptCall(call, deps.token);
@@ -240,7 +242,7 @@ export function createTelegramClient(deps: { readonly token: string; readonly ap
         return { kind: "rejected", code: 0, why: "other", description: "the path of the file is none" };
       }
       try {
-        return opened(await download(`${apiRoot}/file/bot${deps.token}/${path}`, signal));
+        return opened(await openUrl(`${apiRoot}/file/bot${deps.token}/${path}`, signal));
       } catch (error) {
         return failed(error);
       }

@@ -10,12 +10,12 @@ const botFileBytesMax = 20 * 1024 * 1024;
 
 export function createTelegramDownloads(client: Pick<TelegramClient, "openFile">): FetchFile {
   return async (source, bytesMax, sink, signal) => {
-    // Ends the connection when the sink has enough.
+    // Ends the connection when the sink has enough, and where no file comes over it.
     const over = new AbortController();
-    const opening = await client.openFile(source, AbortSignal.any([signal, over.signal]));
-    if (opening.kind !== "done") return refusalOf(opening);
     let received = 0;
     try {
+      const opening = await client.openFile(source, AbortSignal.any([signal, over.signal]));
+      if (opening.kind !== "done") return refusalOf(opening);
       for await (const bytes of opening.value.bytes) {
         received += bytes.byteLength;
         if (received > Math.min(bytesMax, botFileBytesMax) || (await sink(bytes)) === "enough") {

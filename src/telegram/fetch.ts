@@ -26,24 +26,12 @@ export type Fetch = (
  */
 const idleConnectionMaxMs = 20_000;
 
-/** `body` throws when the connection breaks before the end. It has to be read, or ended by the signal. */
-export type Download = { readonly status: number; readonly body: AsyncIterable<Uint8Array> };
-
-export type Web = {
-  readonly fetch: Fetch;
-  /** Rejects as `fetch` does. */
-  readonly download: (url: string, signal: AbortSignal) => Promise<Download>;
-};
-
-/** A server that sends nothing for so long will not send the rest. */
-const silenceMsMax = 30_000;
-
 /** Requests share their connections. */
-export function createFetch(apiRoot: string): Web {
+export function createFetch(apiRoot: string): Fetch {
   // Not imported: an import reads every export, and reading http.WebSocket loads the whole of the global fetch (5 MB).
   const { Agent, request } = apiRoot.startsWith("https:") ? https : process.getBuiltinModule("node:http");
   const agent = new Agent({ keepAlive: true, timeout: idleConnectionMaxMs });
-  const fetch: Fetch = async (url, { method, headers, body, signal }) => {
+  return async (url, { method, headers, body, signal }) => {
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const asking = request(url, { agent, method, headers, signal });
     asking.on("error", reject);
@@ -55,19 +43,6 @@ export function createFetch(apiRoot: string): Web {
     const text = await read(response);
     return { json: async () => JSON.parse(text) as unknown };
   };
-  const download: Web["download"] = async (url, signal) => {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asking = request(url, { agent, method: "GET", signal });
-    asking.on("error", reject);
-    asking.on("response", resolve);
-    // Bound: a connection that gives nothing any more is broken off.
-    asking.setTimeout(silenceMsMax, () => asking.destroy(Object.assign(new Error("silence"), { code: "ETIMEDOUT" })));
-    asking.end();
-    const response = await promise;
-    demandNoRedirect(response);
-    return { status: response.statusCode ?? 0, body: response as AsyncIterable<Uint8Array> };
-  };
-  return { fetch, download };
 }
 
 async function read(response: IncomingMessage): Promise<string> {

@@ -521,7 +521,10 @@ function createSimulation(arena: Arena, seed: number, options: SimulateOptions) 
 
   /** Nothing of this seed is left when the next one begins. */
   async function end(): Promise<void> {
-    for (const one of [...ghosts, ...(life === null ? [] : [life])]) one.end();
+    for (const one of [...ghosts, ...(life === null ? [] : [life])]) {
+      one.end();
+      clock.endLife(one.number);
+    }
     await settled();
     await settled();
   }

@@ -6,7 +6,7 @@ import type { Clock } from "../../src/engine/ports.ts";
 import type { Random } from "./random.ts";
 import type { Choice, Scheduler } from "./scheduler.ts";
 
-type Sleeper = { readonly atMs: number; readonly life: number; readonly wake: () => void };
+type Sleeper = { readonly atMs: number; readonly life: number; readonly wake: () => void; readonly forget: () => void };
 
 export interface VirtualClock {
   now(): number;
@@ -48,10 +48,12 @@ export function createVirtualClock(scheduler: Scheduler, random: Random): Virtua
           }
           const wake = (): void => {
             sleepers = sleepers.filter((other) => other !== sleeper);
-            signal.removeEventListener("abort", wake);
+            forget();
             resolve();
           };
-          const sleeper: Sleeper = { atMs: passedMs + Math.max(0, ms), life, wake };
+          // Node holds on to a signal of several as long as somebody listens to it.
+          const forget = (): void => signal.removeEventListener("abort", wake);
+          const sleeper: Sleeper = { atMs: passedMs + Math.max(0, ms), life, wake, forget };
           sleepers.push(sleeper);
           signal.addEventListener("abort", wake, { once: true });
         }),
@@ -66,6 +68,7 @@ export function createVirtualClock(scheduler: Scheduler, random: Random): Virtua
       alarm = wallMs;
     },
     endLife: (life) => {
+      for (const sleeper of sleepers) if (sleeper.life === life) sleeper.forget();
       sleepers = sleepers.filter((sleeper) => sleeper.life !== life);
     },
     passedMs: () => passedMs,
