@@ -283,6 +283,16 @@ describe("background work makes room for people (K6)", () => {
     expect(await became(house)).toEqual(["done"]);
   });
 
+  test.each(["/cron rm job", "/cron pause job"])("and does not come back to the line after %s", async (order) => {
+    await using house = await busyWithSchedule({}, "/cron add --name job every 1m Work");
+    const work = await house.driver.nextTurn();
+    await house.send("a", "What is new?");
+    await house.send("a", order);
+    work.obey("ask");
+    expect((await house.driver.nextTurn()).request.prompt.text).toBe("What is new?");
+    expect(await became(house)).toEqual(["cancelled"]);
+  });
+
   test.each(["!Now this", "Now this"])("in the conversation's own session: %s", async (text) => {
     await using house = await busyWithSchedule({}, "/cron add --session conversation --name job in 1m Work");
     const work = await house.driver.nextTurn();

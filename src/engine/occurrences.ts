@@ -272,8 +272,11 @@ export async function occurrenceEnded(work: Work, item: StoredItem, outcome: Run
     case "interrupted":
       await countFailure(work, schedule);
       return "told"; // I6
-    case "stopped":
     case "preempted":
+      // Back in the line, where nothing is to wait that its schedule does not ask for any more.
+      if ((await taskOf(work, item)) === null) await work.tx.moveItem(item.id, "queued", "cancelled");
+      return "told";
+    case "stopped":
       return "told";
     default:
       return outcome satisfies never;

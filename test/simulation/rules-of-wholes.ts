@@ -55,10 +55,11 @@ export function rulesOfWholes({ mirror, violated }: RuleContext, { speech, incom
       violated("whole", `item ${change.id} joins item ${whole.id}, which is ${whole.state}`);
   }
 
-  function write({ key, request }: Change & { what: "item-added" }): void {
+  function write({ key, request, state }: Change & { what: "item-added" }): void {
     const [, number] = /^tg:update:(\d+)$/.exec(key) ?? [];
     if (request.kind === "edit") for (const tag of tagsOf(request.text)) writtenIn.set(tag, request.message);
-    if (request.kind === "prompt" && number !== undefined)
+    // One that is done at once has put what was heard right: its words are now those of another message.
+    if (request.kind === "prompt" && number !== undefined && state !== "done")
       for (const tag of tagsOf(request.prompt.text)) writtenIn.set(tag, number);
   }
 
