@@ -43,7 +43,7 @@ export function describeQueueNotice(notice: QueueNotice): string {
     case "edit-late":
       return {
         waiting:
-          "That message waits, joined with others whose words are not to be lost. Is the new text to go beside them?",
+          "That message waits joined with others, and cannot be changed there. Is the new text to be a message of its own?",
         running: "The agent already works on that message. Is the new text a correction for it?",
         over: "That message was already answered, so the change has no effect. Send it as a new message.",
       }[notice.state];
