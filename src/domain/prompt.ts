@@ -4,8 +4,8 @@ import type { Attachment, SentFile } from "./attachment.ts";
 /**
  * `text` is in UTF-16 units, at most `promptCharsMax`; empty where only files came. `quote` is what the
  * message answers, `forwardedFrom` who wrote it first. `isJoined`: the words of several messages are in `text`, and cannot be told apart
- * any more. `wordsOf`: they are those of this message of the channel, which joined the one that has the prompt. agent-prompt.ts decides
- * what the agent gets of it.
+ * any more. `wordsOf`: they are those of this message of the channel, which joined the one that has the prompt; null: of one that has no
+ * number there. agent-prompt.ts decides what the agent gets of it.
  */
 export type Prompt = {
   readonly text: string;
@@ -13,7 +13,7 @@ export type Prompt = {
   readonly forwardedFrom?: string;
   readonly files?: readonly PromptFile[];
   readonly isJoined?: true;
-  readonly wordsOf?: string;
+  readonly wordsOf?: string | null;
   /** It is a schedule's; `due` is when, in words. */
   readonly schedule?: { readonly name: string; readonly due: string; readonly isSilent: boolean };
 };

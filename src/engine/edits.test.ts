@@ -210,6 +210,23 @@ test("of two that were joined on hold each is changed where its words are the on
   expect(asked(house)[1]).toMatch(/^new\n\nFile/);
 });
 
+test("words of a message that has no number are nobody's to change", async () => {
+  const files = createManualFiles();
+  await using house = await createHouse({ incoming: files });
+  await house.send("a", "busy");
+  await house.give("a", promptWithFiles(["f"]), { message: "5" });
+  await house.send("a", "the words");
+  files.fetch("f").arrive();
+  await house.send("a", "stop");
+  await house.command("a", { name: "queue" });
+  await house.press("a", "held", { how: "run-as-one" });
+  await edit(house, "5", "other words");
+  expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
+  house.driver.turns[0]?.obey("ask");
+  await house.settled();
+  expect(asked(house)[1]).toMatch(/^the words\n\nFile/);
+});
+
 test("words that were written into nothing are changed again by the message that has them", async () => {
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });

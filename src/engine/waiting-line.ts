@@ -125,7 +125,7 @@ function signedPromptOf(item: StoredItem): readonly Prompt[] {
 
 /** Before it is joined with others: whose its words are. */
 function signed({ message }: StoredItem, prompt: Prompt): Prompt {
-  return message === null || prompt.wordsOf !== undefined ? prompt : { ...prompt, wordsOf: message };
+  return prompt.wordsOf !== undefined ? prompt : { ...prompt, wordsOf: message };
 }
 
 /** Its own words are nobody else's. */
