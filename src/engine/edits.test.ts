@@ -32,6 +32,33 @@ async function heardVoice(house: House, files: ManualFiles, words: string): Prom
   house.database.exec(`UPDATE outbox SET message = 'h' WHERE body LIKE '%"heard"%'`); // as the channel numbers it
 }
 
+/** Pictures with what was written under each, in the order of their coming; all of them are there. */
+async function album(
+  house: House,
+  files: ManualFiles,
+  pictures: readonly (readonly [string, string])[],
+): Promise<void> {
+  for (const [message, text] of pictures) {
+    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
+    await house.give("a", promptWithFiles([message], { text }), { message, part });
+  }
+  await house.clock.advance(quietMs);
+  for (const [source] of pictures) {
+    files.fetch(source).arrive();
+    await house.settled();
+  }
+}
+
+/** A file without words (message 5) and a text, put on hold by a stop and joined there. */
+async function joinedWithFile(house: House, files: ManualFiles, text: string, given: Given = {}): Promise<void> {
+  await house.give("a", promptWithFiles(["f"]), { message: "5" });
+  await house.send("a", text, given);
+  files.fetch("f").arrive();
+  await house.send("a", "stop");
+  await house.command("a", { name: "queue" });
+  await house.press("a", "held", { how: "run-as-one" });
+}
+
 const piece = (message: string, opens = true): Given => ({
   message,
   part: { of: "split:1", opens, otherwise: "message" },
@@ -151,18 +178,10 @@ test("an album's caption is changed, whichever of its pictures came first", asyn
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });
   await house.send("a", "busy");
-  for (const [message, text] of [
+  await album(house, files, [
     ["6", ""],
     ["5", "old"],
-  ] as const) {
-    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
-    await house.give("a", promptWithFiles([message], { text }), { message, part });
-  }
-  await house.clock.advance(quietMs);
-  for (const source of ["6", "5"]) {
-    files.fetch(source).arrive();
-    await house.settled();
-  }
+  ]);
   await edit(house, "5", "new");
   await edit(house, "5", "newest");
   await runOut(house);
@@ -173,18 +192,10 @@ test("words that are added to a picture do not replace those of another one", as
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });
   await house.send("a", "busy");
-  for (const [message, text] of [
+  await album(house, files, [
     ["6", ""],
     ["5", "the words"],
-  ] as const) {
-    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
-    await house.give("a", promptWithFiles([message], { text }), { message, part });
-  }
-  await house.clock.advance(quietMs);
-  for (const source of ["6", "5"]) {
-    files.fetch(source).arrive();
-    await house.settled();
-  }
+  ]);
   await edit(house, "6", "more");
   expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
   await runOut(house);
@@ -195,12 +206,7 @@ test("of two that were joined on hold each is changed where its words are the on
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });
   await house.send("a", "busy");
-  await house.give("a", promptWithFiles(["f"]), { message: "5" });
-  await house.send("a", "old", { message: "6" });
-  files.fetch("f").arrive();
-  await house.send("a", "stop");
-  await house.command("a", { name: "queue" });
-  await house.press("a", "held", { how: "run-as-one" });
+  await joinedWithFile(house, files, "old", { message: "6" });
   await edit(house, "5", "beside");
   expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
   await edit(house, "6", "new");
@@ -214,12 +220,7 @@ test("words of a message that has no number are nobody's to change", async () =>
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });
   await house.send("a", "busy");
-  await house.give("a", promptWithFiles(["f"]), { message: "5" });
-  await house.send("a", "the words");
-  files.fetch("f").arrive();
-  await house.send("a", "stop");
-  await house.command("a", { name: "queue" });
-  await house.press("a", "held", { how: "run-as-one" });
+  await joinedWithFile(house, files, "the words");
   await edit(house, "5", "other words");
   expect(await lastNotice(house)).toEqual({ kind: "edit-late", state: "waiting" });
   house.driver.turns[0]?.obey("ask");
@@ -231,15 +232,10 @@ test("words that were written into nothing are changed again by the message that
   const files = createManualFiles();
   await using house = await createHouse({ incoming: files });
   await house.send("a", "busy");
-  for (const message of ["5", "6"]) {
-    const part = { of: "album:1:x", opens: true, otherwise: "message" as const };
-    await house.give("a", promptWithFiles([message]), { message, part });
-  }
-  await house.clock.advance(quietMs);
-  for (const source of ["5", "6"]) {
-    files.fetch(source).arrive();
-    await house.settled();
-  }
+  await album(house, files, [
+    ["5", ""],
+    ["6", ""],
+  ]);
   await edit(house, "6", "words");
   await edit(house, "6", "better words");
   expect(await lastNotice(house)).toEqual({ kind: "edited", text: "better words" });

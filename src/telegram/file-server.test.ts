@@ -121,3 +121,16 @@ it("holds the connection back while nobody reads, and keeps little meanwhile (I1
     bytes += piece.value.byteLength;
   expect(bytes).toBeGreaterThan(fileBytes - mebibyte);
 });
+
+it("gives a slow reader no empty pieces: each would ask for the next one", async () => {
+  const file = Buffer.alloc(8 * mebibyte, 7);
+  await serve((_, response) => void response.end(file));
+  const { body } = await openUrl(`${root}/file/x`, never);
+  const sizes: number[] = [];
+  for await (const piece of body) {
+    sizes.push(piece.byteLength);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(file.length);
+  expect(sizes.filter((size) => size === 0)).toEqual([]);
+});
