@@ -1,6 +1,6 @@
 /** The form of a schedule: what is usual needs a time and a text, the rest stands behind "More". What is typed as a time is checked as it is typed. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { ScheduleCheck, ScheduleView } from "../wire.ts";
 import type { Model } from "./model.ts";
@@ -319,7 +319,7 @@ const checkAfterMs = 200;
 
 function WhenField({ model, draft, change, home, old }: FieldsProps) {
   const box = useRef<HTMLInputElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A phone would open its keyboard over the form.
     if (window.matchMedia("(pointer: fine)").matches) box.current?.focus({ preventScroll: true });
   }, []);

@@ -1,5 +1,5 @@
 /** Every schedule of every conversation: when it is due, how it stands, what became of it, and what can be done with it. */
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { visibleText } from "../../lib/visible.ts";
 import type { OccurrenceView, ScheduleOutcome, ScheduleView } from "../wire.ts";
@@ -60,7 +60,8 @@ function openerOf(opened: Exclude<Opened, { kind: "nothing" }>): string {
 /** What was open is closed, and the focus with it: back to where it came from, so that the keyboard keeps its place. */
 function useReturnedFocus(opened: Opened): void {
   const before = useRef(opened);
-  useEffect(() => {
+  // With what is drawn, not after it: a key that is pressed in between would go nowhere.
+  useLayoutEffect(() => {
     const left = before.current;
     before.current = opened;
     if (opened.kind !== "nothing" || left.kind === "nothing") return;
@@ -349,7 +350,7 @@ function Deletion({ model, schedule }: { model: Model; schedule: ScheduleView })
   const { schedules } = model;
   const { name, home } = schedule;
   const keep = useRef<HTMLButtonElement>(null);
-  useEffect(() => keep.current?.focus(), []);
+  useLayoutEffect(() => keep.current?.focus(), []); // with what is drawn: the next key is for it
   const remove = (): void => {
     schedules.open({ kind: "nothing" });
     void schedules.order(home, [`rm ${name}`], schedule); // never rejects
