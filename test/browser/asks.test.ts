@@ -141,6 +141,7 @@ describe("an approval", () => {
     await scenes.asking(kit, scenes.editAsk);
     const page = await visit(narrow);
     const diff = card(page).getByRole("group", { name: "Diff of src/pages/release.ts" });
+    await diff.waitFor();
     expect(await diff.locator(".diff-removed").count()).toBe(2);
     expect(await diff.locator(".diff-added").count()).toBe(4);
     expect(await diff.evaluate((box) => box.scrollWidth > box.clientWidth)).toBe(true);

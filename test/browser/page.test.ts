@@ -57,7 +57,7 @@ describe("a conversation", () => {
     await log(page).getByText("Running Bash").waitFor();
     kit.engine.settle(thread, { kind: "completed", answer: "one, two, **three**" });
     await page.getByRole("article", { name: "Answer" }).getByText("three").waitFor();
-    expect(await page.getByRole("button", { name: /Stop/ }).count()).toBe(0);
+    await page.getByRole("button", { name: /Stop/ }).waitFor({ state: "detached" });
     expect(await box(page).inputValue()).toBe("");
     expect(await page.getByRole("article", { name: "You" }).innerText()).toContain("Count to three");
   });
@@ -390,7 +390,7 @@ describe("accessible", () => {
         kind: "prompt",
         prompt: { text: "look at it", files: [{ state: "sent", file: { name: "plan.txt", bytes: 8 } }] },
       });
-    expect(await attached.count()).toBe(0);
+    await attached.waitFor({ state: "detached" });
   });
 });
 
