@@ -5,7 +5,7 @@
  * T5: nothing in it can hide or reorder what is decided on. What could not be shown whole says so and has no button that allows it.
  */
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Ask, AskedAction, Question } from "../../domain/ask.ts";
 import { visibleWords } from "../../lib/visible.ts";
@@ -69,7 +69,7 @@ export function AskCard({ model, entry }: { model: Model; entry: AskEntry }) {
 /** What was pressed is gone when the card is drawn anew: whoever pressed it with the keyboard goes on from the card. */
 function useKeptFocus(ask: string, step: number | "closed"): { current: boolean } {
   const hasActed = useRef(false);
-  useLayoutEffect(() => {
+  useEffect(() => {
     if (hasActed.current && document.activeElement === document.body) showAsk(ask);
     hasActed.current = false;
   }, [step]);

@@ -60,8 +60,8 @@ function openerOf(opened: Exclude<Opened, { kind: "nothing" }>): string {
 /** What was open is closed, and the focus with it: back to where it came from, so that the keyboard keeps its place. */
 function useReturnedFocus(opened: Opened): void {
   const before = useRef(opened);
-  // With what is drawn, not after it: a key that is pressed in between would go nowhere.
-  useLayoutEffect(() => {
+  // After everything is drawn: what is left is drawn by itself, and still has the focus when this is.
+  useEffect(() => {
     const left = before.current;
     before.current = opened;
     if (opened.kind !== "nothing" || left.kind === "nothing") return;
